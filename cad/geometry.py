@@ -1,0 +1,90 @@
+"""Index ↔ patient positions. The two conventions of lungcad, said once:
+
+* **Array index order is (k, j, i)**: slice, row, column. In the canonical orientation of a `Volume`, k runs to the
+  head, j to posterior, i to the left of the patient (highdicom's "HPL"; small obliquity stays in the affine).
+* **Positions are LPS millimetres** (DICOM PS3.3 C.7.6.2.1.1): x to the left, y to posterior, z to the head.
+
+Every function that mixes the two takes a `Grid`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cad.domain import FloatArray, Grid, PointLps
+
+
+def grid_from(
+    shape: tuple[int, int, int], spacing_kji_mm: tuple[float, float, float], origin: PointLps
+) -> Grid:
+    """An axis-aligned canonical grid whose voxel (0, 0, 0) has its centre at `origin`."""
+    dk, dj, di = spacing_kji_mm
+    affine = np.array(
+        [[0, 0, di, origin.x], [0, dj, 0, origin.y], [dk, 0, 0, origin.z], [0, 0, 0, 1]], dtype=np.float64
+    )
+    return Grid(shape, affine)
+
+
+def position_of(grid: Grid, index_kji: tuple[float, float, float]) -> PointLps:
+    """The LPS position of a (fractional) voxel index."""
+    x, y, z, _ = grid.affine @ np.array([*index_kji, 1.0])
+    return PointLps(float(x), float(y), float(z))
+
+
+def index_of(grid: Grid, position: PointLps) -> tuple[float, float, float]:
+    """The fractional voxel index (k, j, i) of a position; outside the grid when the position is."""
+    k, j, i, _ = np.linalg.inv(grid.affine) @ np.array([position.x, position.y, position.z, 1.0])
+    return float(k), float(j), float(i)
+
+
+def positions_of(grid: Grid, indices_kji: FloatArray) -> FloatArray:
+    """LPS positions [n, 3] of voxel indices [n, 3]."""
+    moved: FloatArray = indices_kji @ grid.affine[:3, :3].T + grid.affine[:3, 3]
+    return moved
+
+
+def indices_of(grid: Grid, positions_lps: FloatArray) -> FloatArray:
+    """Fractional voxel indices [n, 3] of LPS positions [n, 3]."""
+    moved: FloatArray = (positions_lps - grid.affine[:3, 3]) @ np.linalg.inv(grid.affine[:3, :3]).T
+    return moved
+
+
+def contains(grid: Grid, position: PointLps) -> bool:
+    """Whether the position lies inside a voxel of the grid."""
+    return all(-0.5 <= v < n - 0.5 for v, n in zip(index_of(grid, position), grid.shape, strict=True))
+
+
+def distance_mm(a: PointLps, b: PointLps) -> float:
+    """Euclidean distance of two positions in mm."""
+    return math.dist((a.x, a.y, a.z), (b.x, b.y, b.z))
+
+
+def resampled_grid(grid: Grid, spacing_mm: float) -> Grid:
+    """The isotropic grid of `spacing_mm` with the axes of `grid` that covers the same voxel edges."""
+    old = grid.spacing_kji_mm
+    shape = tuple(max(1, round(n * s / spacing_mm)) for n, s in zip(grid.shape, old, strict=True))
+    scale = np.diag([spacing_mm / s for s in old])
+    affine = np.eye(4)
+    affine[:3, :3] = grid.affine[:3, :3] @ scale
+    first = [(spacing_mm / s - 1) / 2 for s in old]
+    affine[:3, 3] = position_of(grid, (first[0], first[1], first[2])).as_array()
+    return Grid((shape[0], shape[1], shape[2]), affine)
+
+
+def cropped_grid(grid: Grid, offset_kji: tuple[int, int, int], shape: tuple[int, int, int]) -> Grid:
+    """The part of `grid` that starts at voxel `offset_kji`."""
+    affine = np.array(grid.affine)
+    affine[:3, 3] = position_of(grid, offset_kji).as_array()
+    return Grid(shape, affine)
+
+
+def sphere_volume_mm3(diameter_mm: float) -> float:
+    """Volume of a sphere, π d³ / 6, in mm³."""
+    return math.pi * diameter_mm**3 / 6
+
+
+def sphere_diameter_mm(volume_mm3: float) -> float:
+    """Diameter of the sphere that has this volume, in mm."""
+    return (6 * volume_mm3 / math.pi) ** (1 / 3)

@@ -1,0 +1,47 @@
+"""The order of the stages, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cad.domain import Findings, Networks, NotAssessed, NotAssessedReason, StageTimer, Volume
+from cad.policy import POLICY_VERSION, Policy
+from cad.science.candidates import select_candidates
+from cad.science.lungs import segment_lungs
+from cad.science.nodules import characterise
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to do with one volume.
+
+    `identity_seed` makes tracking UIDs deterministic: the series UID. `min_score` None means the detector's own
+    threshold.
+    """
+
+    identity_seed: str
+    min_score: float | None = None
+    with_nodules: bool = True
+
+
+def analyze(
+    volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer
+) -> Findings:
+    """Everything that lungcad measures on one chest CT volume.
+
+    Raises Refusal when there are no lungs in view.
+    """
+    with stage("lungs"):
+        segmented = segment_lungs(volume, policy.lungs)
+    lungs = segmented.lungs
+    if not request.with_nodules:
+        return Findings(
+            NotAssessed(NotAssessedReason.NOT_REQUESTED), lungs, segmented.cautions, (), POLICY_VERSION
+        )
+    detector = networks.detector
+    min_score = detector.default_min_score if request.min_score is None else request.min_score
+    with stage("detect"):
+        marks = select_candidates(detector(volume, lungs, min_score), lungs, policy.candidates)
+    with stage("characterize"):
+        nodules = characterise(volume, lungs, marks, policy.nodules, request.identity_seed)
+    return Findings(nodules, lungs, segmented.cautions, (detector.identity,), POLICY_VERSION)
