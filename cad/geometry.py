@@ -16,9 +16,7 @@ import numpy as np
 from cad.domain import FloatArray, Grid, PointLps
 
 
-def grid_from(
-    shape: tuple[int, int, int], spacing_kji_mm: tuple[float, float, float], origin: PointLps
-) -> Grid:
+def grid_from(shape: tuple[int, int, int], spacing_kji_mm: tuple[float, float, float], origin: PointLps) -> Grid:
     """An axis-aligned canonical grid whose voxel (0, 0, 0) has its centre at `origin`."""
     dk, dj, di = spacing_kji_mm
     affine = np.array(

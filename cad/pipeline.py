@@ -24,9 +24,7 @@ class Request:
     with_nodules: bool = True
 
 
-def analyze(
-    volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer
-) -> Findings:
+def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Findings:
     """Everything that lungcad measures on one chest CT volume.
 
     Raises Refusal when there are no lungs in view.
@@ -35,9 +33,7 @@ def analyze(
         segmented = segment_lungs(volume, policy.lungs)
     lungs = segmented.lungs
     if not request.with_nodules:
-        return Findings(
-            NotAssessed(NotAssessedReason.NOT_REQUESTED), lungs, segmented.cautions, (), POLICY_VERSION
-        )
+        return Findings(NotAssessed(NotAssessedReason.NOT_REQUESTED), lungs, segmented.cautions, (), POLICY_VERSION)
     detector = networks.detector
     min_score = detector.default_min_score if request.min_score is None else request.min_score
     with stage("detect"):
