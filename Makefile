@@ -1,0 +1,66 @@
+# Set-up, gates and the running of lungcad. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Stamps live in the environment, so that removing it removes them.
+PYTHON_READY := $(VENV)/.python-ready
+DEBIAN_READY := $(VENV)/.debian-ready
+PACKAGE_READY := $(VENV)/.package-ready
+
+.PHONY: help setup demo serve viewer test lint unit format constraints clean distclean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(PACKAGE_READY) $(DEBIAN_READY) ## Make the virtual environment and, when root, install the Debian packages
+
+$(PYTHON_READY): .ci/python
+	@python=$$(.ci/python) && { [ -x $(BIN)/python ] || { echo "Making $(VENV) with $$python"; "$$python" -m venv $(VENV); }; }
+	@touch $@
+
+$(DEBIAN_READY): .ci/debian-packages $(PYTHON_READY)
+	@.ci/debian-packages
+	@touch $@
+
+$(PACKAGE_READY): pyproject.toml constraints.txt $(PYTHON_READY)
+	@echo "Installing lungcad and its pinned dependencies (about 2 GB, some minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev,train]'
+	@touch $@
+
+demo: setup ## Analyse a made-up study end to end: C-STORE into an embedded Orthanc, SR and SEG back
+	@$(BIN)/lungcad demo --out demo_output
+
+serve: setup ## Keep an embedded Orthanc and the service running until Ctrl-C
+	@$(BIN)/lungcad demo --out demo_output --keep-running
+
+viewer: setup ## The same with the OHIF viewer in front, opened on the demo study
+	@$(BIN)/lungcad demo --out demo_output --viewer
+
+lint: $(PACKAGE_READY) ## Format check, ruff, mypy --strict, import contracts
+	@echo "== ruff format --check"; $(BIN)/ruff format --check
+	@echo "== ruff check"; $(BIN)/ruff check
+	@echo "== mypy --strict"; $(BIN)/mypy
+	@echo "== import contracts"; $(BIN)/lint-imports --no-cache
+
+test: setup lint ## Every gate and every test; says what was skipped and why
+	@echo "== pytest"; $(BIN)/python -m pytest
+
+unit: $(PACKAGE_READY) ## The unit tests alone
+	@$(BIN)/python -m pytest tests/unit -q
+
+format: $(PACKAGE_READY) ## Format the code and sort its imports
+	@$(BIN)/ruff check --select I --fix; $(BIN)/ruff format
+
+constraints: $(PACKAGE_READY) ## Write constraints.txt from what is installed now
+	@.ci/constraints $(BIN)/python >constraints.txt.new && mv constraints.txt.new constraints.txt
+
+clean: ## Remove what tests and builds leave behind
+	rm -rf build dist demo_output test_artifacts htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	    .import_linter_cache .cache
+
+distclean: clean ## Remove the virtual environment too
+	rm -rf $(VENV) lungcad.egg-info
