@@ -39,6 +39,17 @@ class Side(enum.StrEnum):
     RIGHT = "right"
 
 
+class Delineation(enum.StrEnum):
+    """How the extent of a nodule was found, best first."""
+
+    SEGMENTED = "segmented"
+    """Border at half attenuation, vessels and wall cut off."""
+    CLIPPED = "clipped"
+    """The border could not be told from its surroundings; cut at the candidate's ball."""
+    BALL = "ball"
+    """No border was found; the extent is the candidate's ball."""
+
+
 class NotAssessedReason(enum.StrEnum):
     """Why a result is absent; written beside every absent result."""
 
@@ -299,6 +310,7 @@ class Nodule:
     composition: Composition
     side: Side
     score: float
+    delineation: Delineation = Delineation.SEGMENTED
 
     @property
     def mass_mg(self) -> float:

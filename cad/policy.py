@@ -75,23 +75,79 @@ class LungPolicy:
     """How lungs are told from the rest."""
 
     working_spacing_mm: float = 2.0
+    """Side of the blocks of the reduced copy: half the thinnest structure that matters there, the airway wall."""
+
     air_threshold_range_hu: tuple[float, float] = (-600.0, -350.0)
+    """Bounds of the adaptive threshold, which is near −450 HU in healthy chests (Hu et al., IEEE TMI 2001)."""
+
     tissue_hu: float = -200.0
+    """Fat is above −150 HU, so the whole patient but the lungs is above this; mattress and clothes are below."""
+
+    bone_hu: float = 200.0
+    """Vertebrae are above it, vessels without contrast and muscle are not; used only to find the spine."""
+
     min_enclosed_fraction: float = 0.5
+    """Air that has the patient on two opposite sides in less than half of its voxels lies outside the patient."""
+
     tracheal_gas_hu: float = -800.0
+    """The lumen of the windpipe is near −960 HU on the reduced copy; partial volume of its rim is above −800 HU."""
+
     tracheal_area_mm2: tuple[float, float] = (50.0, 800.0)
+    """8 to 32 mm across: adult windpipes are 10 to 27 mm wide (Breatnach et al., AJR 1984)."""
+
     min_trachea_mm: float = 25.0
+    """A shorter stack of round gas is a bowel loop or a bulla; the windpipe in a chest CT is 60 mm or longer."""
+
     airway_thresholds_hu: tuple[float, ...] = (-960.0, -945.0, -930.0, -915.0, -900.0, -880.0)
+    """Tried from dark to bright until the airway leaks into the lungs, whose parenchyma is near −860 HU."""
+
     max_airway_ml: float = 120.0
+    """Windpipe and bronchi down to the segments hold about 50 to 100 ml; more is a leak."""
+
+    main_airway_radius_mm: float = 3.0
+    """Lumens wider than 6 mm on the reduced copy are windpipe, main and lobar bronchi; they are cut out."""
+
     airway_wall_mm: float = 2.1
-    min_component_ml: float = 30.0
+    """Wall of windpipe and main bronchi, 1 to 3 mm: one voxel of the reduced copy."""
+
+    gas_hu: float = -930.0
+    """A space with a darker core is gas: bowel is at −950 to −1000 HU, healthy lung at −800 to −885 HU (measured)."""
+
+    emphysema_hu: float = -975.0
+    """The same limit for spaces larger than `max_bowel_ml`: severe emphysema is near −950 HU, free air near −1000."""
+
+    max_bowel_ml: float = 600.0
+    """A larger space of gas in one piece is lung, or a stomach so blown up that the absence of vessels gives it away."""
+
+    min_component_ml: float = 12.0
+    """Parts of a lung that are cut off and smaller than a 28 mm ball are left out."""
+
     min_lungs_ml: float = 150.0
-    fill_radius_mm: float = 10.0
-    inner_margin_mm: float = 6.0
-    bowel_gas_hu: float = -970.0
+    """A tenth of one adult lung; less is a neck or an abdomen that shows a recess at best."""
+
     vessel_contrast_hu: float = 150.0
-    min_vessel_fraction: float = 0.01
-    crossing_mm: float = 25.0
+    """Vessels of 2 mm and more stand out by this much on the reduced copy."""
+
+    min_vessel_fraction: float = 0.004
+    """Vessels fill 5 to 10 % of a lung; foam, phantoms and gas have none."""
+
+    fill_radius_mm: float = 10.0
+    """Radius of the ball that closes the lungs: nodules on the pleura of up to 20 mm are bridged, the hilum is not."""
+
+    costal_radius_mm: float = 22.0
+    """Radius of the disc that closes along the chest wall, where no organ bulges in: masses of up to 44 mm."""
+
+    costal_depth_mm: float = 22.0
+    """How far from the outline of both lungs the chest wall counts as such: the depth of the same masses."""
+
+    midline_band_mm: float = 30.0
+    """Half the width of spine and breast bone: no closing along the chest wall, and lungs may cross it here."""
+
+    unequal_lungs_ratio: float = 0.5
+    """The left lung has 0.8 to 0.95 of the volume of the right; less than half of it asks for an explanation."""
+
+    dense_fraction: float = 0.25
+    """A healthy lung has 5 to 12 % of voxels denser than the air threshold; twice that is consolidation or a mass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +156,79 @@ class CandidatePolicy:
 
     min_diameter_mm: float = 3.0
     """Smaller opacities are micronodules and not reported (Fleischner glossary 2024; LUNA16 uses the same)."""
+    lung_margin_mm: float = 5.0
+    """How far outside the lungs a mark's centre may lie: a pleural nodule of 10 mm that the lung mask left out."""
+    merge_fraction: float = 0.5
+    """Two marks closer than this part of the larger diameter hit the same lesion (LUNA16: hit = inside the radius)."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodulePolicy:
     """How nodules are delineated and described."""
+
+    fine_spacing_range_mm: tuple[float, float] = (0.6, 1.2)
+    """Spacing that the fine grid aims at: about the pixel of chest CT, coarser only for masses, to bound the time."""
+    fine_steps_per_diameter: float = 40.0
+    """A diameter of so many fine voxels is enough: the border is placed between voxels."""
+    leak_radius_factor: float = 1.6
+    """No nodule reaches beyond this many radii of its candidate: detectors err by about 20 %, long nodules by more."""
+    surround_mm: float = 6.0
+    """Width of lung beyond that limit, to measure the attenuation of the lung around the nodule."""
+
+    min_lung_fraction: float = 0.9
+    """If less of the candidate's inner ball lies in the lungs, the lung mask cut into the nodule and is closed."""
+    min_bridged_fraction: float = 0.5
+    """If less lies in the closed lungs, the lung mask says nothing about this place."""
+    inner_ball_fraction: float = 0.6
+    """The ball of this part of the radius is nodule even when centre (2 mm) and diameter (20 %) are off."""
+    inner_percentile: float = 65.0
+    """First guess of the nodule's attenuation in that ball; above the median, as part of the ball may be lung."""
+    centring_steps: int = 3
+    centring_width: float = 0.6
+    """Mean shift: standard deviation of its window, in radii."""
+
+    soft_tissue_hu: float = 50.0
+    """Soft tissue without contrast medium; denser voxels do not pull the centre more."""
+    usual_lung_hu: float = -860.0
+    """Mean lung attenuation at full inspiration, used where no aerated lung is in the window."""
+    aerated_below_hu: float = -600.0
+    """Below: aerated lung, without vessels, bronchial walls and ground glass (which begins near -700 to -600 HU)."""
+    min_lung_voxels: int = 100
+    min_contrast_hu: float = 100.0
+    """Fainter candidates have no measurable border: ground glass differs from lung by at least about 100 HU."""
+    level_steps: int = 2
+    """Threshold, measure the tissue inside, threshold again; a third step changes no phantom by more than 1 %."""
+    rim_depth_range: tuple[float, float] = (0.35, 0.8)
+    """Depth, as part of the deepest, of the tissue that sets the border: inside the blur, outside a dense centre."""
+    faint_contrast_hu: float = 450.0
+    """Below: ground glass, whose contrast is only a few times the noise of low-dose CT (30 to 60 HU)."""
+    faint_smoothing_mm: float = 0.7
+
+    opening_fractions: tuple[float, ...] = (0.45, 0.65, 0.85)
+    """Parts thinner than this fraction of the inscribed ball are vessels or wall; the next is tried on a leak."""
+    leak_shell: float = 0.92
+    max_leak: float = 0.1
+    """A region that covers more of the limit's outer shell than this has leaked."""
+    border_voxels: float = 1.2
+    """Half-width of the blurred border in source voxels: slice profile and interpolation reach about one voxel."""
+    border_fill_range: tuple[float, float] = (-0.3, 1.3)
+    """Noise is symmetric, so the filling of border voxels may pass 0 and 1; bones and vessels must not count more."""
+
+    solid_from_hu: float = -300.0
+    """Solid component from here (between ground glass, below -300 HU, and soft tissue; -300 HU is the usual cut)."""
+    solid_share: float = 0.7
+    part_solid_share: float = 0.08
+    """Shares of solid voxels that make a nodule solid or part-solid; below, vessels in ground glass explain them."""
+    calcified_from_hu: float = 200.0
+    """Calcium on non-enhanced CT (Siegelman 1986 and later practice: 200 HU)."""
+    calcified_share: float = 0.1
+    """A part of the cross-section that reads as calcified (Siegelman 1986: at least 10 %)."""
+    fat_range_hu: tuple[float, float] = (-150.0, -40.0)
+    """Fat (Siegelman 1986, hamartoma: -40 to -120 HU, with margin for noise)."""
+    fat_share: float = 0.5
+
+    same_nodule_overlap: float = 0.5
+    """Masks that share more of the smaller one are one lesion."""
 
 
 @dataclass(frozen=True, slots=True)
