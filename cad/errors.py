@@ -32,6 +32,7 @@ class Reason(enum.StrEnum):
     INVALID_RESCALE = "invalid-rescale"
     NO_PIXEL_DATA = "no-pixel-data"
     UNSUPPORTED_PIXELS = "unsupported-pixels"
+    PIXEL_SIZE_MISMATCH = "pixel-size-mismatch"
     UNSUPPORTED_TRANSFER_SYNTAX = "unsupported-transfer-syntax"
     TOO_FEW_SLICES = "too-few-slices"
     MISSING_SLICES = "missing-slices"
@@ -48,6 +49,7 @@ class Reason(enum.StrEnum):
     HU_OUT_OF_RANGE = "hu-out-of-range"
     NO_LUNGS_IN_VIEW = "no-lungs-in-view"
     INVALID_PATIENT_FACTORS = "invalid-patient-factors"
+    NOT_IN_PACS = "not-in-pacs"
 
 
 class CadError(Exception):

@@ -1,0 +1,259 @@
+"""Folders, archives and files ⇄ DICOM instances. The only file access of `dicom_io`.
+
+Reading is in two passes: headers first (pixel data is left on disk), then the pixels of the chosen series, one
+instance at a time, so that a study of thousands of slices costs only the memory of its headers.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom import dcmread
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+
+from cad.errors import Reason, Refusal
+from cad.policy import SeriesPolicy
+
+_PREFIX_END = 132
+_MAX_FIRST_ELEMENT_BYTES = 64  # group length, a UID or an image type: what an object without a prefix starts with
+_PIXEL_GROUP = 0x7FE0
+_UNDEFINED = 0xFFFFFFFF
+_ENCRYPTED_FLAG = 0x1
+_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+_ARCHIVE_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+
+PARSE_ERRORS = (
+    InvalidDicomError,  # no DICOM, or damaged file meta information
+    BytesLengthException,  # a value whose length does not fit its VR
+    EOFError,  # ends inside a sequence
+    NotImplementedError,  # a VR that does not exist
+    OSError,  # a delimiter that never comes, or a seek beyond the end (the file itself was opened before)
+    KeyError,  # a VR or tag that does not exist
+    ValueError,  # a value that does not parse (includes UnicodeDecodeError)
+    TypeError,  # an integer string with a fraction
+    OverflowError,  # a number that is too large
+    AttributeError,  # a damaged sequence item
+    RecursionError,  # sequences nested without end
+    struct.error,  # ends inside a number
+    zlib.error,  # a damaged deflated data set
+)
+"""What pydicom raises for damaged bytes; caught only around calls of pydicom whose other arguments are constant."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Instance:
+    """One DICOM object: its header, and how to obtain it with pixel data.
+
+    `header` has no pixel data; `with_pixels` raises Refusal when the object is damaged.
+    """
+
+    header: Dataset
+    with_pixels: Callable[[], Dataset]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInstances:
+    """The DICOM objects of an input, and how many files were something else."""
+
+    instances: tuple[Instance, ...]
+    files: int
+    not_dicom: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _FileEntry:
+    """A file, or a member of an open archive. Its name may hold patient data and is never shown."""
+
+    path: Path
+    archive: zipfile.ZipFile | None = None
+    member: str = ""
+
+    @property
+    def looks_like_dicom(self) -> bool:
+        return (self.member or self.path.name).lower().endswith(_DICOM_SUFFIXES)
+
+
+def find_instances(source: Sequence[Path], policy: SeriesPolicy) -> FoundInstances:
+    """Every DICOM object in folders, zip archives and files, in the order of their names.
+
+    Files that are not DICOM are counted and left out. Raises Refusal for damaged files and archives.
+    """
+    entries = tuple(entry for path in source for entry in _entries(path, policy))
+    instances = tuple(i for i in (_instance(entry, policy) for entry in entries) if i is not None)
+    return FoundInstances(instances, len(entries), len(entries) - len(instances))
+
+
+def instance_of(ds: Dataset) -> Instance:
+    """An object that is in memory already, with or without pixel data."""
+    return Instance(without_pixels(ds), lambda: ds)
+
+
+def without_pixels(ds: Dataset) -> Dataset:
+    """A copy of `ds` without its pixel data and what follows it; elements are shared, not copied."""
+    header = Dataset({tag: ds.get_item(tag) for tag in ds.keys() if tag.group < _PIXEL_GROUP})  # noqa: SIM118
+    is_implicit_vr, is_little_endian = ds.original_encoding
+    header.set_original_encoding(is_implicit_vr, is_little_endian, ds.original_character_set)
+    if hasattr(ds, "file_meta"):
+        header.file_meta = ds.file_meta
+    return header
+
+
+def _entries(path: Path, policy: SeriesPolicy) -> Iterator[_FileEntry]:
+    if path.is_dir():
+        for folder, subfolders, names in os.walk(path):
+            subfolders.sort()
+            yield from (_FileEntry(Path(folder, name)) for name in sorted(names) if _is_visible_file(folder, name))
+    elif _starts_with(path, _ARCHIVE_MAGIC):
+        yield from _archive_entries(path, policy)
+    else:
+        yield _FileEntry(path)
+
+
+def _is_visible_file(folder: str, name: str) -> bool:
+    return not name.startswith(".") and Path(folder, name).is_file()
+
+
+def _starts_with(path: Path, magic: tuple[bytes, ...]) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in magic
+
+
+def _archive_entries(path: Path, policy: SeriesPolicy) -> Iterator[_FileEntry]:
+    """The members of a zip. The archive stays open as long as an entry lives; nothing is unpacked to disk."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+        raise Refusal(Reason.UNREADABLE_ARCHIVE, "the archive is damaged") from error
+    members = [info for info in archive.infolist() if not info.is_dir()]
+    if any(info.flag_bits & _ENCRYPTED_FLAG for info in members):
+        raise Refusal(Reason.UNREADABLE_ARCHIVE, "the archive is encrypted")
+    _refuse_archive_bomb(members, policy)
+    for info in members:
+        if not info.filename.rsplit("/", 1)[-1].startswith("."):
+            yield _FileEntry(path, archive, info.filename)
+
+
+def _refuse_archive_bomb(members: Sequence[zipfile.ZipInfo], policy: SeriesPolicy) -> None:
+    unpacked = sum(info.file_size for info in members)
+    packed = sum(info.compress_size for info in members)
+    if (
+        unpacked > policy.max_archive_bytes
+        or len(members) > policy.max_archive_members
+        or unpacked > _most_unpacked_bytes(packed, policy)
+        or any(info.file_size > _most_unpacked_bytes(info.compress_size, policy) for info in members)
+    ):
+        raise Refusal(
+            Reason.DECOMPRESSION_BOMB,
+            f"the archive claims {len(members)} files and {unpacked} bytes in {packed} packed bytes",
+            members=len(members),
+            unpacked_bytes=unpacked,
+            packed_bytes=packed,
+        )
+
+
+def _most_unpacked_bytes(packed_bytes: int, policy: SeriesPolicy) -> int:
+    """How much honest data `packed_bytes` can hold."""
+    return max(policy.archive_ratio_from_bytes, int(policy.max_archive_ratio * packed_bytes))
+
+
+def _instance(entry: _FileEntry, policy: SeriesPolicy) -> Instance | None:
+    """The object in a file, or None when the file is something else."""
+    with _opened(entry) as file:
+        if not _is_dicom(file):
+            if entry.looks_like_dicom:
+                raise Refusal(Reason.CORRUPT_FILE, "a file with the name of a DICOM file holds no DICOM object")
+            return None
+        header = _parsed(file, partial(dcmread, stop_before_pixels=True, force=True), policy)
+    return Instance(header, lambda: _read_whole(entry, policy))
+
+
+def _read_whole(entry: _FileEntry, policy: SeriesPolicy) -> Dataset:
+    with _opened(entry) as file:
+        return _parsed(file, partial(dcmread, force=True), policy)
+
+
+def _opened(entry: _FileEntry) -> BinaryIO:
+    if entry.archive is None:
+        if entry.path.stat().st_size == 0 and entry.looks_like_dicom:
+            raise Refusal(Reason.TRUNCATED_FILE, "a DICOM file is empty")
+        return entry.path.open("rb")
+    try:
+        return io.BytesIO(entry.archive.read(entry.member))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise Refusal(Reason.UNREADABLE_ARCHIVE, "a member of the archive is damaged") from error
+
+
+def _is_dicom(file: BinaryIO) -> bool:
+    """Whether the file has the DICOM prefix, or begins like an object that was saved without it."""
+    start = file.read(_PREFIX_END)
+    file.seek(0)
+    if start[_PREFIX_END - 4 :] == b"DICM":
+        return True
+    if len(start) < _PREFIX_END:
+        return False
+    group, element, vr, length = struct.unpack("<HH2sH", start[:8])
+    explicit = vr in (b"UL", b"UI", b"CS", b"OB") and length <= _MAX_FIRST_ELEMENT_BYTES
+    implicit = int.from_bytes(start[4:8], "little") <= _MAX_FIRST_ELEMENT_BYTES
+    return group in (0x0002, 0x0008) and element <= 0x0018 and (explicit or implicit)
+
+
+def _parsed(file: BinaryIO, read: Callable[[BinaryIO], FileDataset], policy: SeriesPolicy) -> Dataset:
+    packed_at = _deflated_from(file)
+    try:
+        if packed_at is None:
+            ds = read(file)
+        else:
+            ds = read(io.BytesIO(_inflated(file, packed_at, policy)))
+            ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    except PARSE_ERRORS as error:
+        raise Refusal(Reason.CORRUPT_FILE, "a DICOM file cannot be parsed") from error
+    if _ends_early(ds):
+        raise Refusal(Reason.TRUNCATED_FILE, "a DICOM file ends within a data element")
+    return ds
+
+
+def _deflated_from(file: BinaryIO) -> int | None:
+    """Where the deflated data set starts, or None when the file is of another transfer syntax."""
+    start = file.read(_PREFIX_END + 12)
+    is_meta = start[_PREFIX_END : _PREFIX_END + 8] == b"\x02\x00\x00\x00UL\x04\x00"
+    meta = file.read(int.from_bytes(start[-4:], "little")) if is_meta else b""
+    file.seek(0)
+    return len(start) + len(meta) if DeflatedExplicitVRLittleEndian.encode() in meta else None
+
+
+def _inflated(file: BinaryIO, packed_at: int, policy: SeriesPolicy) -> bytes:
+    """The explicit little endian data set of a deflated file (PS3.5 A.5), never larger than is plausible."""
+    file.seek(packed_at)
+    packed = file.read()
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    unpacked = inflater.decompress(packed, _most_unpacked_bytes(len(packed), policy))
+    if inflater.unconsumed_tail:
+        raise Refusal(
+            Reason.DECOMPRESSION_BOMB,
+            f"a deflated DICOM file of {len(packed)} bytes holds more than {len(unpacked)} bytes",
+            packed_bytes=len(packed),
+            unpacked_bytes=len(unpacked),
+        )
+    if not inflater.eof:
+        raise Refusal(Reason.TRUNCATED_FILE, "a deflated DICOM file ends early")
+    return unpacked
+
+
+def _ends_early(ds: Dataset) -> bool:
+    """Whether the last element is shorter than it says; pydicom then keeps what there is."""
+    if not len(ds):
+        return True
+    last = ds.get_item(max(ds.keys()))
+    return isinstance(last, RawDataElement) and last.length != _UNDEFINED and len(last.value or b"") < last.length
