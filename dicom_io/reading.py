@@ -47,11 +47,14 @@ class SourceLayout:
         Frame n of the result lies on `Evidence.datasets[n]` of a single-frame series, or on frame n of the one
         multi-frame object.
         """
-        o = self.orientation
-        flipped = array_kji[:, :: -1 if o.j_flipped else 1, :: -1 if o.i_flipped else 1]
-        images = flipped.transpose(0, 2, 1) if o.transposed else flipped
         order = np.lexsort((self.frame_of_k, self.instance_of_k))
-        return np.ascontiguousarray(images[order])
+        return np.ascontiguousarray(self.planes_to_source(array_kji)[order])
+
+    def planes_to_source(self, planes: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+        """Canonical planes [n, j, i] as source frames [n, row, column], in the order given."""
+        o = self.orientation
+        flipped = planes[:, :: -1 if o.j_flipped else 1, :: -1 if o.i_flipped else 1]
+        return flipped.transpose(0, 2, 1) if o.transposed else flipped
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,270 @@
+"""Pages of key images as RGB arrays: one per nodule in three planes, and a summary of all.
+
+Everything is drawn from canonical volumes in radiological convention: the patient's right is on the left of axial and
+coronal panels, anterior on the left of sagittal ones, the head on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from cad.domain import (
+    AxialAxis,
+    BoolArray,
+    FloatArray,
+    Grid,
+    Int16Array,
+    Nodule,
+    NoduleMask,
+    PointLps,
+    UInt8Array,
+    Volume,
+)
+from cad.geometry import index_of
+
+PANEL_PIXELS = 320
+PANEL_GAP_PIXELS = 8
+HEADER_PIXELS = 64
+FOOTER_PIXELS = 32
+PAGE_WIDTH_PIXELS = 3 * PANEL_PIXELS + 4 * PANEL_GAP_PIXELS
+PAGE_HEIGHT_PIXELS = HEADER_PIXELS + PANEL_PIXELS + FOOTER_PIXELS
+"""A page of three panels: readable in a viewport of a quarter screen, 1.2 MB as uncompressed RGB."""
+
+EDGE_PIXELS = 6
+"""Distance of letters from the edge of a panel."""
+
+FIELD_OF_VIEW_MM = 60.0
+"""Side of a panel: a nodule with the vessels, pleura and fissure around it."""
+
+FIELD_OF_VIEW_MARGIN = 1.6
+"""A lesion larger than the field of view divided by this gets a wider field."""
+
+WINDOW_CENTER_HU = -600.0
+WINDOW_WIDTH_HU = 1500.0
+"""Lung window of the Fleischner recommendations for measuring nodules (Bankier et al., Radiology 2017)."""
+
+CONTOUR_RGB = (255, 196, 0)
+LONG_AXIS_RGB = (0, 220, 255)
+SHORT_AXIS_RGB = (120, 255, 120)
+TEXT_RGB = (235, 235, 235)
+DIM_TEXT_RGB = (160, 160, 160)
+BACKGROUND_RGB = (16, 16, 16)
+TITLE_POINTS = 20
+TEXT_POINTS = 15
+
+MAX_SUMMARY_LINES = 16
+"""Lines that fit on a summary page below its title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """An orthogonal plane of a canonical volume: which array axes are its rows and columns, and which are reversed."""
+
+    title: str
+    normal: int
+    rows: int
+    columns: int
+    reversed_rows: bool
+    edges: tuple[str, str, str, str]
+    """Letters at the left, right, top and bottom edge."""
+
+
+PLANES = (
+    Plane("Axial", normal=0, rows=1, columns=2, reversed_rows=False, edges=("R", "L", "A", "P")),
+    Plane("Coronal", normal=1, rows=0, columns=2, reversed_rows=True, edges=("R", "L", "H", "F")),
+    Plane("Sagittal", normal=2, rows=0, columns=1, reversed_rows=True, edges=("A", "P", "H", "F")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A square window of `side_mm` in a plane through the voxel index `centre` (k, j, i)."""
+
+    plane: Plane
+    grid: Grid
+    centre: tuple[float, float, float]
+    side_mm: float
+
+    def to_panel(self, point: PointLps) -> tuple[float, float]:
+        """Where a position falls on the panel, in panel pixels (x to the right, y down)."""
+        index = index_of(self.grid, point)
+        return self._panel_coordinate(index, self.plane.columns), self._panel_coordinate(index, self.plane.rows)
+
+    def _panel_coordinate(self, index: tuple[float, float, float], axis: int) -> float:
+        offset_mm = (index[axis] - self.centre[axis]) * self.grid.spacing_kji_mm[axis]
+        if axis == self.plane.rows and self.plane.reversed_rows:
+            offset_mm = -offset_mm
+        return (offset_mm / self.side_mm + 0.5) * PANEL_PIXELS
+
+    def sample_indices(self, axis: int) -> FloatArray:
+        """The voxel coordinates along an array axis that the panel's pixel centres show."""
+        offsets_mm = ((np.arange(PANEL_PIXELS) + 0.5) / PANEL_PIXELS - 0.5) * self.side_mm
+        if axis == self.plane.rows and self.plane.reversed_rows:
+            offsets_mm = -offsets_mm
+        coordinates: FloatArray = self.centre[axis] + offsets_mm / self.grid.spacing_kji_mm[axis]
+        return coordinates
+
+
+def nodule_page(volume: Volume, nodule: Nodule, lines: Sequence[str]) -> UInt8Array:
+    """The nodule in three planes with its contour, and its axes on the axial one; RGB [row, column, 3].
+
+    `lines` are the title and a line of measurements.
+    """
+    page = _empty_page(lines)
+    for number, plane in enumerate(PLANES):
+        left = PANEL_GAP_PIXELS + number * (PANEL_PIXELS + PANEL_GAP_PIXELS)
+        page.paste(_panel(volume, nodule, _view(volume.grid, nodule, plane)), (left, HEADER_PIXELS))
+    return _as_array(page)
+
+
+def summary_page(title: str, lines: Sequence[str]) -> UInt8Array:
+    """A page of text; lines beyond the last that fits are counted instead of shown. RGB [row, column, 3]."""
+    page = _empty_page([title])
+    pen = ImageDraw.Draw(page)
+    fitting = [part for line in lines for part in _wrapped(line)]
+    shown = fitting[:MAX_SUMMARY_LINES]
+    if len(fitting) > MAX_SUMMARY_LINES:
+        shown[-1] = f"... and {len(fitting) - MAX_SUMMARY_LINES + 1} more lines, see the report"
+    for number, line in enumerate(shown):
+        position = (2 * PANEL_GAP_PIXELS, HEADER_PIXELS + number * (TEXT_POINTS + 6))
+        pen.text(position, line, fill=TEXT_RGB, font=_font(TEXT_POINTS))
+    return _as_array(page)
+
+
+def _wrapped(line: str) -> list[str]:
+    """The line, broken at spaces where it would leave the page."""
+    font, width = _font(TEXT_POINTS), PAGE_WIDTH_PIXELS - 4 * PANEL_GAP_PIXELS
+    parts = [""]
+    for word in line.split(" "):
+        longer = f"{parts[-1]} {word}" if parts[-1] else word
+        if parts[-1] and font.getlength(longer) > width:
+            parts.append(f"    {word}")
+        else:
+            parts[-1] = longer
+    return parts
+
+
+def _view(grid: Grid, nodule: Nodule, plane: Plane) -> View:
+    k, j, i = index_of(grid, nodule.centre)
+    if plane.normal == 0:
+        k = float(nodule.diameters.slice_k)
+    side_mm = max(FIELD_OF_VIEW_MM, FIELD_OF_VIEW_MARGIN * nodule.diameters.long_axis_mm)
+    return View(plane, grid, (k, j, i), side_mm)
+
+
+def _panel(volume: Volume, nodule: Nodule, view: View) -> Image.Image:
+    grey = _windowed(_sampled(_slab(volume.hu, view), view))
+    rgb = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+    rgb[_outline(_mask_on_panel(nodule.mask, view))] = CONTOUR_RGB
+    panel = Image.fromarray(rgb)
+    pen = ImageDraw.Draw(panel)
+    if view.plane.normal == 0:
+        _draw_axis(pen, view, nodule.diameters.long_axis, LONG_AXIS_RGB)
+        _draw_axis(pen, view, nodule.diameters.short_axis, SHORT_AXIS_RGB)
+    _draw_edges(pen, view.plane)
+    return panel
+
+
+def _slab(hu: Int16Array, view: View) -> FloatArray:
+    """The plane through the view's centre [rows, columns] in HU, the nearest one of the volume."""
+    index = int(np.clip(round(view.centre[view.plane.normal]), 0, hu.shape[view.plane.normal] - 1))
+    plane: FloatArray = np.take(hu, index, axis=view.plane.normal).astype(np.float64)
+    return plane
+
+
+def _sampled(plane: FloatArray, view: View) -> FloatArray:
+    """The plane on the panel's pixels by bilinear interpolation; NaN outside the volume."""
+    rows, columns = view.sample_indices(view.plane.rows), view.sample_indices(view.plane.columns)
+    along_rows = _interpolated(plane, rows)
+    sampled: FloatArray = _interpolated(along_rows.T, columns).T
+    return sampled
+
+
+def _interpolated(plane: FloatArray, positions: FloatArray) -> FloatArray:
+    """Linear interpolation of `plane` along its first axis; NaN beyond half a voxel outside."""
+    last = plane.shape[0] - 1
+    inside = np.clip(positions, 0, last)
+    low = np.floor(inside).astype(np.intp)
+    high = np.minimum(low + 1, last)
+    weight = (inside - low)[:, np.newaxis]
+    values: FloatArray = plane[low] * (1 - weight) + plane[high] * weight
+    values[(positions < -0.5) | (positions > last + 0.5)] = np.nan
+    return values
+
+
+def _windowed(hu: FloatArray) -> UInt8Array:
+    scaled = (hu - (WINDOW_CENTER_HU - WINDOW_WIDTH_HU / 2)) / WINDOW_WIDTH_HU
+    grey: UInt8Array = (np.clip(np.nan_to_num(scaled, nan=0.0), 0, 1) * 255).astype(np.uint8)
+    return grey
+
+
+def _mask_on_panel(mask: NoduleMask, view: View) -> BoolArray:
+    """The mask on the panel's pixels [row, column], nearest neighbour; empty where the plane misses it."""
+    shape = mask.voxels.shape
+    at = [0, 0, 0]
+    at[view.plane.normal] = round(view.centre[view.plane.normal]) - mask.offset[view.plane.normal]
+    if not 0 <= at[view.plane.normal] < shape[view.plane.normal]:
+        return np.zeros((PANEL_PIXELS, PANEL_PIXELS), dtype=np.bool_)
+    plane = np.take(mask.voxels, at[view.plane.normal], axis=view.plane.normal)
+    rows = np.rint(view.sample_indices(view.plane.rows)).astype(np.intp) - mask.offset[view.plane.rows]
+    columns = np.rint(view.sample_indices(view.plane.columns)).astype(np.intp) - mask.offset[view.plane.columns]
+    inside = np.ix_(
+        (rows >= 0) & (rows < shape[view.plane.rows]), (columns >= 0) & (columns < shape[view.plane.columns])
+    )
+    panel = np.zeros((PANEL_PIXELS, PANEL_PIXELS), dtype=np.bool_)
+    panel[inside] = plane[np.ix_(rows[inside[0].ravel()], columns[inside[1].ravel()])]
+    return panel
+
+
+def _outline(mask: BoolArray) -> BoolArray:
+    """The pixels just outside the mask that touch it, so that the line hides nothing of the nodule."""
+    padded = np.pad(mask, 1)
+    neighbours = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    outline: BoolArray = neighbours & ~mask
+    return outline
+
+
+def _draw_axis(pen: ImageDraw.ImageDraw, view: View, axis: AxialAxis, colour: tuple[int, int, int]) -> None:
+    pen.line([view.to_panel(axis.start), view.to_panel(axis.end)], fill=colour, width=1)
+
+
+def _draw_edges(pen: ImageDraw.ImageDraw, plane: Plane) -> None:
+    left, right, top, bottom = plane.edges
+    middle, far = PANEL_PIXELS / 2, PANEL_PIXELS - EDGE_PIXELS
+    for position, text, anchor in (
+        ((EDGE_PIXELS, middle), left, "lm"),
+        ((far, middle), right, "rm"),
+        ((middle, EDGE_PIXELS), top, "mt"),
+        ((middle, far), bottom, "mb"),
+        ((EDGE_PIXELS, far), plane.title, "ls"),
+    ):
+        pen.text(position, text, TEXT_RGB, _font(TEXT_POINTS), anchor, stroke_width=2, stroke_fill=BACKGROUND_RGB)
+
+
+def _empty_page(lines: Sequence[str]) -> Image.Image:
+    page = Image.new("RGB", (PAGE_WIDTH_PIXELS, PAGE_HEIGHT_PIXELS), BACKGROUND_RGB)
+    pen = ImageDraw.Draw(page)
+    left = 2 * PANEL_GAP_PIXELS
+    for number, (line, points) in enumerate(zip(lines, (TITLE_POINTS, TEXT_POINTS), strict=False)):
+        pen.text((left, 10 + number * 28), line, fill=TEXT_RGB, font=_font(points))
+    footer = (left, PAGE_HEIGHT_PIXELS - FOOTER_PIXELS + 8)
+    pen.text(
+        footer, "lungcad: automatic result, to be verified by a physician", fill=DIM_TEXT_RGB, font=_font(TEXT_POINTS)
+    )
+    return page
+
+
+@cache
+def _font(points: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's built-in font: the same on every machine, so that pages are reproducible. It has Latin letters only."""
+    return ImageFont.load_default(points)
+
+
+def _as_array(page: Image.Image) -> npt.NDArray[np.uint8]:
+    return np.asarray(page, dtype=np.uint8)

@@ -1,0 +1,114 @@
+"""Findings → Grayscale Softcopy Presentation State: axes and label of each nodule on the source images.
+
+For viewers that draw presentation states but no report graphics (Weasis).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from highdicom.pr import (
+    AnnotationUnitsValues,
+    GraphicAnnotation,
+    GraphicLayer,
+    GraphicObject,
+    GraphicTypeValues,
+    GrayscaleSoftcopyPresentationState,
+    SoftcopyVOILUTTransformation,
+    TextObject,
+)
+from pydicom.dataset import Dataset
+
+from cad.domain import AxialAxis, Findings, Nodule
+from dicom_io.encoding import (
+    MANUFACTURER,
+    MODEL_NAME,
+    EncodingContext,
+    ObjectKind,
+    contributing_equipment,
+    object_identity,
+    stamp,
+)
+from dicom_io.source_images import SourceFrame, SourceImages
+from dicom_io.structured_report import nodule_comment
+
+LUNG_WINDOW_CENTER_HU = -600.0
+LUNG_WINDOW_WIDTH_HU = 1500.0
+"""Lung window of the Fleischner recommendations for measuring nodules (Bankier et al., Radiology 2017)."""
+
+LABEL_OFFSET_PIXELS = 6.0
+"""Distance of the label from the nodule, so that it hides nothing of it."""
+
+
+def presentation_state(
+    findings: Findings, nodules: Sequence[Nodule], source: SourceImages, context: EncodingContext
+) -> Dataset | None:
+    """The annotations of at least one nodule on its key slices.
+
+    None when the key slices have different rescale values: a presentation state holds only one (PS3.3 C.11.15.1).
+    """
+    frames = source.frames([nodule.diameters.slice_k for nodule in nodules])
+    if len({frame.rescale for frame in frames}) != 1:
+        return None
+    layer = GraphicLayer("LUNG_NODULES", order=1, description="Lung nodules")
+    identity = object_identity(ObjectKind.PRESENTATION, source.header, context)
+    dataset = GrayscaleSoftcopyPresentationState(
+        referenced_images=list({str(frame.image.SOPInstanceUID): frame.image for frame in frames}.values()),
+        series_instance_uid=identity.series_uid,
+        series_number=identity.series_number,
+        sop_instance_uid=identity.sop_uid,
+        instance_number=identity.instance_number,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MODEL_NAME,
+        software_versions=context.software_version,
+        device_serial_number=context.device_uid,
+        series_description=identity.series_description,
+        content_label="LUNG_NODULES",
+        content_description="Axes and labels of lung nodules",
+        graphic_layers=[layer],
+        graphic_annotations=[
+            _annotation(nodule, frame, layer, source) for nodule, frame in zip(nodules, frames, strict=True)
+        ],
+        voi_lut_transformations=[SoftcopyVOILUTTransformation(LUNG_WINDOW_CENTER_HU, LUNG_WINDOW_WIDTH_HU)],
+        contributing_equipment=contributing_equipment(findings.models, context),
+    )
+    stamp(dataset, context)
+    return dataset
+
+
+def _annotation(nodule: Nodule, frame: SourceFrame, layer: GraphicLayer, source: SourceImages) -> GraphicAnnotation:
+    diameters = nodule.diameters
+    lines = [_line(nodule, axis, source) for axis in (diameters.long_axis, diameters.short_axis)]
+    return GraphicAnnotation(
+        referenced_images=[frame.image],
+        referenced_frame_number=frame.frame_number,
+        graphic_layer=layer,
+        graphic_objects=lines,
+        text_objects=[_label(nodule, lines[0].graphic_data, frame)],
+    )
+
+
+def _line(nodule: Nodule, axis: AxialAxis, source: SourceImages) -> GraphicObject:
+    return GraphicObject(
+        GraphicTypeValues.POLYLINE,
+        source.to_pixels([axis.start, axis.end], nodule.diameters.slice_k).astype(np.float32),
+        AnnotationUnitsValues.PIXEL,
+        tracking_id=nodule.label,
+        tracking_uid=nodule.tracking_uid,
+    )
+
+
+def _label(nodule: Nodule, long_axis_pixels: npt.NDArray[np.floating[Any]], frame: SourceFrame) -> TextObject:
+    column = min(float(long_axis_pixels[:, 0].max()) + LABEL_OFFSET_PIXELS, float(frame.image.Columns))
+    row = float(long_axis_pixels[:, 1].min())
+    return TextObject(
+        nodule_comment(nodule),
+        AnnotationUnitsValues.PIXEL,
+        anchor_point=(column, row),
+        anchor_point_visible=False,
+        tracking_id=nodule.label,
+        tracking_uid=nodule.tracking_uid,
+    )

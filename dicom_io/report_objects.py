@@ -1,0 +1,48 @@
+"""Findings → the DICOM objects of one series: report, segmentation, annotations and key images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from cad.domain import Findings, Nodule, NotAssessed
+from dicom_io.encoding import EncodingContext as EncodingContext
+from dicom_io.key_images import key_images
+from dicom_io.presentation import presentation_state
+from dicom_io.reading import LoadedSeries
+from dicom_io.segmentation import segmentation
+from dicom_io.source_images import source_images
+from dicom_io.structured_report import structured_report
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportObjects:
+    """The objects that answer one series. Without a nodule there is the report and the summary page only."""
+
+    sr: Dataset
+    seg: Dataset | None
+    gsps: Dataset | None
+    key_images: tuple[Dataset, ...]
+
+    def all(self) -> tuple[Dataset, ...]:
+        """Every object, those that others refer to first."""
+        optional = (self.seg, self.gsps)
+        return (*(dataset for dataset in optional if dataset is not None), *self.key_images, self.sr)
+
+
+def report_objects(findings: Findings, loaded: LoadedSeries, context: EncodingContext) -> ReportObjects:
+    """All objects for one series. The same arguments give the same bytes."""
+    source = source_images(loaded)
+    nodules = _nodules(findings)
+    seg = segmentation(findings, nodules, source, context) if nodules else None
+    return ReportObjects(
+        sr=structured_report(findings, seg, source, context),
+        seg=seg,
+        gsps=presentation_state(findings, nodules, source, context) if nodules else None,
+        key_images=key_images(findings, nodules, source, context),
+    )
+
+
+def _nodules(findings: Findings) -> tuple[Nodule, ...]:
+    return () if isinstance(findings.nodules, NotAssessed) else findings.nodules
