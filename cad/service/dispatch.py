@@ -1,0 +1,251 @@
+"""Hands due jobs to an engine (Dask), and keeps table, engine and PACS in agreement.
+
+Level-triggered: each step and each reconciliation looks at what is and corrects it, however it came about. A job
+may therefore be executed more than once; its objects have the same UIDs each time, so there is one result.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import dask
+from distributed import Client, Future, KilledWorker, LocalCluster
+
+from cad.errors import Unavailable
+from cad.service.jobs import Event, EventKind, Job, JobState, Source
+from cad.service.worker import Tools, describe_bug
+
+logger = logging.getLogger(__name__)
+
+Ticket = tuple[str, int]
+"""Key and epoch (`claims`) of one execution."""
+
+MODEL_LOADING_TIMEOUT_S = 600.0
+"""Reading weights from a slow disk and compiling for the device; beyond this the installation is broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An execution that is over. `bug` is what it raised; `lost` says that its worker died."""
+
+    ticket: Ticket
+    bug: BaseException | None = None
+    lost: bool = False
+
+
+class Engine(Protocol):
+    """Runs executions somewhere."""
+
+    def submit(self, ticket: Ticket) -> None:
+        """Start an execution."""
+        ...
+
+    def collect(self) -> tuple[Ended, ...]:
+        """The executions that ended since the last call."""
+        ...
+
+    def running(self) -> frozenset[Ticket]:
+        """The executions that have not been collected."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Who we are to the job table.
+
+    `installation` is the data folder's, `boot` this process's: rows of our installation with another boot belong to
+    a process that is gone, because the data folder is locked by us.
+    """
+
+    installation: str
+    boot: str
+    lease: timedelta
+
+    @property
+    def name(self) -> str:
+        """Both, as written into the table."""
+        return f"{self.installation}:{self.boot}"
+
+    def is_gone(self, owner: str, lease_until: datetime | None, now: datetime) -> bool:
+        """Whether another owner is certainly or presumably dead."""
+        if owner.partition(":")[0] == self.installation:
+            return owner != self.name
+        return lease_until is None or lease_until < now
+
+
+class Dispatcher:
+    """Moves jobs between table and engine. Call `step` often and `reconcile` now and then, from one thread."""
+
+    def __init__(self, engine: Engine, tools: Tools, ownership: Ownership, plan: Plan) -> None:
+        self._engine = engine
+        self._tools = tools
+        self._store = tools.store
+        self._ownership = ownership
+        self._plan = plan
+        self._reconciled: datetime | None = None
+
+    def step(self) -> None:
+        """Record what ended, keep what runs, start what is due. Raises Unavailable."""
+        now = self._tools.clock()
+        for ended in self._engine.collect():
+            self._record(ended, now)
+        self._store.renew(self._ownership.name, now + self._ownership.lease)
+        if self._reconciled is None or now - self._reconciled >= self._plan.reconcile_every:
+            self._reconciled = now
+            self.reconcile()
+        while len(self._engine.running()) < self._plan.at_once:
+            job = self._store.claim(self._ownership.name, now + self._ownership.lease, now)
+            if job is None:
+                return
+            self._engine.submit((job.key, job.claims))
+
+    def reconcile(self) -> None:
+        """Compare the table with the engine and with the PACS. Raises Unavailable."""
+        self._requeue_orphans()
+        self._confirm_deliveries()
+        self._withdraw_superseded()
+
+    def release(self) -> None:
+        """Give back what we hold, on an orderly stop."""
+        for job in self._store.held():
+            if job.owner == self._ownership.name:
+                self._store.advance(job, Event(EventKind.RELEASED), self._tools.clock())
+
+    def _record(self, ended: Ended, now: datetime) -> None:
+        key, epoch = ended.ticket
+        job = self._store.job(key)
+        if job is None or job.claims != epoch or job.owner != self._ownership.name:
+            return
+        self._store.advance(job, _event_of(ended), now)
+
+    def _requeue_orphans(self) -> None:
+        now = self._tools.clock()
+        running = self._engine.running()
+        for job in self._store.held():
+            owner = job.owner or ""
+            ours_but_not_running = owner == self._ownership.name and (job.key, job.claims) not in running
+            if ours_but_not_running or self._ownership.is_gone(owner, job.lease_until, now):
+                self._store.advance(job, Event(EventKind.INTERRUPTED, "interrupted"), now)
+
+    def _confirm_deliveries(self) -> None:
+        """See that the destination still holds what it accepted a while ago; then our copy may go."""
+        now = self._tools.clock()
+        for job in self._store.unsettled(JobState.DONE, now - self._plan.confirm_after):
+            uids = [item.sop_uid for item in self._store.objects(job.key)]
+            held = self._tools.destination.held(uids)
+            if held is None or held.issuperset(uids) or self._is_source_gone(job):
+                self._store.settle(job.key)
+                self._tools.outbox.discard(job.key)
+            else:
+                self._store.advance(job, Event(EventKind.NOT_HELD, "not-held"), now)
+
+    def _is_source_gone(self, job: Job) -> bool:
+        """Whether somebody deleted the series itself, results and all."""
+        return job.source is Source.PACS and self._tools.pacs.summary(job.series_id) is None
+
+    def _withdraw_superseded(self) -> None:
+        """Remove the results of an outdated set of slices as soon as the newer set has its own."""
+        for job in self._store.unsettled(JobState.SUPERSEDED, self._tools.clock()):
+            siblings = self._store.jobs_of_series(job.series_uid)
+            if any(sibling.state is JobState.DONE for sibling in siblings):
+                self._tools.destination.withdraw([item.sop_uid for item in self._store.objects(job.key)])
+                self._store.settle(job.key)
+                self._tools.outbox.discard(job.key)
+                logger.info("job %s: superseded results withdrawn", job.key[:12])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much at once, and how often to compare."""
+
+    at_once: int
+    reconcile_every: timedelta
+    confirm_after: timedelta
+
+
+def _event_of(ended: Ended) -> Event:
+    """What an ended execution that recorded no end of its own means."""
+    if ended.lost or ended.bug is None:
+        return Event(EventKind.INTERRUPTED, "worker-lost", "the worker process died")
+    if isinstance(ended.bug, Unavailable):
+        return Event(EventKind.UNAVAILABLE, ended.bug.code, ended.bug.text)
+    logger.error("job %s: %s", ended.ticket[0][:12], describe_bug(ended.bug))
+    return Event(EventKind.CRASHED, "bug", f"unexpected {type(ended.bug).__name__}")
+
+
+class DaskEngine:
+    """Runs executions on Dask: on worker processes of our own, or on a cluster at `scheduler`."""
+
+    def __init__(self, task: Callable[[str, int], None], processes: int, scheduler: str | None) -> None:
+        self._task = task
+        self._futures: dict[Ticket, Future[Any]] = {}
+        self._cluster = None if scheduler else _local_cluster(processes)
+        self._client = Client(scheduler if scheduler else self._cluster, set_as_default=False)
+        self.activity = threading.Event()
+        """Set whenever an execution ends."""
+
+    def call(self, function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the function returns
+        """The result of a function in a worker process."""
+        return self._client.submit(function, pure=False, retries=0).result(timeout=MODEL_LOADING_TIMEOUT_S)
+
+    def submit(self, ticket: Ticket) -> None:
+        """Start an execution in a worker process."""
+        key, epoch = ticket
+        name = f"lungcad-{key[:16]}-{epoch}"
+        future = self._client.submit(self._task, key, epoch, key=name, pure=False, retries=0)
+        future.add_done_callback(lambda _future: self.activity.set())
+        self._futures[ticket] = future
+
+    def collect(self) -> tuple[Ended, ...]:
+        """The executions that ended; a worker's death ends its execution."""
+        over = {ticket: future for ticket, future in self._futures.items() if future.status != "pending"}
+        for ticket in over:
+            del self._futures[ticket]
+        return tuple(_ended(ticket, future) for ticket, future in over.items())
+
+    def running(self) -> frozenset[Ticket]:
+        """The executions that have not been collected."""
+        return frozenset(self._futures)
+
+    def workers(self) -> int:
+        """How many worker processes are connected."""
+        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+
+    def close(self) -> None:
+        """Stop at once; executions under way are abandoned."""
+        self._client.close(timeout=5)
+        if self._cluster is not None:
+            self._cluster.close(timeout=10)
+
+
+def _ended(ticket: Ticket, future: Future[Any]) -> Ended:
+    if future.status == "error":
+        bug = future.exception()
+        return Ended(ticket, bug, lost=isinstance(bug, KilledWorker))
+    return Ended(ticket, lost=future.status in {"lost", "cancelled"})
+
+
+def _local_cluster(processes: int) -> LocalCluster:
+    """Worker processes of one thread each that share the machine's cores, without Dask's own limits.
+
+    Dask would allow one thread of numeric libraries per worker, pause or kill a worker for its memory (a CT needs
+    much of it, briefly), and try a task again on another worker whose first one died; the job table does that.
+    """
+    threads = str(max(1, (os.cpu_count() or 1) // processes))
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    dask.config.set(
+        {
+            "distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads),
+            "distributed.scheduler.allowed-failures": 0,
+            "distributed.comm.timeouts.connect": "60s",
+        }
+    )
+    return LocalCluster(
+        n_workers=processes, threads_per_worker=1, memory_limit=0, dashboard_address=None, host="127.0.0.1"
+    )

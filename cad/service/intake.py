@@ -1,0 +1,173 @@
+"""From what the PACS and the spool hold to jobs: reads change logs, looks at changed series, records jobs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cad.domain import ModelIdentity
+from cad.service.jobs import Job, JobState, Source, series_key
+from cad.service.store import Store
+from cad.service.worker import Clock
+from orthanc.dimse import Spool, SpooledSeries
+from orthanc.pacs import ChangePage, Pacs, SeriesSummary
+
+logger = logging.getLogger(__name__)
+
+CURSOR = "orthanc"
+FIRST_OF_INTEREST = "orthanc-not-before"
+"""Names of the two numbers kept of the change log: how far it was read, and the time before which it is ignored."""
+
+CT = "CT"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The software and the networks that will read; both are part of a job's key."""
+
+    software_version: str
+    models: tuple[ModelIdentity, ...]
+
+
+class PacsIntake:
+    """Follows the change log of a PACS. Call `step` again and again.
+
+    Each changed series is first watched (durably, together with the cursor) and then looked at until it is stable.
+    So it does not matter whether the PACS announced stability, once, twice or, stopped too early, never.
+    """
+
+    def __init__(self, pacs: Pacs, store: Store, identity: Identity, backlog: timedelta, clock: Clock) -> None:
+        self._pacs = pacs
+        self._store = store
+        self._identity = identity
+        self._backlog = backlog
+        self._clock = clock
+
+    def step(self) -> None:
+        """Read what is new and look at what changed. Raises Unavailable."""
+        self._follow()
+        for series_id in self._store.watched():
+            self._look(series_id)
+
+    def _follow(self) -> None:
+        not_before = self._first_of_interest()
+        cursor = self._store.cursor(CURSOR) or 0
+        complete = False
+        while not complete:
+            page = self._pacs.changes(cursor, not_before)
+            if page.last < cursor:
+                logger.warning("the PACS's change log starts anew; reading it from its beginning")
+                page = self._pacs.changes(0, not_before)
+            self._store.note_changes(CURSOR, page.last, self._changed(page))
+            cursor, complete = page.last, page.complete
+
+    def _first_of_interest(self) -> datetime:
+        """The time before which changes are ignored, fixed at the first start of this installation."""
+        seconds = self._store.cursor(FIRST_OF_INTEREST)
+        if seconds is None:
+            seconds = int((self._clock() - self._backlog).timestamp())
+            self._store.note_changes(FIRST_OF_INTEREST, seconds, ())
+        return datetime.fromtimestamp(seconds, UTC)
+
+    def _changed(self, page: ChangePage) -> tuple[str, ...]:
+        """The series of a page, those of its instances included."""
+        series = dict.fromkeys(page.series)
+        unplaced = dict.fromkeys(page.instances)
+        while unplaced:
+            found = self._pacs.series_of(next(iter(unplaced)))
+            siblings = frozenset({next(iter(unplaced))}) if found is None else found[1]
+            unplaced = {item: None for item in unplaced if item not in siblings}
+            if found is not None:
+                series[found[0]] = None
+        return tuple(series)
+
+    def _look(self, series_id: str) -> None:
+        summary = self._pacs.summary(series_id)
+        if summary is not None and not summary.stable:
+            return
+        if summary is not None and self._concerns_us(summary):
+            slices = Slices(Source.PACS, series_id, summary.series_uid, summary.sop_uids)
+            self._store.accept(new_job(slices, self._identity, self._clock()))
+        self._store.unwatch(series_id)
+
+    def _concerns_us(self, summary: SeriesSummary) -> bool:
+        """Only CT, and nothing that we made. An unsuitable CT does concern us: it gets a refusal with its reason."""
+        return summary.modality == CT and bool(summary.sop_uids) and not self._store.is_own_series(summary.series_uid)
+
+
+class SpoolIntake:
+    """Turns series received by C-STORE into jobs, and clears them away afterwards. Call `step` again and again."""
+
+    def __init__(self, spool: Spool, store: Store, identity: Identity, times: SpoolTimes, clock: Clock) -> None:
+        self._spool = spool
+        self._store = store
+        self._identity = identity
+        self._times = times
+        self._clock = clock
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def step(self) -> None:
+        """Record a job for each series that is complete and changed. Raises Unavailable."""
+        for folder in self._spool.resting(self._times.quiet_s):
+            fingerprint = self._spool.fingerprint(folder)
+            if self._seen.get(folder) != fingerprint:
+                self._accept(self._spool.summary(folder))
+                self._seen[folder] = fingerprint
+            self._clear(folder)
+
+    def _accept(self, series: SpooledSeries | None) -> None:
+        if series is None or series.modality != CT or self._store.is_own_series(series.series_uid):
+            return
+        slices = Slices(Source.SPOOL, series.folder, series.series_uid, series.sop_uids)
+        if self._is_covered(slices):
+            return
+        self._store.accept(new_job(slices, self._identity, self._clock()))
+
+    def _is_covered(self, slices: Slices) -> bool:
+        """Whether a job of the series has all these slices: some slices sent again, after the rest was cleared away."""
+        current = (job for job in self._store.jobs_of_series(slices.series_uid) if job.state is not JobState.SUPERSEDED)
+        return any(set(slices.sop_uids) < set(job.sop_uids) for job in current)
+
+    def _clear(self, folder: str) -> None:
+        """Delete a received series that has been quiet for long and whose jobs have ended."""
+        keep = timedelta(hours=self._times.keep_hours)
+        _, newest_s = self._spool.fingerprint(folder)
+        if datetime.fromtimestamp(newest_s, UTC) + keep > self._clock() or self._store.needs(folder):
+            return
+        self._spool.discard(folder)
+        self._seen.pop(folder, None)
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolTimes:
+    """When a received series is complete, and how long it is kept."""
+
+    quiet_s: float
+    keep_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """A set of slices of one series, and where it is."""
+
+    source: Source
+    series_id: str
+    series_uid: str
+    sop_uids: Sequence[str]
+
+
+def new_job(slices: Slices, identity: Identity, now: datetime) -> Job:
+    """The job that reads these slices, due at once."""
+    return Job(
+        key=series_key(slices.series_uid, slices.sop_uids, identity.software_version, identity.models),
+        source=slices.source,
+        series_id=slices.series_id,
+        series_uid=slices.series_uid,
+        sop_uids=tuple(sorted(slices.sop_uids)),
+        state=JobState.QUEUED,
+        created=now,
+        updated=now,
+        not_before=now,
+    )

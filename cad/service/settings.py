@@ -1,0 +1,148 @@
+"""The deployment settings: the only place that reads the environment.
+
+Each field is also an environment variable with the prefix LUNGCAD_ (`orthanc_url` is LUNGCAD_ORTHANC_URL) and a key
+of the TOML file given by `--config`. The environment wins over the file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "LUNGCAD_"
+OTHER_NAMES = frozenset({"LUNGCAD_SHARED_DATA", "LUNGCAD_NOTIFY_URL", "LUNGCAD_NOTIFY_TOKEN"})
+"""Names with our prefix that are not the service's: the tests' data folder and the Orthanc plugin's two."""
+
+
+class SettingsError(ValueError):
+    """A setting that is unknown, missing or malformed; the message names it and never shows its value."""
+
+
+def _checked_url(value: str) -> str:
+    TypeAdapter(HttpUrl).validate_python(value)
+    return value.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_checked_url)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+AeTitle = Annotated[str, Field(min_length=1, max_length=16)]
+
+
+class Settings(BaseSettings):
+    """One installation of the service."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data_folder: Path = Field(
+        default_factory=lambda: Path.home() / ".local" / "share" / "lungcad",
+        description="Folder of the job table, of results that are not delivered yet and of received series.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of the job table; by default an SQLite file in the data folder."
+    )
+    api_host: str = Field("127.0.0.1", description="Address on which API and status page listen.")
+    api_port: Port = Field(8140, description="Port of API and status page.")
+    api_token: SecretStr | None = Field(None, description="Bearer token that the API asks for; none by default.")
+
+    orthanc_url: Url = Field("http://127.0.0.1:8042", description="Root of Orthanc's REST API.")
+    orthanc_user: str | None = Field(None, description="User for Orthanc.")
+    orthanc_password: SecretStr | None = Field(None, description="Password for Orthanc.")
+    orthanc_dicomweb_root: str = Field("dicom-web", description="Path of Orthanc's DICOMweb API.")
+    orthanc_connect_timeout_s: float = Field(5.0, gt=0, description="Time to connect to Orthanc, in s.")
+    orthanc_read_timeout_s: float = Field(60.0, gt=0, description="Longest silence of Orthanc in an answer, in s.")
+    poll_s: float = Field(2.0, gt=0, description="Pause between two looks at Orthanc's change log, in s.")
+    backlog_hours: float = Field(
+        24.0, ge=0, description="On the very first start, how old a change of Orthanc may be to be read, in hours."
+    )
+
+    results_to: Literal["orthanc", "dimse"] = Field("orthanc", description="Where results go: STOW-RS or C-STORE.")
+    dimse_host: str = Field("127.0.0.1", description="Host of the C-STORE destination of results.")
+    dimse_port: Port = Field(104, description="Port of the C-STORE destination.")
+    dimse_aet: AeTitle = Field("ARCHIVE", description="AE title of the C-STORE destination.")
+    aet: AeTitle = Field("LUNGCAD", description="Our own AE title, calling and called.")
+    scp_host: str = Field("127.0.0.1", description="Address on which we receive by C-STORE.")
+    scp_port: Port | None = Field(None, description="Port on which we receive by C-STORE; not at all by default.")
+    scp_callers: tuple[AeTitle, ...] = Field((), description="AE titles that may send to us; empty admits all.")
+    scp_quiet_s: float = Field(10.0, gt=0, description="Silence after which a received series is complete, in s.")
+    spool_keep_hours: float = Field(24.0, ge=0, description="How long a finished received series is kept, in hours.")
+
+    dask_scheduler: str | None = Field(
+        None, description="Address of a Dask scheduler; by default a worker process of our own."
+    )
+    analyses_at_once: int = Field(1, ge=1, description="Analyses at one time; each uses every core.")
+    lease_s: float = Field(120.0, gt=0, description="Silence after which another service may take our jobs, in s.")
+    reconcile_s: float = Field(30.0, gt=0, description="Pause between two comparisons of table, engine and PACS, in s.")
+    retry_first_s: float = Field(5.0, gt=0, description="Pause after a first unsuccessful try, in s; it doubles.")
+    retry_longest_s: float = Field(300.0, gt=0, description="Longest pause between two tries, in s.")
+    confirm_after_s: float = Field(
+        60.0, ge=0, description="Age of a delivery when its presence is verified and our copy is deleted, in s."
+    )
+
+    device: str = Field("cpu", description="Device of the networks: cpu or cuda.")
+    min_score: float | None = Field(None, ge=0, le=1, description="Mark threshold; by default the detector's own.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+
+    @field_validator("scp_callers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments alone: `load_settings` reads the environment, so that it can refuse a misspelt name."""
+        return (init_settings,)
+
+
+def load_settings(config: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of the TOML file `config`, overridden by LUNGCAD_* of the environment.
+
+    Raises SettingsError for a name that does not exist (a misspelt variable would otherwise be ignored) and for a
+    value that does not fit.
+    """
+    environment = os.environ if environment is None else environment
+    from_file = {} if config is None else _read_toml(config)
+    _refuse_unknown((PREFIX + name.upper() for name in from_file), f"in {config}")
+    _refuse_unknown((name for name in environment if name.upper().startswith(PREFIX)), "in the environment")
+    given = {
+        name.upper().removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.upper().startswith(PREFIX) and name.upper() not in OTHER_NAMES
+    }
+    try:
+        return Settings.model_validate({**from_file, **given})
+    except ValidationError as error:
+        names = ", ".join(sorted({".".join(str(part) for part in item["loc"]) for item in error.errors()}))
+        reasons = "; ".join(sorted({str(item["msg"]) for item in error.errors(include_input=False)}))
+        raise SettingsError(f"unsuitable value of {names}: {reasons}") from None
+
+
+def _read_toml(config: Path) -> dict[str, object]:
+    try:
+        with config.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise SettingsError(f"there is no file {config}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{config} is not TOML: {error}") from None
+
+
+def _refuse_unknown(names: Iterable[str], where: str) -> None:
+    known = OTHER_NAMES | {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in names if name.upper() not in known)
+    if unknown:
+        raise SettingsError(f"unknown setting {', '.join(unknown)} {where}")

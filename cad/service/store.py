@@ -1,0 +1,422 @@
+"""The job table and what belongs to it, in SQLite by default or PostgreSQL by URL. The truth of the service.
+
+Every change of a job is one compare-and-swap on (key, state, claims), so that two actors can never both change it.
+Errors of the database are raised as Unavailable("store").
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    case,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from cad.errors import Unavailable
+from cad.service.jobs import (
+    CLAIMABLE,
+    HELD_BY_AN_OWNER,
+    Event,
+    EventKind,
+    Job,
+    JobState,
+    Patience,
+    Source,
+    advance,
+)
+
+logger = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_MS = 20_000
+"""How long SQLite waits for another process's write; its writes here take milliseconds."""
+
+READING = "lungcad_reading"
+"""Execution option of transactions that write nothing."""
+
+METADATA = MetaData()
+
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    Column("source", String(8), nullable=False),
+    Column("series_id", String(64), nullable=False),
+    Column("series_uid", String(64), nullable=False, index=True),
+    Column("sop_uids", JSON, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("claims", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("interruptions", Integer, nullable=False),
+    Column("waits", Integer, nullable=False),
+    Column("owner", String(96)),
+    Column("lease_until", Float),
+    Column("code", String(64)),
+    Column("text", Text),
+    Column("facts", JSON, nullable=False),
+)
+"""Times are seconds since 1970 (UTC), which every database compares alike."""
+
+CURSORS = Table("cursors", METADATA, Column("name", String(64), primary_key=True), Column("value", Integer))
+
+WATCHED = Table("watched", METADATA, Column("series_id", String(64), primary_key=True))
+"""Series of the PACS that changed and have not been looked at since."""
+
+RESULTS = Table("results", METADATA, Column("job_key", String(64), primary_key=True), Column("document", Text))
+
+OBJECTS = Table(
+    "objects",
+    METADATA,
+    Column("sop_uid", String(64), primary_key=True),
+    Column("job_key", String(64), nullable=False, index=True),
+    Column("series_uid", String(64), nullable=False, index=True),
+    Column("modality", String(16), nullable=False),
+    Column("settled", Boolean, nullable=False),
+)
+"""The report objects of each job. `settled`: the destination was seen to hold it, or it was withdrawn."""
+
+_TIMES = ("created", "updated", "not_before", "lease_until")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRecord:
+    """One encoded report object of a job."""
+
+    sop_uid: str
+    series_uid: str
+    modality: str
+
+
+class Store:
+    """The job table of one installation. Safe to use from several threads and processes."""
+
+    def __init__(self, url: str, patience: Patience) -> None:
+        self._patience = patience
+        self._engine = _engine(url)
+
+    def create_tables(self) -> None:
+        """Make the tables that do not exist yet."""
+        with _mapped():
+            METADATA.create_all(self._engine)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._engine.dispose()
+
+    # -- jobs ---------------------------------------------------------------------------------------------------
+
+    def job(self, key: str) -> Job | None:
+        """The job with this key, or None."""
+        rows = self._read(select(JOBS).where(JOBS.c.key == key))
+        return _job(rows[0]) if rows else None
+
+    def jobs(self, states: Iterable[JobState] = tuple(JobState), limit: int = 1000) -> tuple[Job, ...]:
+        """The newest jobs in these states, newest first."""
+        query = select(JOBS).where(JOBS.c.state.in_([state.value for state in states]))
+        newest_first = query.order_by(JOBS.c.created.desc(), JOBS.c.key).limit(limit)
+        return tuple(_job(row) for row in self._read(newest_first))
+
+    def counts(self) -> Mapping[JobState, int]:
+        """How many jobs are in each state that occurs."""
+        rows = self._read(select(JOBS.c.state, func.count().label("how_many")).group_by(JOBS.c.state))
+        return {JobState(row.state): int(row.how_many) for row in rows}
+
+    def jobs_of_series(self, series_uid: str) -> tuple[Job, ...]:
+        """Every job of a series, newest first."""
+        query = select(JOBS).where(JOBS.c.series_uid == series_uid).order_by(JOBS.c.created.desc())
+        return tuple(_job(row) for row in self._read(query))
+
+    def accept(self, job: Job) -> bool:
+        """Record a new job, which supersedes the other jobs of its series; False when its key is already known.
+
+        A superseded job whose slices are announced again is queued again and supersedes the others in turn.
+        """
+        changed: list[tuple[Job, Job]] = []
+        with self._write() as connection:
+            same = connection.execute(select(JOBS).where(JOBS.c.series_uid == job.series_uid)).all()
+            others = {row.key: _job(row) for row in same}
+            known = others.pop(job.key, None)
+            if known is not None and known.state is not JobState.SUPERSEDED:
+                return False
+            if known is None:
+                connection.execute(insert(JOBS).values(_values(job)))
+            else:
+                changed.append((known, advance(known, Event(EventKind.RETRIED), job.created, self._patience)))
+            current = (other for other in others.values() if other.state is not JobState.SUPERSEDED)
+            over = Event(EventKind.SUPERSEDED)
+            changed.extend((other, advance(other, over, job.created, self._patience)) for other in current)
+            for before, after in changed:
+                _swap(connection, before, after)
+                connection.execute(update(OBJECTS).where(OBJECTS.c.job_key == before.key).values(settled=False))
+        logger.info("job %s: new -> queued, %d slices", job.key[:12], len(job.sop_uids))
+        for before, after in changed:
+            _log(before, after)
+        return True
+
+    def advance(self, job: Job, happening: Event, now: datetime) -> Job | None:
+        """Apply an event to a job; None when somebody else has changed the job meanwhile.
+
+        Raises IllegalTransition.
+        """
+        after = advance(job, happening, now, self._patience)
+        with self._write() as connection:
+            if not _swap(connection, job, after):
+                return None
+        _log(job, after)
+        return after
+
+    def claim(self, owner: str, lease_until: datetime, now: datetime) -> Job | None:
+        """Take the due job that has waited longest, atomically and in one statement; None when none is due."""
+        due = (
+            select(JOBS.c.key)
+            .where(JOBS.c.state.in_([state.value for state in CLAIMABLE]))
+            .where(JOBS.c.owner.is_(None), JOBS.c.not_before <= now.timestamp())
+            .order_by(JOBS.c.not_before, JOBS.c.created, JOBS.c.key)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        queued = JOBS.c.state == JobState.QUEUED.value
+        taken = (
+            update(JOBS)
+            .where(JOBS.c.key == due.scalar_subquery())
+            .values(
+                state=case((queued, JobState.RUNNING.value), else_=JobState.DELIVERING.value),
+                claims=JOBS.c.claims + 1,
+                updated=now.timestamp(),
+                owner=owner,
+                lease_until=lease_until.timestamp(),
+            )
+            .returning(*JOBS.c)
+        )
+        with self._write() as connection:
+            rows = connection.execute(taken).all()
+        if not rows:
+            return None
+        job = _job(rows[0])
+        waited_s = now.timestamp() - job.created.timestamp()
+        logger.info("job %s: claimed -> %s, try %d, age %.1f s", job.key[:12], job.state, job.claims, waited_s)
+        return job
+
+    def held(self) -> tuple[Job, ...]:
+        """The jobs that have an owner."""
+        states = [state.value for state in HELD_BY_AN_OWNER]
+        return tuple(
+            _job(row) for row in self._read(select(JOBS).where(JOBS.c.state.in_(states), JOBS.c.owner.is_not(None)))
+        )
+
+    def needs(self, series_id: str) -> bool:
+        """Whether a job that has not ended reads from this place."""
+        unfinished = [state.value for state in (JobState.QUEUED, JobState.RUNNING, JobState.DELIVERING)]
+        query = select(JOBS.c.key).where(JOBS.c.series_id == series_id, JOBS.c.state.in_(unfinished)).limit(1)
+        return bool(self._read(query))
+
+    def renew(self, owner: str, lease_until: datetime) -> None:
+        """Extend the lease of every job of this owner."""
+        with self._write() as connection:
+            connection.execute(update(JOBS).where(JOBS.c.owner == owner).values(lease_until=lease_until.timestamp()))
+
+    # -- results ------------------------------------------------------------------------------------------------
+
+    def analysed(
+        self, job: Job, objects: Sequence[ObjectRecord], document: Mapping[str, object], now: datetime
+    ) -> Job | None:
+        """Record the results of a running job and move it to delivery, all or nothing; None as in `advance`."""
+        after = advance(job, Event(EventKind.ANALYSED), now, self._patience)
+        with self._write() as connection:
+            if not _swap(connection, job, after):
+                return None
+            connection.execute(delete(RESULTS).where(RESULTS.c.job_key == job.key))
+            connection.execute(insert(RESULTS).values(job_key=job.key, document=json.dumps(document)))
+            uids = [item.sop_uid for item in objects]
+            connection.execute(delete(OBJECTS).where(OBJECTS.c.job_key == job.key))
+            connection.execute(delete(OBJECTS).where(OBJECTS.c.sop_uid.in_(uids)))
+            connection.execute(insert(OBJECTS), [_object_values(job.key, item) for item in objects])
+        _log(job, after)
+        return after
+
+    def document(self, key: str) -> dict[str, object] | None:
+        """The findings document of a job; None before there is one."""
+        rows = self._read(select(RESULTS.c.document).where(RESULTS.c.job_key == key))
+        return json.loads(rows[0].document) if rows else None
+
+    def objects(self, key: str) -> tuple[ObjectRecord, ...]:
+        """The report objects of a job."""
+        rows = self._read(select(OBJECTS).where(OBJECTS.c.job_key == key).order_by(OBJECTS.c.sop_uid))
+        return tuple(ObjectRecord(row.sop_uid, row.series_uid, row.modality) for row in rows)
+
+    def is_own_series(self, series_uid: str) -> bool:
+        """Whether we made this series."""
+        return bool(self._read(select(OBJECTS.c.sop_uid).where(OBJECTS.c.series_uid == series_uid).limit(1)))
+
+    def unsettled(self, state: JobState, before: datetime) -> tuple[Job, ...]:
+        """Jobs in `state` since before that time with objects whose presence or removal was not yet seen."""
+        keys = select(OBJECTS.c.job_key).where(OBJECTS.c.settled.is_(False))
+        query = select(JOBS).where(
+            JOBS.c.state == state.value, JOBS.c.updated <= before.timestamp(), JOBS.c.key.in_(keys)
+        )
+        return tuple(_job(row) for row in self._read(query))
+
+    def settle(self, key: str) -> None:
+        """Note that the destination holds the job's objects, or that they are withdrawn."""
+        with self._write() as connection:
+            connection.execute(update(OBJECTS).where(OBJECTS.c.job_key == key).values(settled=True))
+
+    # -- the change log -----------------------------------------------------------------------------------------
+
+    def cursor(self, name: str) -> int | None:
+        """How far a change log has been read; None when never."""
+        rows = self._read(select(CURSORS.c.value).where(CURSORS.c.name == name))
+        return int(rows[0].value) if rows else None
+
+    def note_changes(self, name: str, value: int, series_ids: Iterable[str]) -> None:
+        """Watch the series and move the cursor, in one transaction."""
+        with self._write() as connection:
+            for series_id in series_ids:
+                _watch(connection, series_id)
+            connection.execute(delete(CURSORS).where(CURSORS.c.name == name))
+            connection.execute(insert(CURSORS).values(name=name, value=value))
+
+    def watch(self, series_id: str) -> None:
+        """Look at this series of the PACS soon."""
+        with self._write() as connection:
+            _watch(connection, series_id)
+
+    def watched(self) -> tuple[str, ...]:
+        """The series to look at."""
+        return tuple(row.series_id for row in self._read(select(WATCHED).order_by(WATCHED.c.series_id)))
+
+    def unwatch(self, series_id: str) -> None:
+        """The series has been looked at."""
+        with self._write() as connection:
+            connection.execute(delete(WATCHED).where(WATCHED.c.series_id == series_id))
+
+    # -- connections --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with _mapped(), self._engine.begin() as connection:
+            yield connection
+
+    def _read(self, query: Any) -> Sequence[Row[Any]]:  # noqa: ANN401 - SQLAlchemy's own type of a query
+        with _mapped(), self._engine.connect().execution_options(**{READING: True}) as connection:
+            return connection.execute(query).all()
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    """WAL lets readers go on beside a writer; FULL makes a committed row survive a power cut."""
+    connection.isolation_level = None  # we send BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Take SQLite's write lock at once when writing: a transaction that reads first could fail when it writes."""
+    reading = connection.get_execution_options().get(READING, False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """Turns the database's errors into Unavailable, but for our own mistakes in SQL."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeoutError) as error:
+        if isinstance(error, DBAPIError) and type(error).__name__ not in TEMPORARY:
+            raise
+        raise Unavailable("store", f"the job table cannot be used now ({type(error).__name__})") from error
+
+
+TEMPORARY = frozenset({"OperationalError", "InterfaceError", "InternalError"})
+"""Kinds of DBAPIError that mean "the database is down, locked or full" (PEP 249); the others are bugs."""
+
+
+def _watch(connection: Connection, series_id: str) -> None:
+    connection.execute(delete(WATCHED).where(WATCHED.c.series_id == series_id))
+    connection.execute(insert(WATCHED).values(series_id=series_id))
+
+
+def _swap(connection: Connection, before: Job, after: Job) -> bool:
+    """Write `after` if the row is still as `before` was; the lease may have been renewed."""
+    unchanged = (JOBS.c.key == before.key) & (JOBS.c.state == before.state.value) & (JOBS.c.claims == before.claims)
+    held_alike = JOBS.c.owner.is_(None) if before.owner is None else JOBS.c.owner == before.owner
+    done = connection.execute(update(JOBS).where(unchanged & held_alike).values(_values(after)))
+    return done.rowcount == 1
+
+
+def _values(job: Job) -> dict[str, object]:
+    values: dict[str, object] = {column.name: getattr(job, column.name) for column in JOBS.c}
+    for name in _TIMES:
+        moment = values[name]
+        values[name] = moment.timestamp() if isinstance(moment, datetime) else None
+    return {
+        **values,
+        "source": job.source.value,
+        "state": job.state.value,
+        "sop_uids": list(job.sop_uids),
+        "facts": dict(job.facts),
+    }
+
+
+def _job(row: Row[Any]) -> Job:
+    values = dict(row._mapping)
+    for name in _TIMES:
+        values[name] = None if values[name] is None else datetime.fromtimestamp(values[name], UTC)
+    values.update(source=Source(row.source), state=JobState(row.state), sop_uids=tuple(row.sop_uids))
+    return Job(**values)
+
+
+def _object_values(job_key: str, item: ObjectRecord) -> dict[str, object]:
+    return {
+        "sop_uid": item.sop_uid,
+        "job_key": job_key,
+        "series_uid": item.series_uid,
+        "modality": item.modality,
+        "settled": False,
+    }
+
+
+def _log(before: Job, after: Job) -> None:
+    lasted_s = (after.updated - before.updated).total_seconds()
+    reason = f", {after.code}" if after.code else ""
+    logger.info("job %s: %s -> %s after %.1f s%s", after.key[:12], before.state, after.state, lasted_s, reason)

@@ -1,0 +1,157 @@
+"""One job: fetch → read → analyse → encode → persist → deliver → record; and the loop that everything runs in."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydicom.dataset import Dataset
+
+from cad.domain import ModelIdentity
+from cad.errors import Refusal, Unavailable
+from cad.service.jobs import Event, EventKind, Job, JobState, Source
+from cad.service.outbox import Outbox
+from cad.service.store import ObjectRecord, Store
+from orthanc.dimse import Spool
+from orthanc.pacs import Destination, Pacs
+
+logger = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What was made of one series: the report objects and the findings document."""
+
+    objects: tuple[Dataset, ...]
+    document: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How the instances of a series become results, and by which networks. `read` raises Refusal."""
+
+    models: tuple[ModelIdentity, ...]
+    read: Callable[[Sequence[Dataset]], Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything that a job touches."""
+
+    store: Store
+    pacs: Pacs
+    spool: Spool
+    outbox: Outbox
+    destination: Destination
+    clock: Clock
+
+
+def execute(key: str, epoch: int, tools: Tools, reader: Reader) -> None:
+    """Carry a claimed job as far as it goes now and record how far that was.
+
+    `epoch` is the job's `claims` when it was handed out: if it has moved on, somebody else has the job. A bug leaves
+    as its own exception, for the dispatcher to record.
+    """
+    job = tools.store.job(key)
+    if job is None or job.claims != epoch or job.owner is None:
+        return
+    try:
+        _carry(job, tools, reader)
+    except Refusal as refusal:
+        _record(job, Event(EventKind.REFUSED, refusal.reason.value, refusal.text, refusal.facts), tools)
+    except Unavailable as outage:
+        _record(job, Event(EventKind.UNAVAILABLE, outage.code, outage.text), tools)
+
+
+def _carry(job: Job, tools: Tools, reader: Reader) -> None:
+    analysed = _analyse(job, tools, reader) if job.state is JobState.RUNNING else job
+    if analysed is not None:
+        _deliver(analysed, tools)
+
+
+def _record(job: Job, happening: Event, tools: Tools) -> None:
+    """Record an end on the row as it is now, if it is still ours."""
+    now = tools.store.job(job.key)
+    if now is not None and now.claims == job.claims and now.owner == job.owner:
+        tools.store.advance(now, happening, tools.clock())
+
+
+def _analyse(job: Job, tools: Tools, reader: Reader) -> Job | None:
+    """The job with its results safe on disk; None when it was superseded meanwhile."""
+    datasets = _fetch(job, tools)
+    if {str(ds.SOPInstanceUID) for ds in datasets} != set(job.sop_uids):
+        if job.source is Source.PACS:
+            tools.store.watch(job.series_id)
+        raise Unavailable("series", "slices were added or removed since; the series is looked at again")
+    reading = reader.read(datasets)
+    tools.outbox.keep(job.key, reading.objects)
+    records = [
+        ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality))
+        for item in reading.objects
+    ]
+    return tools.store.analysed(job, records, reading.document, tools.clock())
+
+
+def _fetch(job: Job, tools: Tools) -> tuple[Dataset, ...]:
+    match job.source:
+        case Source.PACS:
+            return tools.pacs.fetch(job.series_id)
+        case Source.SPOOL:
+            return tools.spool.fetch(job.series_id)
+
+
+def _deliver(job: Job, tools: Tools) -> None:
+    """Send what the destination does not hold yet."""
+    uids = [item.sop_uid for item in tools.store.objects(job.key)]
+    held = tools.destination.held(uids) or frozenset()
+    waiting = [uid for uid in uids if uid not in held]
+    objects = tools.outbox.load(job.key, waiting)
+    if objects is None:
+        tools.store.advance(job, Event(EventKind.OBJECTS_LOST, "objects-lost"), tools.clock())
+        return
+    if objects:
+        tools.destination.send(objects)
+    tools.store.advance(job, Event(EventKind.DELIVERED), tools.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The rhythm of a loop: the longest pause, what ends the pause early and what ends the loop."""
+
+    pause_s: float
+    wake: threading.Event
+    stop: threading.Event
+
+
+def run_loop(name: str, step: Callable[[], None], beat: Beat) -> None:
+    """Repeat `step` until stopped, whatever happens in it: outages and bugs are logged and the next beat tries again.
+
+    Every step compares what is with what should be, so that a lost beat loses nothing.
+    """
+    outage: str | None = None
+    while not beat.stop.is_set():
+        try:
+            step()
+            if outage is not None:
+                logger.info("%s: %s is available again", name, outage)
+            outage = None
+        except Unavailable as unavailable:
+            if outage != unavailable.what:
+                logger.warning("%s: %s (%s)", name, unavailable.text, unavailable.code)
+            outage = unavailable.what
+        except Exception as bug:  # noqa: BLE001 - the loop must outlive a bug; it is logged, never re-labelled
+            logger.error("%s: %s", name, describe_bug(bug))
+        beat.wake.wait(beat.pause_s)
+        beat.wake.clear()
+
+
+def describe_bug(bug: BaseException) -> str:
+    """The type of an exception and where it was raised, without its message, which may hold patient data."""
+    frames = "".join(traceback.format_tb(bug.__traceback__))
+    return f"unexpected {type(bug).__name__}\n{frames}"

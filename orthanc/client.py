@@ -1,0 +1,285 @@
+"""Orthanc over REST and DICOMweb: follow its change log, read series, store and withdraw results.
+
+A thin wrapper of orthanc-api-client that supplies what the library lacks: time-outs, no repetition of a POST, no
+`None` where an answer was promised, and its exceptions mapped one by one to what the caller can do.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pydicom
+import requests
+from orthanc_api_client import OrthancApiClient
+from orthanc_api_client import exceptions as library
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
+
+from cad.errors import CadError, Reason, Refusal, Unavailable
+from orthanc.pacs import ChangePage, SeriesSummary
+
+CHANGES_PER_PAGE = 1000
+"""A study of a few thousand slices is read in a few requests; a page of this size is about 300 kB."""
+
+DOWNLOADS_AT_ONCE = 4
+"""Orthanc answers each file in milliseconds; four connections hide the latency and leave it room for others."""
+
+RETRIES = Retry(connect=2, read=1, redirect=0, status=0, backoff_factor=0.2, allowed_methods=frozenset({"GET"}))
+"""A connection that was never made may be tried again for any method; an unanswered request only for GET."""
+
+CHANGES_OF_INTEREST = frozenset({"StableSeries", "NewSeries", "NewInstance"})
+"""StableSeries alone is not enough: an Orthanc that stops before a series has rested never announces it."""
+
+DICOM_JSON_MIME = "application/dicom+json"
+REFERENCED_SOP_SEQUENCE = "00081199"
+REFERENCED_SOP_INSTANCE_UID = "00081155"
+
+
+@dataclass(frozen=True, slots=True)
+class OrthancDoor:
+    """Where Orthanc is and how to enter."""
+
+    url: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    dicomweb_root: str = "dicom-web"
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 60.0
+
+
+class OrthancPacs:
+    """A running Orthanc as a `orthanc.pacs.Pacs`. Every method raises Unavailable when Orthanc cannot be used now."""
+
+    def __init__(self, door: OrthancDoor) -> None:
+        self._api = _BoundedApi(door)
+        self._dicomweb_root = door.dicomweb_root.strip("/")
+
+    def check(self) -> None:
+        """Raise Unavailable unless Orthanc answers."""
+        self._api.json("system")
+
+    def changes(self, since: int, not_before: datetime | None) -> ChangePage:
+        """The page of changes after `since`; a log that was reset answers with a `last` below `since`."""
+        page = self._api.json(f"changes?since={since}&limit={CHANGES_PER_PAGE}")
+        kept = [
+            change
+            for change in page["Changes"]
+            if change["ChangeType"] in CHANGES_OF_INTEREST and _is_recent(change["Date"], not_before)
+        ]
+        series = dict.fromkeys(change["ID"] for change in kept if change["ResourceType"] == "Series")
+        instances = dict.fromkeys(change["ID"] for change in kept if change["ResourceType"] == "Instance")
+        return ChangePage(tuple(series), tuple(instances), int(page["Last"]), bool(page["Done"]))
+
+    def last_change(self) -> int:
+        """The sequence number of the newest change."""
+        return int(self._api.json("changes?last")["Last"])
+
+    def series_of(self, instance_id: str) -> tuple[str, frozenset[str]] | None:
+        """The series of an instance with all its instance ids; None when it is gone."""
+        instance = self._api.json_or_none(f"instances/{instance_id}")
+        series = None if instance is None else self._api.json_or_none(f"series/{instance['ParentSeries']}")
+        return None if series is None else (str(series["ID"]), frozenset(series["Instances"]))
+
+    def summary(self, series_id: str) -> SeriesSummary | None:
+        """What Orthanc's index knows of a series, in one or two requests; None when it is gone."""
+        series = self._api.json_or_none(f"series/{series_id}")
+        if series is None:
+            return None
+        instances = self._api.json_or_none(f"series/{series_id}/instances") if series["IsStable"] else []
+        if instances is None:
+            return None
+        tags = series["MainDicomTags"]
+        return SeriesSummary(
+            series_id=series_id,
+            series_uid=str(tags["SeriesInstanceUID"]),
+            modality=str(tags.get("Modality", "")),
+            sop_uids=tuple(sorted(str(item["MainDicomTags"]["SOPInstanceUID"]) for item in instances)),
+            stable=bool(series["IsStable"]),
+        )
+
+    def find_series(self, series_uid: str) -> str | None:
+        """Orthanc's own id of the series with this Series Instance UID; None when it has none."""
+        ids = self._lookup(series_uid, "Series")
+        return ids[0] if ids else None
+
+    def fetch(self, series_id: str) -> tuple[Dataset, ...]:
+        """All instances of a series with pixel data, in no particular order.
+
+        Raises Refusal: not-in-pacs when the series is gone, corrupt-file when a file is not DICOM.
+        """
+        series = self._api.json_or_none(f"series/{series_id}")
+        if series is None:
+            raise _gone()
+        with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+            return tuple(pool.map(self._instance, series["Instances"]))
+
+    def held(self, sop_uids: Sequence[str]) -> frozenset[str]:
+        """Which of these instances Orthanc holds."""
+        return frozenset(uid for uid in sop_uids if self._lookup(uid, "Instance"))
+
+    def send(self, objects: Sequence[Dataset]) -> None:
+        """Store the objects by STOW-RS, or by Orthanc's own upload where the DICOMweb plugin is not loaded."""
+        if not self._send_by_stow(objects):
+            for item in objects:
+                self._api.call("POST", "instances", data=_encoded(item))
+
+    def withdraw(self, sop_uids: Sequence[str]) -> None:
+        """Delete these instances; those that are not there are passed over."""
+        for uid in sop_uids:
+            for instance_id in self._lookup(uid, "Instance"):
+                self._api.call_or_none("DELETE", f"instances/{instance_id}")
+
+    def _instance(self, instance_id: str) -> Dataset:
+        answer = self._api.call_or_none("GET", f"instances/{instance_id}/file")
+        if answer is None:
+            raise _gone()
+        try:
+            return pydicom.dcmread(io.BytesIO(answer.content))
+        except InvalidDicomError as error:
+            raise Refusal(Reason.CORRUPT_FILE, "an instance of the series is not a DICOM file") from error
+
+    def _lookup(self, uid: str, level: str) -> list[str]:
+        found = self._api.call("POST", "tools/lookup", data=uid).json()
+        return [str(item["ID"]) for item in found if item["Type"] == level]
+
+    def _send_by_stow(self, objects: Sequence[Dataset]) -> bool:
+        """Whether there was a STOW-RS service to take the objects. Raises Unavailable when it took only some."""
+        boundary = secrets.token_hex(16)
+        headers = {
+            "Accept": DICOM_JSON_MIME,
+            "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
+        }
+        body = _multipart(boundary, [_encoded(item) for item in objects])
+        answer = self._api.call_or_none("POST", f"{self._dicomweb_root}/studies", data=body, headers=headers)
+        if answer is None:
+            return False
+        stored = answer.json().get(REFERENCED_SOP_SEQUENCE, {}).get("Value", [])
+        uids = {uid for item in stored for uid in item[REFERENCED_SOP_INSTANCE_UID]["Value"]}
+        missing = {str(item.SOPInstanceUID) for item in objects} - uids
+        if missing:
+            raise Unavailable("pacs", f"Orthanc stored {len(objects) - len(missing)} of {len(objects)} objects")
+        return True
+
+
+class _BoundedApi(OrthancApiClient):  # type: ignore[misc]  # the library is not typed
+    """The library's client with bounded time, no repeated POST and our errors."""
+
+    def __init__(self, door: OrthancDoor) -> None:
+        super().__init__(door.url.rstrip("/") + "/", user=door.user, pwd=door.password)
+        adapter = _BoundedAdapter((door.connect_timeout_s, door.read_timeout_s))
+        for scheme in ("http://", "https://"):
+            self._http_session.mount(scheme, adapter)
+
+    def call(self, method: str, endpoint: str, **arguments: Any) -> requests.Response:  # noqa: ANN401
+        """One request. Raises Unavailable, Refusal (not-in-pacs for 404) or, for our own mistakes, the library's."""
+        send: Callable[..., requests.Response | None] = getattr(self, method.lower())
+        try:
+            answer = send(endpoint, **arguments)
+        except library.OrthancApiException as error:
+            ours = as_outcome(error)
+            if ours is None:
+                raise
+            raise ours from error
+        except requests.JSONDecodeError as error:  # the library parses the body of a 409 unguarded
+            raise Unavailable("pacs", "Orthanc's answer is not JSON") from error
+        if answer is None:  # the library swallows an answer that broke off
+            raise Unavailable("pacs", "Orthanc's answer broke off")
+        return answer
+
+    def call_or_none(self, method: str, endpoint: str, **arguments: Any) -> requests.Response | None:  # noqa: ANN401
+        """One request; None when Orthanc does not know the resource (404)."""
+        try:
+            return self.call(method, endpoint, **arguments)
+        except Refusal as refusal:
+            if refusal.reason is not Reason.NOT_IN_PACS:
+                raise
+            return None
+
+    def json(self, endpoint: str) -> Any:  # noqa: ANN401 - JSON has no better type
+        """The JSON answer to a GET. Raises Unavailable when it is none."""
+        return _parsed(self.call("GET", endpoint))
+
+    def json_or_none(self, endpoint: str) -> Any:  # noqa: ANN401
+        """As `json`; None when Orthanc does not know the resource."""
+        answer = self.call_or_none("GET", endpoint)
+        return None if answer is None else _parsed(answer)
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """An adapter that never waits without limit."""
+
+    def __init__(self, timeout_s: tuple[float, float]) -> None:
+        self._timeout_s = timeout_s
+        super().__init__(max_retries=RETRIES, pool_maxsize=DOWNLOADS_AT_ONCE)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        """As the base class, with our time-outs where none are given."""
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self._timeout_s
+        return super().send(request, *args, **kwargs)
+
+
+def as_outcome(error: library.OrthancApiException) -> CadError | None:
+    """What an exception of orthanc-api-client means to the caller; None when it is our own mistake, that is, a bug."""
+    match error:
+        case library.ConnectionError():
+            return Unavailable("pacs", "Orthanc cannot be reached")
+        case library.TimeoutError():
+            return Unavailable("pacs", "Orthanc took too long to answer")
+        case library.ResourceNotFound():
+            return _gone()
+        case library.NotAuthorized() | library.Forbidden():
+            return Unavailable("pacs", "Orthanc does not accept our user and password")
+        case library.Conflict():
+            return Unavailable("pacs", "Orthanc is storing the same instance at this moment")
+        case library.TooManyResourcesFound():
+            return Unavailable("pacs", "Orthanc's index is ambiguous")
+        case library.BadFileFormat():
+            return None
+        case library.HttpError() if _is_temporary(error.http_status_code):
+            return Unavailable("pacs", f"Orthanc answered {error.http_status_code}")
+        case _:
+            return None
+
+
+def _is_temporary(status: int | None) -> bool:
+    """Server errors, 408 Request Timeout and 429 Too Many Requests (RFC 9110, RFC 6585)."""
+    return status is not None and (status >= 500 or status in {408, 429})
+
+
+def _gone() -> Refusal:
+    return Refusal(Reason.NOT_IN_PACS, "the PACS no longer has this series")
+
+
+def _parsed(answer: requests.Response) -> Any:  # noqa: ANN401
+    try:
+        return answer.json()
+    except requests.JSONDecodeError as error:
+        raise Unavailable("pacs", "Orthanc's answer is not JSON") from error
+
+
+def _is_recent(date: str, not_before: datetime | None) -> bool:
+    """Whether a change's date (UTC, as 20260102T030405) is not before the given time."""
+    if not_before is None:
+        return True
+    return datetime.strptime(date, "%Y%m%dT%H%M%S").replace(tzinfo=UTC) >= not_before
+
+
+def _encoded(item: Dataset) -> bytes:
+    buffer = io.BytesIO()
+    item.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def _multipart(boundary: str, parts: Sequence[bytes]) -> bytes:
+    """A multipart/related body (RFC 2387) of DICOM files, as DICOM PS3.18 10.5 asks for."""
+    head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+    return b"".join(head + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()

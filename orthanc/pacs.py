@@ -1,0 +1,82 @@
+"""What the service needs of a PACS, as records and protocols; the real one and the in-memory one both meet them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pydicom.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """One page of the PACS's change log.
+
+    `series` and `instances` are the PACS's own ids of what is new or has become stable, without repetition and in the
+    order of the log; `last` is the sequence number to continue from; `complete` says that the log ends here.
+    """
+
+    series: tuple[str, ...]
+    instances: tuple[str, ...]
+    last: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSummary:
+    """What the PACS's index knows of one series, without reading a file.
+
+    `stable` is the PACS's opinion that no more slices are coming; until then `sop_uids` is empty.
+    """
+
+    series_id: str
+    series_uid: str
+    modality: str
+    sop_uids: tuple[str, ...]
+    stable: bool
+
+
+class Destination(Protocol):
+    """Where results go. Every method raises Unavailable when the peer cannot be used now."""
+
+    def held(self, sop_uids: Sequence[str]) -> frozenset[str] | None:
+        """Which of these instances the destination holds; None when it cannot be asked."""
+        ...
+
+    def send(self, objects: Sequence[Dataset]) -> None:
+        """Store the objects; storing one that is already there changes nothing that matters."""
+        ...
+
+    def withdraw(self, sop_uids: Sequence[str]) -> None:
+        """Remove these instances of ours, as far as the destination allows it; absent ones are no error."""
+        ...
+
+
+class Pacs(Destination, Protocol):
+    """A PACS that can be followed and read."""
+
+    def changes(self, since: int, not_before: datetime | None) -> ChangePage:
+        """The page of changes after sequence number `since`, leaving out those older than `not_before`."""
+        ...
+
+    def last_change(self) -> int:
+        """The sequence number of the newest change; 0 when there is none."""
+        ...
+
+    def series_of(self, instance_id: str) -> tuple[str, frozenset[str]] | None:
+        """The series of an instance and all instance ids of that series; None when it is no longer there."""
+        ...
+
+    def summary(self, series_id: str) -> SeriesSummary | None:
+        """What the index knows of a series; None when it is not there."""
+        ...
+
+    def fetch(self, series_id: str) -> tuple[Dataset, ...]:
+        """All instances of a series with pixel data. Raises Refusal (not-in-pacs) when it is not there."""
+        ...
+
+    def check(self) -> None:
+        """Raise Unavailable unless the PACS answers."""
+        ...
