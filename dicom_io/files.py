@@ -13,15 +13,15 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset, FileDataset
+from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.filereader import read_dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
@@ -175,13 +175,28 @@ def _instance(entry: _FileEntry, policy: SeriesPolicy) -> Instance | None:
             if entry.looks_like_dicom:
                 raise Refusal(Reason.CORRUPT_FILE, "a file with the name of a DICOM file holds no DICOM object")
             return None
-        header = _parsed(file, partial(dcmread, stop_before_pixels=True, force=True), policy)
-    return Instance(header, lambda: _read_whole(entry, policy))
+        content = _inflated(file, policy)
+        header = _header(content)
+        pixels_at = content.tell()
+    return Instance(header, lambda: _completed(entry, header, pixels_at, policy))
 
 
-def _read_whole(entry: _FileEntry, policy: SeriesPolicy) -> Dataset:
+def _completed(entry: _FileEntry, header: Dataset, pixels_at: int, policy: SeriesPolicy) -> Dataset:
+    """The object with its pixel data: the header that is known already, and what follows it in the file."""
+    is_implicit_vr, is_little_endian = header.original_encoding
     with _opened(entry) as file:
-        return _parsed(file, partial(dcmread, force=True), policy)
+        content = _inflated(file, policy)
+        content.seek(pixels_at)
+        try:
+            rest = read_dataset(content, bool(is_implicit_vr), is_little_endian is not False)
+        except PARSE_ERRORS as error:
+            raise Refusal(Reason.CORRUPT_FILE, "the pixel data of a DICOM file cannot be parsed") from error
+        has_more = content.seek(0, os.SEEK_END) > pixels_at
+    if _ends_early(rest) or (has_more and not any(tag.group == _PIXEL_GROUP for tag in rest.keys())):  # noqa: SIM118
+        raise Refusal(Reason.TRUNCATED_FILE, "a DICOM file ends within its pixel data")
+    completed = without_pixels(header)
+    completed.update(rest)
+    return completed
 
 
 def _opened(entry: _FileEntry) -> BinaryIO:
@@ -209,19 +224,42 @@ def _is_dicom(file: BinaryIO) -> bool:
     return group in (0x0002, 0x0008) and element <= 0x0018 and (explicit or implicit)
 
 
-def _parsed(file: BinaryIO, read: Callable[[BinaryIO], FileDataset], policy: SeriesPolicy) -> Dataset:
-    packed_at = _deflated_from(file)
+def _header(content: BinaryIO) -> Dataset:
+    """What comes before the pixel data; `content` is left where that begins (at its end when there is none)."""
     try:
-        if packed_at is None:
-            ds = read(file)
-        else:
-            ds = read(io.BytesIO(_inflated(file, packed_at, policy)))
-            ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        ds = dcmread(content, stop_before_pixels=True, force=True)
     except PARSE_ERRORS as error:
         raise Refusal(Reason.CORRUPT_FILE, "a DICOM file cannot be parsed") from error
-    if _ends_early(ds):
-        raise Refusal(Reason.TRUNCATED_FILE, "a DICOM file ends within a data element")
+    if not len(ds) or _ends_early(ds):
+        raise Refusal(Reason.TRUNCATED_FILE, "a DICOM file ends within its header")
     return ds
+
+
+def _inflated(file: BinaryIO, policy: SeriesPolicy) -> BinaryIO:
+    """The file as it is, or the explicit little endian data set of a deflated one (PS3.5 A.5).
+
+    Raises Refusal when that is larger than is plausible.
+    """
+    packed_at = _deflated_from(file)
+    if packed_at is None:
+        return file
+    file.seek(packed_at)
+    packed = file.read()
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        unpacked = inflater.decompress(packed, _most_unpacked_bytes(len(packed), policy))
+    except zlib.error as error:
+        raise Refusal(Reason.CORRUPT_FILE, "a deflated DICOM file cannot be inflated") from error
+    if inflater.unconsumed_tail:
+        raise Refusal(
+            Reason.DECOMPRESSION_BOMB,
+            f"a deflated DICOM file of {len(packed)} bytes holds more than {len(unpacked)} bytes",
+            packed_bytes=len(packed),
+            unpacked_bytes=len(unpacked),
+        )
+    if not inflater.eof:
+        raise Refusal(Reason.TRUNCATED_FILE, "a deflated DICOM file ends early")
+    return io.BytesIO(unpacked)
 
 
 def _deflated_from(file: BinaryIO) -> int | None:
@@ -233,27 +271,7 @@ def _deflated_from(file: BinaryIO) -> int | None:
     return len(start) + len(meta) if DeflatedExplicitVRLittleEndian.encode() in meta else None
 
 
-def _inflated(file: BinaryIO, packed_at: int, policy: SeriesPolicy) -> bytes:
-    """The explicit little endian data set of a deflated file (PS3.5 A.5), never larger than is plausible."""
-    file.seek(packed_at)
-    packed = file.read()
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    unpacked = inflater.decompress(packed, _most_unpacked_bytes(len(packed), policy))
-    if inflater.unconsumed_tail:
-        raise Refusal(
-            Reason.DECOMPRESSION_BOMB,
-            f"a deflated DICOM file of {len(packed)} bytes holds more than {len(unpacked)} bytes",
-            packed_bytes=len(packed),
-            unpacked_bytes=len(unpacked),
-        )
-    if not inflater.eof:
-        raise Refusal(Reason.TRUNCATED_FILE, "a deflated DICOM file ends early")
-    return unpacked
-
-
 def _ends_early(ds: Dataset) -> bool:
     """Whether the last element is shorter than it says; pydicom then keeps what there is."""
-    if not len(ds):
-        return True
-    last = ds.get_item(max(ds.keys()))
+    last = ds.get_item(max(ds.keys())) if len(ds) else None
     return isinstance(last, RawDataElement) and last.length != _UNDEFINED and len(last.value or b"") < last.length

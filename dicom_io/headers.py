@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 
 from cad.domain import FloatArray
 from cad.errors import Reason, Refusal
@@ -139,17 +140,21 @@ def frames_of(ds: Dataset, instance: int) -> tuple[Frame, ...]:
 
 def acquisition_of(ds: Dataset) -> Acquisition:
     """How the images of this object were made (for a multi-frame object as its first frame says)."""
-    reconstruction = _scope(ds, 0, "CTReconstructionSequence")
     exposure = _scope(ds, 0, "CTXRayDetailsSequence")
     details = _scope(ds, 0, "CTAcquisitionDetailsSequence")
     return Acquisition(
-        kernel=word(reconstruction, "ConvolutionKernel"),
+        kernel=kernel_of(ds),
         kvp=_known_number(exposure, "KVP"),
         contrast=_contrast(ds),
         tilt_degrees=_known_number(details, "GantryDetectorTilt") or 0.0,
         image_type=image_type(ds),
         lossy=word(ds, "LossyImageCompression") == "01",
     )
+
+
+def kernel_of(ds: Dataset) -> str | None:
+    """The reconstruction kernel, or None when the header does not name it."""
+    return word(_scope(ds, 0, "CTReconstructionSequence"), "ConvolutionKernel")
 
 
 def _known_number(ds: Dataset, keyword: str) -> float | None:
@@ -177,7 +182,7 @@ def _value(ds: Dataset, keyword: str) -> object:
 
 def _items(ds: Dataset, keyword: str) -> list[Dataset]:
     value = _value(ds, keyword)
-    return [item for item in value if isinstance(item, Dataset)] if isinstance(value, MultiValue | list) else []
+    return list(value) if isinstance(value, Sequence) else []
 
 
 def _scope(ds: Dataset, frame: int, sequence: str) -> Dataset:

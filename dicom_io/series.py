@@ -27,6 +27,7 @@ from dicom_io.headers import (
     frames_of,
     image_type,
     is_multi_frame,
+    kernel_of,
     whole_number,
     word,
 )
@@ -146,7 +147,7 @@ def _refuse_mixed_series(instances: Sequence[Instance]) -> None:
         "studies": {word(i.header, "StudyInstanceUID") for i in instances},
         "frames of reference": {word(i.header, "FrameOfReferenceUID") for i in instances},
         "kinds of object": {word(i.header, "SOPClassUID") for i in instances},
-        "reconstruction kernels": {acquisition_of(i.header).kernel for i in instances},
+        "reconstruction kernels": {kernel_of(i.header) for i in instances},
     }
     for name, values in what.items():
         if len(values) > 1:
