@@ -11,7 +11,7 @@ PYTHON_READY := $(VENV)/.python-ready
 DEBIAN_READY := $(VENV)/.debian-ready
 PACKAGE_READY := $(VENV)/.package-ready
 
-.PHONY: help setup demo serve viewer test lint gate-format gate-rules gate-types gate-imports unit format constraints clean distclean
+.PHONY: help setup demo serve viewer test lint gate-format gate-rules gate-types gate-imports unit format docs constraints clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,10 +35,10 @@ demo: setup ## Analyse a made-up study end to end: C-STORE into an embedded Orth
 	@$(BIN)/lungcad demo --out demo_output
 
 serve: setup ## Keep an embedded Orthanc and the service running until Ctrl-C
-	@$(BIN)/lungcad demo --out demo_output --keep-running
+	@$(BIN)/lungcad demo --out demo_output --then serve
 
 viewer: setup ## The same with the OHIF viewer in front, opened on the demo study
-	@$(BIN)/lungcad demo --out demo_output --viewer
+	@$(BIN)/lungcad demo --out demo_output --then viewer
 
 lint: $(PACKAGE_READY) ## Format check, ruff, mypy --strict, import contracts
 	@$(MAKE) --no-print-directory gate-format gate-rules gate-types gate-imports
@@ -61,6 +61,9 @@ unit: $(PACKAGE_READY) ## The unit tests alone
 
 format: $(PACKAGE_READY) ## Format the code and sort its imports
 	@$(BIN)/ruff check --select I --fix; $(BIN)/ruff format
+
+docs: $(PACKAGE_READY) ## Draw the tables of docs/ anew from the code
+	@$(BIN)/python -m tests.documented_tables
 
 constraints: $(PACKAGE_READY) ## Write constraints.txt from what is installed now
 	@.ci/constraints $(BIN)/python >constraints.txt.new && mv constraints.txt.new constraints.txt

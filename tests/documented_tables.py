@@ -1,0 +1,101 @@
+"""The tables of docs/ that are drawn from the code. `python -m tests.documented_tables` writes them anew.
+
+Each lies between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. tests/unit/test_docs.py fails when one is stale.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from cad.service.settings import PREFIX, Settings
+from dicom_io.volume import DECODERS, NATIVE_SYNTAXES
+from orthanc.dimse import CT_CLASSES, RECEIVED_SYNTAXES, SENT_SYNTAXES
+
+ROOT = Path(__file__).parents[1]
+
+
+def documented_tables() -> dict[str, str]:
+    """Every table by name, as Markdown."""
+    return {
+        "settings": _table(("variable", "default", "meaning"), _settings()),
+        **dict(_policy_tables()),
+        "received-classes": _table(("SOP class", "UID"), ((uid.name, f"`{uid}`") for uid in CT_CLASSES)),
+        "received-syntaxes": _table(("transfer syntax", "UID", "files", "C-STORE"), _received_syntaxes()),
+        "sent-syntaxes": _table(("transfer syntax", "UID"), ((uid.name, f"`{uid}`") for uid in SENT_SYNTAXES)),
+    }
+
+
+def with_tables(text: str, tables: dict[str, str]) -> str:
+    """A document with each of its tables replaced by the one of that name. Raises KeyError for an unknown name."""
+    pattern = re.compile(r"<!-- begin: (\S+) -->\n.*?<!-- end: \1 -->", re.DOTALL)
+    return pattern.sub(lambda m: f"<!-- begin: {m[1]} -->\n{tables[m[1]]}\n<!-- end: {m[1]} -->", text)
+
+
+def documents() -> tuple[Path, ...]:
+    """Every document of the project."""
+    return (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _received_syntaxes() -> Iterator[tuple[str, str, str, str]]:
+    from_files = (*NATIVE_SYNTAXES, *DECODERS)
+    for uid in dict.fromkeys((*from_files, *RECEIVED_SYNTAXES)):
+        yield uid.name, f"`{uid}`", "yes" if uid in from_files else "", "yes" if uid in RECEIVED_SYNTAXES else ""
+
+
+def _settings() -> Iterator[tuple[str, str, str]]:
+    for name, field in Settings.model_fields.items():
+        yield f"`{PREFIX}{name.upper()}`", _default(name, field), field.description or ""
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if name == "data_folder":
+        return "`~/.local/share/lungcad`"
+    value = field.get_default()
+    return "" if value in (None, ()) else f"`{value}`"
+
+
+def _policy_tables() -> Iterator[tuple[str, str]]:
+    """One table per policy record: its fields, each with the sentence that follows it."""
+    module = ast.parse((ROOT / "cad" / "policy.py").read_text())
+    for record in module.body:
+        if isinstance(record, ast.ClassDef) and record.name != "Policy":
+            yield f"policy-{record.name}", _table(("value", "now", "why, and source"), _fields(record))
+
+
+def _fields(record: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
+    """A record's rows. A sentence also speaks for the fields directly above its own that have none."""
+    undescribed: list[tuple[str, str]] = []
+    for node in record.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            undescribed.append((f"`{node.target.id}`", f"`{ast.unparse(node.value)}`"))
+        elif sentence := _sentence(node):
+            yield from ((name, value, sentence) for name, value in undescribed)
+            undescribed = []
+    yield from ((name, value, "") for name, value in undescribed)
+
+
+def _sentence(node: ast.stmt) -> str:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return " ".join(node.value.value.split())
+    return ""
+
+
+def main() -> None:
+    """Write the tables of every document anew."""
+    tables = documented_tables()
+    for document in documents():
+        document.write_text(with_tables(document.read_text(), tables))
+
+
+if __name__ == "__main__":
+    main()
