@@ -9,20 +9,42 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from cad.errors import Refusal, Unavailable
-from cad.service.folders import FolderInUse, complete_folder
+from cad.service.folders import FolderInUse, check_free, complete_folder
+
+if TYPE_CHECKING:
+    from cad.service.case import CaseResult, CaseTools
+    from cad.service.stopwatch import Stopwatch
 
 WRONG_ARGUMENTS, REFUSED, UNAVAILABLE = 2, 3, 4
 
+PARTS = ("nodules", "calcium")
+"""The values of `cad.service.case.Part`, without its imports."""
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code; bugs leave as exceptions."""
-    signal.signal(signal.SIGTERM, _leave_on_signal)
+
+LoadTools = Callable[[str], "CaseTools"]
+
+
+def load_tools(device: str) -> CaseTools:
+    """The trained networks on a device; imported when they are needed."""
+    from cad.service.case import load_tools as load
+
+    return load(device)
+
+
+def main(argv: Sequence[str] | None = None, load: LoadTools = load_tools) -> int:
+    """Runs one command and returns its exit code; bugs leave as exceptions, and Python exits with 1.
+
+    `load` gives the networks for a device, and is called only when a series is fit for analysis.
+    """
     arguments = _parser().parse_args(argv)
+    arguments.load = load
+    before = signal.signal(signal.SIGTERM, _leave_on_signal)
     try:
         code: int = arguments.run(arguments)
     except Refusal as refusal:
@@ -34,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FolderInUse as problem:
         print(f"lungcad: {problem}", file=sys.stderr)
         return WRONG_ARGUMENTS
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return code
 
 
@@ -45,16 +69,138 @@ def _leave_on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lungcad", description="Open chest-CT nodule reader beside a PACS.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_analyze(commands)
+    _add_serve(commands)
     _add_simulate(commands)
+    _add_demo(commands)
     return parser
+
+
+def _add_analyze(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("analyze", help="one CT series to SR, SEG, findings.json and a report")
+    command.add_argument(
+        "series", type=_existing, nargs="+", metavar="SERIES", help="folder, zip archive or files, in any order"
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the results")
+    command.add_argument(
+        "--prior", type=_existing, nargs="+", action="extend", metavar="SERIES", help="an earlier series"
+    )
+    command.add_argument("--patient", type=_existing_file, metavar="FILE.json", help="risk factors of the patient")
+    command.add_argument("--only", type=_parts, metavar="PARTS", help="nodules, calcium or both, with a comma between")
+    command.add_argument("--min-score", type=_score, metavar="S", help="least score of a mark, 0..1")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
+    command.add_argument("--images", action="store_true", help="also write overlay/*.png")
+    command.set_defaults(run=_analyze)
+
+
+def _analyze(arguments: argparse.Namespace) -> int:
+    from cad.service.results import Order, write_refusal, write_results
+    from cad.service.stopwatch import Stopwatch
+
+    check_free(arguments.out)
+    stopwatch = Stopwatch(_say)
+    try:
+        result = _case(arguments, stopwatch)
+    except Refusal as refusal:
+        write_refusal(refusal, arguments.out)
+        raise
+    document = write_results(result, Order(arguments.out, arguments.images), stopwatch)
+    print(_summary(document, arguments.out))
+    return 0
+
+
+def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
+    """Reads and analyses the series that the arguments name. Raises Refusal."""
+    from cad.policy import Policy
+    from cad.service.case import CaseRequest, Part, read_case
+    from cad.service.patient import PatientFactors, parse_patient
+    from dicom_io.reading import load_series
+
+    patient = PatientFactors() if arguments.patient is None else parse_patient(arguments.patient.read_bytes())
+    with stopwatch.stage("read"):
+        loaded = load_series(arguments.series, Policy().series)
+    _say(loaded.series.choice)
+    request = CaseRequest(
+        parts=frozenset(map(Part, arguments.only)) if arguments.only else frozenset(Part),
+        min_score=arguments.min_score,
+        patient=patient,
+        has_prior=bool(arguments.prior),
+        stopwatch=stopwatch,
+    )
+    return read_case(loaded, arguments.load(arguments.device), request)
+
+
+def _say(text: str) -> None:
+    print(f"lungcad: {text}", file=sys.stderr, flush=True)
+
+
+def _summary(document: Mapping[str, Any], folder: Path) -> str:
+    """What was found and where it is, in one line."""
+    nodules = document["nodules"]
+    if nodules is None:
+        found = "nodules not assessed"
+    else:
+        sizes = [nodule["diameters_mm"]["mean"] for nodule in nodules]
+        count = f"{len(sizes)} nodule{'' if len(sizes) == 1 else 's'}"
+        found = f"{count}, the largest {max(sizes):.1f} mm" if sizes else "no nodule"
+    slices, seconds = document["series"]["slices"], document["timings_s"]["total"]
+    return f"{found} in {slices} slices; {seconds:.1f} s; results in {folder}"
+
+
+def _existing(text: str) -> Path:
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"there is no {text}")
+    return path
+
+
+def _existing_file(text: str) -> Path:
+    path = _existing(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text} is not a file")
+    return path
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in text.split(","))
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(PARTS)}")
+    return parts
+
+
+def _score(text: str) -> float:
+    score = float(text)
+    if not 0 <= score <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not in 0..1")
+    return score
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("serve", help="the service beside Orthanc")
+    command.add_argument("--config", type=_existing_file, metavar="FILE", help="settings as TOML")
+    command.set_defaults(run=_serve)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from cad.service.reader import installed_reader
+    from cad.service.settings import SettingsError, load_settings
+    from cad.service.wiring import serve
+
+    try:
+        settings = load_settings(arguments.config)
+    except SettingsError as problem:
+        _say(str(problem))
+        return WRONG_ARGUMENTS
+    return serve(settings, installed_reader)
 
 
 def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("simulate", help="a deterministic synthetic chest CT study as DICOM, with its truth")
     command.add_argument("out", type=Path, metavar="OUT", help="new folder for series and truth.json")
-    command.add_argument("--seed", type=_whole_number(0, 2**32 - 1), default=0, help="which patient (default 0)")
-    command.add_argument("--nodules", type=_whole_number(0, 20), default=3, help="how many nodules (default 3)")
-    command.add_argument("--followup", type=_whole_number(1, 3650), metavar="DAYS", help="a second visit after DAYS")
+    command.add_argument("--seed", type=_Whole(0, 2**32 - 1), default=0, help="which patient (default 0)")
+    command.add_argument("--nodules", type=_Whole(0, 20), default=3, help="how many nodules (default 3)")
+    command.add_argument("--followup", type=_Whole(1, 3650), metavar="DAYS", help="a second visit after DAYS")
     command.add_argument("--calcium", action="store_true", help="with calcified coronary plaques")
     command.set_defaults(run=_simulate)
 
@@ -70,14 +216,31 @@ def _simulate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-class _whole_number:  # noqa: N801 - used as an argparse type, whose name appears in messages
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("demo", help="a made-up study through an embedded Orthanc and the service")
+    command.add_argument("--out", type=Path, default=Path("demo_output"), metavar="DIR", help="folder of it all")
+    then = command.add_argument("--then", choices=("exit", "serve", "viewer"), default="exit")
+    then.help = "afterwards: end, keep Orthanc and the service running, or put the OHIF viewer in front of them"
+    command.set_defaults(run=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from cad.service.demo import Afterwards, run_demo
+
+    return run_demo(arguments.out, Afterwards(arguments.then), lambda line: print(line, flush=True))
+
+
+class _Whole:
     """Parses a whole number within bounds."""
 
     def __init__(self, low: int, high: int) -> None:
         self.low, self.high = low, high
 
     def __call__(self, text: str) -> int:
-        number = int(text)
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
         if not self.low <= number <= self.high:
             raise argparse.ArgumentTypeError(f"{number} is not in {self.low}..{self.high}")
         return number

@@ -1,0 +1,117 @@
+"""One case from a loaded series to results: shared by the command line and the worker."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from cad.domain import Caution, Findings, Networks, NotAssessedReason
+from cad.pipeline import Request, analyze
+from cad.policy import Policy
+from cad.service.findings_json import Circumstances, Document, Provenance, findings_document, with_timings
+from cad.service.jobs import job_key
+from cad.service.patient import PatientFactors
+from cad.service.stopwatch import Stopwatch
+from dicom_io.reading import LoadedSeries
+from dicom_io.report_objects import EncodingContext, ReportObjects, report_objects
+from dicom_io.uids import device_uid
+
+
+class Part(enum.StrEnum):
+    """What can be asked for by itself."""
+
+    NODULES = "nodules"
+    CALCIUM = "calcium"
+
+
+PRIOR_NOT_COMPARED = Caution(
+    "prior-not-compared", "A prior series was given; comparison with prior examinations is not in this version."
+)
+
+
+def usable_cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def software_version() -> str:
+    """The installed version of lungcad."""
+    return version("lungcad")
+
+
+def utc_now() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTools:
+    """What every case of one installation shares."""
+
+    networks: Networks
+    policy: Policy = field(default_factory=Policy)
+    clock: Callable[[], datetime] = utc_now
+    software_version: str = field(default_factory=software_version)
+    host_cores: int = field(default_factory=usable_cores)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRequest:
+    """What to do with one series. `stopwatch` belongs to this case alone and may hold the time of reading it."""
+
+    parts: frozenset[Part] = frozenset(Part)
+    min_score: float | None = None
+    patient: PatientFactors = field(default_factory=PatientFactors)
+    has_prior: bool = False
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseResult:
+    """Everything about one series. `document` is findings.json as far as it is known before the results are written."""
+
+    loaded: LoadedSeries
+    findings: Findings
+    objects: ReportObjects
+    document: Document
+    job_key: str
+
+
+def load_tools(device: str) -> CaseTools:
+    """The tools with the trained networks on `device` ("cpu" or "cuda")."""
+    from models.detector import load_detector  # torch takes seconds to import; refusals do not need it
+
+    return CaseTools(Networks(detector=load_detector(device)))
+
+
+def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> CaseResult:
+    """Analyses a series and encodes its results. Raises Refusal when there are no lungs in view."""
+    started = tools.clock()
+    findings = analyze(
+        loaded.volume,
+        tools.networks,
+        tools.policy,
+        Request(loaded.series.series_uid, request.min_score, Part.NODULES in request.parts),
+        request.stopwatch.stage,
+    )
+    key = job_key(loaded.series, tools.software_version, findings.models)
+    context = EncodingContext(key, started, tools.software_version, device_uid(tools.software_version, findings.models))
+    with request.stopwatch.stage("write"):
+        objects = report_objects(findings, loaded, context)
+    document = findings_document(
+        loaded.series,
+        findings,
+        _circumstances(loaded, request),
+        Provenance(tools.software_version, key, started, tools.host_cores),
+    )
+    return CaseResult(loaded, findings, objects, with_timings(document, request.stopwatch.seconds()), key)
+
+
+def _circumstances(loaded: LoadedSeries, request: CaseRequest) -> Circumstances:
+    missing = NotAssessedReason.NOT_IN_THIS_VERSION if request.has_prior else NotAssessedReason.NO_PRIOR
+    cautions = (*loaded.cautions, PRIOR_NOT_COMPARED) if request.has_prior else loaded.cautions
+    return Circumstances(request.patient.known(), Part.CALCIUM in request.parts, missing, cautions)

@@ -1,0 +1,172 @@
+"""Findings → the document `findings.json` (schema `lungcad.findings/1`, docs/findings.schema.json).
+
+What was not assessed is null, and `not_assessed` names it with a reason: nothing is ever filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cad.domain import (
+    Caution,
+    CtSeries,
+    Findings,
+    LungMask,
+    ModelIdentity,
+    Nodule,
+    NotAssessed,
+    NotAssessedReason,
+    PointLps,
+    Side,
+)
+from cad.errors import Refusal
+
+SCHEMA = "lungcad.findings/1"
+REFUSAL_SCHEMA = "lungcad.refusal/1"
+
+STAGES = ("read", "lungs", "detect", "characterize", "followup", "calcium", "write", "total")
+GUIDELINES = ("lung_rads", "fleischner", "bts", "c_lung_rads")
+NODULE_PARTS = (
+    "volume_interval_mm3",
+    "solid_diameters_mm",
+    "lobe",
+    "lobe_confidence",
+    "spiculation",
+    "perifissural",
+    "malignancy",
+)
+"""What the schema has a place for and this version does not measure."""
+
+Document = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who computed a result, with what, when and on how many processor cores."""
+
+    version: str
+    job_key: str
+    started: datetime
+    host_cores: int
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What was asked for and known beside the series."""
+
+    patient_factors: Mapping[str, str | float | bool]
+    calcium_requested: bool
+    followup: NotAssessedReason
+    cautions: tuple[Caution, ...]
+
+
+def findings_document(
+    series: CtSeries, findings: Findings, circumstances: Circumstances, provenance: Provenance
+) -> Document:
+    """The whole document, with empty timings (`with_timings` fills them in)."""
+    return {
+        "schema": SCHEMA,
+        "series": _series(series),
+        "nodules": None if isinstance(findings.nodules, NotAssessed) else [_nodule(n) for n in findings.nodules],
+        "exam": dict.fromkeys(GUIDELINES),
+        "followup": None,
+        "calcium": _calcium(requested=circumstances.calcium_requested),
+        "not_assessed": _not_assessed(findings, circumstances.followup),
+        "quality": {
+            "warnings": [_caution(c) for c in (*circumstances.cautions, *findings.warnings)],
+            "lung_volume_ml": _lung_volumes(findings.lungs),
+        },
+        "patient": dict(circumstances.patient_factors),
+        "timings_s": dict.fromkeys(STAGES),
+        "provenance": {
+            "version": provenance.version,
+            "models": [_model(model) for model in findings.models],
+            "policy_version": findings.policy_version,
+            "started": provenance.started.isoformat(),
+            "host_cores": provenance.host_cores,
+            "job_key": provenance.job_key,
+        },
+    }
+
+
+def with_timings(document: Document, seconds: Mapping[str, float]) -> Document:
+    """The document with the seconds of each stage; null for a stage that did not run."""
+    timings = {stage: round(seconds[stage], 3) if stage in seconds else None for stage in STAGES}
+    return {**document, "timings_s": timings}
+
+
+def refusal_document(refusal: Refusal) -> Document:
+    """The document `refusal.json`."""
+    facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in refusal.facts.items()}
+    return {"schema": REFUSAL_SCHEMA, "reason": refusal.reason.value, "text": refusal.text, "facts": facts}
+
+
+def _series(series: CtSeries) -> Document:
+    return {
+        "study_uid": series.study_uid,
+        "series_uid": series.series_uid,
+        "slices": series.slices,
+        "spacing_mm": [round(value, 5) for value in series.spacing_mm],
+        "slice_thickness_mm": series.slice_thickness_mm,
+        "contrast": series.contrast,
+        "kernel": series.kernel,
+        "kvp": series.kvp,
+        "choice": series.choice,
+    }
+
+
+def _nodule(nodule: Nodule) -> Document:
+    diameters = nodule.diameters
+    return {
+        "tracking_uid": nodule.tracking_uid,
+        "label": nodule.label,
+        "centre_lps_mm": _point(nodule.centre),
+        "score": round(nodule.score, 4),
+        "volume_mm3": round(nodule.volume_mm3, 1),
+        "diameters_mm": {
+            "long": round(diameters.long_axis_mm, 2),
+            "short": round(diameters.short_axis_mm, 2),
+            "mean": round(diameters.mean_mm, 2),
+        },
+        "composition": nodule.composition.value,
+        "mean_hu": round(nodule.mean_hu, 1),
+        "mass_mg": round(nodule.mass_mg, 1),
+        "side": nodule.side.value,
+        "delineation": nodule.delineation.value,
+        **dict.fromkeys(NODULE_PARTS),
+    }
+
+
+def _not_assessed(findings: Findings, followup: NotAssessedReason) -> list[Document]:
+    missing = NotAssessedReason.NOT_IN_THIS_VERSION
+    entries = [(f"exam.{guideline}", missing) for guideline in GUIDELINES]
+    entries.append(("followup", followup))
+    if isinstance(findings.nodules, NotAssessed):
+        entries.append(("nodules", findings.nodules.reason))
+    else:
+        entries.extend((f"nodules[].{part}", missing) for part in NODULE_PARTS)
+    return [{"what": what, "reason": reason.value} for what, reason in entries]
+
+
+def _calcium(*, requested: bool) -> Document:
+    reason = NotAssessedReason.NOT_IN_THIS_VERSION if requested else NotAssessedReason.NOT_REQUESTED
+    unknown = dict.fromkeys(("agatston", "volume_mm3", "category", "arteries", "lesions"))
+    return {"status": "not-assessed", "reason": reason.value, **unknown, "caveats": []}
+
+
+def _lung_volumes(lungs: LungMask) -> Document:
+    return {side.value: round(lungs.volume_ml(side), 1) for side in (Side.LEFT, Side.RIGHT)}
+
+
+def _caution(caution: Caution) -> Document:
+    return {"code": caution.code, "text": caution.text}
+
+
+def _model(model: ModelIdentity) -> Document:
+    return {"name": model.name, "version": model.version, "sha256": model.sha256}
+
+
+def _point(point: PointLps) -> Sequence[float]:
+    return [round(value, 2) for value in (point.x, point.y, point.z)]

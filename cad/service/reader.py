@@ -1,0 +1,30 @@
+"""How the service reads a series: the same case as the command line, from the objects of a PACS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydicom.dataset import Dataset
+
+from cad.service.case import CaseRequest, CaseTools, load_tools, read_case
+from cad.service.settings import Settings
+from cad.service.worker import Reader, Reading
+from dicom_io.reading import load_datasets
+
+
+def installed_reader(settings: Settings) -> Reader:
+    """The reader with the installed networks, on the device of the settings."""
+    return reader_with(load_tools(settings.device), settings.min_score)
+
+
+def reader_with(tools: CaseTools, min_score: float | None) -> Reader:
+    """A reader that uses these tools; a `min_score` of None means the detector's own threshold."""
+
+    def read(datasets: Sequence[Dataset]) -> Reading:
+        request = CaseRequest(min_score=min_score)
+        with request.stopwatch.stage("read"):
+            loaded = load_datasets(datasets, tools.policy.series)
+        result = read_case(loaded, tools, request)
+        return Reading(result.objects.all(), result.document)
+
+    return Reader((tools.networks.detector.identity,), read)

@@ -1,0 +1,73 @@
+"""A case's results as files, in a folder that is complete or absent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from cad.errors import Refusal
+from cad.service.case import CaseResult
+from cad.service.findings_json import Document, refusal_document, with_timings
+from cad.service.folders import complete_folder
+from cad.service.overlay import overlay_pictures
+from cad.service.report import report_pdf
+from cad.service.stopwatch import Stopwatch
+
+FINDINGS, REFUSAL = "findings.json", "refusal.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Where the results go, and whether pictures are among them."""
+
+    folder: Path
+    images: bool = False
+
+
+def write_results(result: CaseResult, order: Order, stopwatch: Stopwatch) -> Document:
+    """Writes every result; returns findings.json as written. `write` in its timings is all but its own last write."""
+    with complete_folder(order.folder) as partial:
+        with stopwatch.stage("write"):
+            _write_objects(result, partial)
+            (partial / "report.pdf").write_bytes(report_pdf(result))
+            if order.images:
+                _write_overlays(result, partial / "overlay")
+        document = with_timings(result.document, stopwatch.seconds())
+        write_json(partial / FINDINGS, document)
+    return document
+
+
+def write_refusal(refusal: Refusal, folder: Path) -> None:
+    """Writes a folder that holds `refusal.json` and nothing else."""
+    with complete_folder(folder) as partial:
+        write_json(partial / REFUSAL, refusal_document(refusal))
+
+
+def write_json(path: Path, document: Document) -> None:
+    """Writes a document as readable JSON; a value that JSON does not know is a bug and raises ValueError."""
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _write_objects(result: CaseResult, folder: Path) -> None:
+    single: Sequence[tuple[str, Dataset | None]] = (
+        ("sr.dcm", result.objects.sr),
+        ("seg.dcm", result.objects.seg),
+        ("gsps.dcm", result.objects.gsps),
+    )
+    for name, dataset in single:
+        if dataset is not None:
+            dataset.save_as(folder / name, enforce_file_format=True)
+    images = folder / "key_images"
+    images.mkdir()
+    for number, dataset in enumerate(result.objects.key_images, start=1):
+        dataset.save_as(images / f"{number:02d}.dcm", enforce_file_format=True)
+
+
+def _write_overlays(result: CaseResult, folder: Path) -> None:
+    folder.mkdir()
+    for name, picture in overlay_pictures(result.loaded.volume, result.findings):
+        picture.save(folder / name, "PNG")
