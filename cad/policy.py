@@ -117,7 +117,7 @@ class LungPolicy:
     """The same limit for spaces larger than `max_bowel_ml`: severe emphysema is near −950 HU, free air near −1000."""
 
     max_bowel_ml: float = 600.0
-    """A larger space of gas in one piece is lung, or a stomach so blown up that the absence of vessels gives it away."""
+    """A larger space in one piece is lung, or a stomach so blown up that the absence of vessels gives it away."""
 
     min_component_ml: float = 12.0
     """Parts of a lung that are cut off and smaller than a 28 mm ball are left out."""
@@ -168,11 +168,11 @@ class NodulePolicy:
 
     fine_spacing_range_mm: tuple[float, float] = (0.6, 1.2)
     """Spacing that the fine grid aims at: about the pixel of chest CT, coarser only for masses, to bound the time."""
-    fine_steps_per_diameter: float = 40.0
+    fine_steps_per_diameter: float = 30.0
     """A diameter of so many fine voxels is enough: the border is placed between voxels."""
     leak_radius_factor: float = 1.6
     """No nodule reaches beyond this many radii of its candidate: detectors err by about 20 %, long nodules by more."""
-    surround_mm: float = 6.0
+    surround_mm: float = 5.0
     """Width of lung beyond that limit, to measure the attenuation of the lung around the nodule."""
 
     min_lung_fraction: float = 0.9
@@ -185,10 +185,10 @@ class NodulePolicy:
     """First guess of the nodule's attenuation in that ball; above the median, as part of the ball may be lung."""
     centring_steps: int = 3
     centring_width: float = 0.6
-    """Mean shift: standard deviation of its window, in radii."""
+    """Mean shift: its steps, and the standard deviation of its window as a part of its reach."""
+    centring_slack_mm: float = 1.0
+    """Added to the candidate's radius where the nodule is looked for: a detector's grid of 1 mm, so its centres."""
 
-    soft_tissue_hu: float = 50.0
-    """Soft tissue without contrast medium; denser voxels do not pull the centre more."""
     usual_lung_hu: float = -860.0
     """Mean lung attenuation at full inspiration, used where no aerated lung is in the window."""
     aerated_below_hu: float = -600.0
@@ -197,15 +197,23 @@ class NodulePolicy:
     min_contrast_hu: float = 100.0
     """Fainter candidates have no measurable border: ground glass differs from lung by at least about 100 HU."""
     level_steps: int = 2
-    """Threshold, measure the tissue inside, threshold again; a third step changes no phantom by more than 1 %."""
-    rim_depth_range: tuple[float, float] = (0.35, 0.8)
-    """Depth, as part of the deepest, of the tissue that sets the border: inside the blur, outside a dense centre."""
-    faint_contrast_hu: float = 450.0
-    """Below: ground glass, whose contrast is only a few times the noise of low-dose CT (30 to 60 HU)."""
-    faint_smoothing_mm: float = 0.7
+    """Threshold, measure the tissue inside, threshold again."""
+    rim_depth_voxels: tuple[float, float] = (1.0, 2.5)
+    """Depth in source voxels of the tissue that sets the border: behind the blur, before a denser centre."""
+    min_rim_voxels: int = 12
+    peak_percentile: float = 90.0
+    """Where the nodule is all border, its densest tenth stands for its tissue; fewer voxels would be noise."""
+    densest_border_hu: float = 100.0
+    """Upper bound of the tissue that sets the border: calcium lies in soft tissue, whose border is meant."""
+    clear_contrast_to_noise: float = 15.0
+    """With more contrast than this many times the noise, a threshold at half is wrong for no voxel; else smooth."""
+    smoothing_per_radius: float = 0.15
+    smoothing_range_mm: tuple[float, float] = (0.5, 1.2)
+    """Standard deviation of the smoothing: it shrinks a ball by about its square divided by the radius (< 3 %)."""
 
-    opening_fractions: tuple[float, ...] = (0.45, 0.65, 0.85)
-    """Parts thinner than this fraction of the inscribed ball are vessels or wall; the next is tried on a leak."""
+    openings: tuple[tuple[float, float], ...] = ((0.45, 2.0), (0.65, 6.0), (0.85, 15.0))
+    """Radius of the opening as part of the inscribed ball, and its bound in mm: vessels beside a nodule are seldom
+    wider than 4 mm; the next is tried when the region still leaks into wall or hilum."""
     leak_shell: float = 0.92
     max_leak: float = 0.1
     """A region that covers more of the limit's outer shell than this has leaked."""
@@ -213,7 +221,14 @@ class NodulePolicy:
     """Half-width of the blurred border in source voxels: slice profile and interpolation reach about one voxel."""
     border_fill_range: tuple[float, float] = (-0.3, 1.3)
     """Noise is symmetric, so the filling of border voxels may pass 0 and 1; bones and vessels must not count more."""
+    other_tissue_voxels: float = 0.6
+    """Dense voxels farther than this outside belong to something else; nearer, the smoothing rounded them off."""
 
+    interior_voxels: float = 1.0
+    """Depth in source voxels from which attenuation is free of the border's blur."""
+    min_interior_voxels: int = 8
+    """Fewer source voxels than this do not tell a composition; then the deepest voxels must do."""
+    thin_core_quantile: float = 0.75
     solid_from_hu: float = -300.0
     """Solid component from here (between ground glass, below -300 HU, and soft tissue; -300 HU is the usual cut)."""
     solid_share: float = 0.7

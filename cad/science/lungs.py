@@ -3,12 +3,12 @@
 The work is done on a reduced copy of the volume (block means, about 2 mm), where noise is low and three-dimensional
 distances are cheap; the border is then taken from the full resolution. The order of the steps:
 
-1. air inside the body = below an adaptive threshold, without the air outside the patient (also when the field of
+1. air inside the patient = below an adaptive threshold, without the air around the patient (also when the field of
    view is cropped so tightly that the lungs touch the image border);
-2. trachea and main bronchi are grown from the longest tube of gas and taken out;
+2. the airways are grown from the longest stack of round gas sections and taken out;
 3. what remains and looks like parenchyma (not gas, with vessels) is lung;
 4. the lungs are parted into right and left, also where they touch;
-5. vessels, nodules and nodules on the pleura are filled in, within a radius.
+5. vessels, nodules and masses on the pleura are filled in, and windpipe and main bronchi cut out.
 """
 
 from __future__ import annotations
@@ -18,16 +18,22 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
+from skimage.segmentation import watershed
 
-from cad.domain import BoolArray, Caution, Float32Array, Int16Array, LungMask, UInt8Array, Volume
+from cad.domain import BoolArray, Caution, Float32Array, Int16Array, LungMask, Side, UInt8Array, Volume
 from cad.errors import Reason, Refusal
 from cad.policy import LungPolicy
 
 AIR_HU = -1000
 """Attenuation of air by definition of the Hounsfield scale."""
 
-PADDING_BELOW_HU = -1500
-"""No tissue, gas or noise at working resolution is darker; only what the scanner writes outside its field is."""
+PADDING_HU = -1024
+"""The lowest value of 12-bit CT, which also stands for pixels outside the scanner's field."""
+
+FAR_MM = 1e4
+"""A distance that no patient has."""
+
+BLOCK = np.ones((3, 3, 3), dtype=np.bool_)
 
 Spacing = tuple[float, float, float]
 
@@ -57,11 +63,36 @@ class _Reduced:
         return float(np.prod(self.spacing_mm)) / 1000.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Airway:
+    """Airways with their wall, [k, j, i]: `tree` as far as it can be followed, `main` windpipe and main bronchi."""
+
+    tree: BoolArray
+    main: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Midline:
+    """Column of the middle of the patient on the reduced copy, and whether anatomy shows it."""
+
+    column: float
+    is_seen: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Regions:
+    """The result on the reduced copy: side labels [k, j, i] of what is aerated and of the whole lungs."""
+
+    aerated: UInt8Array
+    lungs: UInt8Array
+
+
 def segment_lungs(volume: Volume, policy: LungPolicy) -> SegmentedLungs:
     """Right and left lung of a CT volume in canonical orientation.
 
     Juxtapleural nodules, vessels and nodules inside are part of the lungs; trachea, main bronchi, hilar vessels,
-    mediastinum and gas of the bowel are not. A lung that is out of view is absent.
+    mediastinum and gas of the bowel are not. A lung that is out of view is absent. Cautions say what may be wrong
+    with the lungs: cut by the field of view, one only, unequal, dense, side uncertain.
 
     Raises Refusal NO_LUNGS_IN_VIEW when nothing in the volume looks like a lung.
     """
@@ -70,44 +101,64 @@ def segment_lungs(volume: Volume, policy: LungPolicy) -> SegmentedLungs:
     air = reduced.hu < threshold_hu
     air &= ~_outside_air(reduced, air, policy)
     airway = _airway(reduced, air, policy)
-    aerated = _lung_components(reduced, air & ~airway, policy)
-    labels = _sides(reduced, aerated, airway, policy)
-    filled = _filled(reduced, labels, airway, policy)
-    full = _at_full_resolution(volume, reduced, (labels, filled, airway), threshold_hu)
-    lungs = LungMask(full, volume.grid)
-    return SegmentedLungs(lungs, ())
+    aerated = _parenchyma(reduced, air & ~airway.tree, policy)
+    midline = _midline(reduced, aerated, airway, policy)
+    sides = _sides(reduced, aerated, midline, policy)
+    regions = _Regions(sides, _filled(reduced, sides, airway, midline, policy))
+    lungs = LungMask(_at_full_resolution(volume, reduced, regions, airway, threshold_hu), volume.grid)
+    return SegmentedLungs(lungs, _cautions(reduced, regions, midline, policy))
 
 
-# ---------------------------------------------------------------------------------------------- reduced copy
+# Reduced copy
 
 
 def _reduced(volume: Volume, target_mm: float) -> _Reduced:
     spacing = volume.grid.spacing_kji_mm
     k, j, i = (max(1, round(target_mm / s)) for s in spacing)
-    depth = -(-volume.hu.shape[0] // k)
-    slabs = [volume.hu[n * k : (n + 1) * k] for n in range(depth)]
-    hu = np.stack([_block_mean(np.maximum(slab, AIR_HU), j, i) for slab in slabs])
-    padding = np.stack([_block_mean(slab < PADDING_BELOW_HU, j, i) > 0.5 for slab in slabs])
+    starts = range(0, volume.hu.shape[0], k)
+    hu = np.stack([_block_mean(volume.hu[n : n + k], j, i) for n in starts])
+    padding = _connected_to(hu <= PADDING_HU, _rim(hu.shape))
+    np.maximum(hu, AIR_HU, out=hu)
     return _Reduced(hu, padding, (spacing[0] * k, spacing[1] * j, spacing[2] * i), (k, j, i))
 
 
-def _block_mean(slab: Int16Array | BoolArray, j: int, i: int) -> Float32Array:
-    """Mean [rows, columns] of a slab over its slices and over blocks of j × i voxels."""
-    flat = slab.mean(axis=0, dtype=np.float32)
-    rows, columns = -(-flat.shape[0] // j), -(-flat.shape[1] // i)
-    padded = np.pad(flat, ((0, rows * j - flat.shape[0]), (0, columns * i - flat.shape[1])), mode="edge")
-    mean: Float32Array = padded.reshape(rows, j, columns, i).mean(axis=(1, 3), dtype=np.float32)
+def _block_mean(slab: Int16Array, j: int, i: int) -> Float32Array:
+    """Mean [rows, columns] of a slab over its slices and over blocks of j × i voxels, smaller ones at the end."""
+    total = np.maximum(slab, PADDING_HU).sum(axis=0, dtype=np.int32)
+    rows, columns = np.arange(0, total.shape[0], j), np.arange(0, total.shape[1], i)
+    total = np.add.reduceat(np.add.reduceat(total, rows, axis=0), columns, axis=1)
+    heights = np.diff([*rows, slab.shape[1]]).astype(np.float32)
+    widths = np.diff([*columns, slab.shape[2]]).astype(np.float32)
+    mean: Float32Array = (total / (slab.shape[0] * np.outer(heights, widths))).astype(np.float32)
     return mean
 
 
-# ---------------------------------------------------------------------------------------------- air
+def _rim(shape: tuple[int, ...]) -> BoolArray:
+    """The four sides of the image in every slice."""
+    rim = np.zeros(shape, dtype=np.bool_)
+    rim[:, [0, -1], :] = True
+    rim[:, :, [0, -1]] = True
+    return rim
+
+
+def _connected_to(mask: BoolArray, seed: BoolArray) -> BoolArray:
+    """The components of the mask that meet the seed."""
+    labels, count = ndimage.label(mask)
+    met = np.zeros(count + 1, dtype=np.bool_)
+    met[labels[seed]] = True
+    met[0] = False
+    connected: BoolArray = met[labels]
+    return connected
+
+
+# Air
 
 
 def _air_threshold_hu(hu: Float32Array, policy: LungPolicy) -> float:
     """The mean of the means of air and body, iterated until it stands still (Hu et al., IEEE TMI 2001, eq. 1)."""
     low, high = policy.air_threshold_range_hu
     threshold = (low + high) / 2
-    sample = hu[(hu > AIR_HU + 1) & (hu < 300)]
+    sample = hu[(hu > AIR_HU) & (hu < policy.bone_hu)]
     for _ in range(20):
         dark, bright = sample[sample < threshold], sample[sample >= threshold]
         if dark.size == 0 or bright.size == 0:
@@ -125,26 +176,21 @@ def _outside_air(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolA
     A lung that a tight field of view cuts at the side still has the chest wall before and behind it.
     """
     labels, count = ndimage.label(air & ~reduced.padding)
-    rim = np.zeros(air.shape, dtype=np.bool_)
-    rim[:, [0, -1], :] = True
-    rim[:, :, [0, -1]] = True
     enclosed = ndimage.mean(_enclosed(_body(reduced, policy)), labels, np.arange(count + 1))
     outside = np.zeros(count + 1, dtype=np.bool_)
-    touching = np.unique(labels[rim & (labels > 0)])
+    touching = np.unique(labels[_rim(air.shape) & (labels > 0)])
     outside[touching] = enclosed[touching] < policy.min_enclosed_fraction
     found: BoolArray = outside[labels] | reduced.padding
     return found
 
 
 def _body(reduced: _Reduced, policy: LungPolicy) -> BoolArray:
-    """Soft tissue and bone of the patient: the largest compact piece, so neither table nor clothes."""
-    tissue = reduced.hu > policy.tissue_hu
-    core: BoolArray = ndimage.binary_erosion(tissue, np.ones((1, 3, 3), dtype=np.bool_), iterations=2, border_value=1)
+    """Soft tissue and bone of the patient without the skin: the largest compact piece, so no table and no clothes."""
+    core: BoolArray = ndimage.binary_erosion(reduced.hu > policy.tissue_hu, BLOCK[:1], iterations=2, border_value=1)
     labels, count = ndimage.label(core)
     if count == 0:
         return core
-    largest = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-    body: BoolArray = largest
+    body: BoolArray = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
     return body
 
 
@@ -158,23 +204,34 @@ def _enclosed(body: BoolArray) -> BoolArray:
     return enclosed
 
 
-# ---------------------------------------------------------------------------------------------- airway
+# Airway
 
 
-def _airway(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolArray:
-    """Trachea and main bronchi with their wall; empty when no windpipe is in view."""
+def _airway(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> _Airway:
+    """The airways, grown from the windpipe until they would leak; empty when no windpipe is in view."""
     seed = _trachea(reduced, air, policy)
     if not seed.any():
-        return seed
-    limit = policy.max_airway_ml / reduced.voxel_ml
-    grown = seed
+        return _Airway(seed, seed)
+    lumen = seed
     for threshold_hu in policy.airway_thresholds_hu:
-        lumen, _ = ndimage.label((reduced.hu < threshold_hu) & air | seed)
-        reached = np.isin(lumen, np.unique(lumen[seed]))
-        if np.count_nonzero(reached) > limit:
+        grown = _connected_to(((reduced.hu < threshold_hu) & air) | seed, seed)
+        if np.count_nonzero(grown) * reduced.voxel_ml > policy.max_airway_ml:
             break
-        grown = reached
-    return _distance_mm(grown, reduced.spacing_mm) <= policy.airway_wall_mm
+        lumen = grown
+    box = _box_of(lumen, 2 * policy.main_airway_radius_mm, reduced.spacing_mm)
+    tree, main = np.zeros_like(lumen), np.zeros_like(lumen)
+    tree[box] = _distance_mm(lumen[box], reduced.spacing_mm) <= policy.airway_wall_mm
+    main[box] = _main_airway(lumen[box], seed[box], reduced.spacing_mm, policy)
+    return _Airway(tree, main)
+
+
+def _main_airway(lumen: BoolArray, seed: BoolArray, spacing_mm: Spacing, policy: LungPolicy) -> BoolArray:
+    """The wide part of the airways that hangs together with the windpipe, with its wall."""
+    radius = policy.main_airway_radius_mm
+    wide = (_distance_mm(~lumen, spacing_mm) > radius) | seed
+    main = _connected_to(lumen & (_distance_mm(wide, spacing_mm) <= radius), seed)
+    walled: BoolArray = _distance_mm(main, spacing_mm) <= policy.airway_wall_mm
+    return walled
 
 
 def _trachea(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolArray:
@@ -211,12 +268,11 @@ def _round_sections(reduced: _Reduced, air: BoolArray, k: int, policy: LungPolic
     sections = []
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         height, width = ((s.stop - s.start) * d for s, d in zip(box, (dj, di), strict=True))
-        if height * width > 4 * high or max(height, width) > 3 * min(height, width):
-            continue
-        section = labels == label
+        section = labels[box] == label
         area = np.count_nonzero(section) * dj * di
-        if low <= area <= high and area > 0.5 * height * width and not _touches_rim(box, labels.shape):
-            sections.append(section)
+        is_round = area > 0.5 * height * width and max(height, width) < 3 * min(height, width)
+        if low <= area <= high and is_round and not _touches_rim(box, labels.shape):
+            sections.append(labels == label)
     return sections
 
 
@@ -224,11 +280,11 @@ def _touches_rim(box: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
     return any(s.start == 0 or s.stop == n for s, n in zip(box, shape, strict=True))
 
 
-# ---------------------------------------------------------------------------------------------- lungs
+# Lungs
 
 
-def _lung_components(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolArray:
-    """The parts of the air that look like parenchyma: large, denser than gas, and with vessels.
+def _parenchyma(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolArray:
+    """The parts of the air that look like lung: not small, denser than gas, and the whole with vessels.
 
     Raises Refusal NO_LUNGS_IN_VIEW when there is none.
     """
@@ -237,108 +293,150 @@ def _lung_components(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> B
     sizes_ml[0] = 0
     lung = np.zeros(count + 1, dtype=np.bool_)
     for label in np.flatnonzero(sizes_ml >= policy.min_component_ml):
-        lung[label] = _is_parenchyma(reduced, labels == label, policy)
+        limit_hu = policy.gas_hu if sizes_ml[label] < policy.max_bowel_ml else policy.emphysema_hu
+        lung[label] = _core_hu(reduced.hu, labels == label) > limit_hu
     found: BoolArray = lung[labels]
-    if sizes_ml[lung].sum() < policy.min_lungs_ml:
+    found_ml = float(sizes_ml[lung].sum())
+    vessels = _vessel_fraction(reduced, found, policy) if found_ml >= policy.min_lungs_ml else 0.0
+    if vessels < policy.min_vessel_fraction:
         raise Refusal(
             Reason.NO_LUNGS_IN_VIEW,
-            f"{sizes_ml[lung].sum():.0f} ml of lung in view; at least {policy.min_lungs_ml:.0f} ml needed",
-            lung_ml=round(float(sizes_ml[lung].sum()), 1),
-            air_ml=round(float(sizes_ml.sum()), 1),
+            f"{found_ml:.0f} ml of space like lung in view with {100 * vessels:.1f} % of vessels; needed are at least "
+            f"{policy.min_lungs_ml:.0f} ml with {100 * policy.min_vessel_fraction:.1f} %",
+            space_ml=round(found_ml, 1),
             needed_ml=policy.min_lungs_ml,
+            vessel_fraction=round(vessels, 4),
+            needed_vessel_fraction=policy.min_vessel_fraction,
         )
     return found
 
 
-def _is_parenchyma(reduced: _Reduced, component: BoolArray, policy: LungPolicy) -> bool:
-    """Whether a space is lung: inside it is denser than gas and crossed by vessels, as no bowel or phantom is."""
+def _core_hu(hu: Float32Array, component: BoolArray) -> float:
+    """Median inside a component, without the outer voxels that mix with its wall."""
     box = _box_of(component)
-    part, hu = component[box], reduced.hu[box]
-    inner = _closed(part, reduced.spacing_mm, policy.fill_radius_mm)
-    inner = _distance_mm(~inner, reduced.spacing_mm) > policy.inner_margin_mm
-    values = hu[inner]
+    part, values = component[box], hu[box]
+    core = ndimage.binary_erosion(part, BLOCK[:1], border_value=1)
+    return float(np.median(values[core if core.any() else part]))
+
+
+def _vessel_fraction(reduced: _Reduced, space: BoolArray, policy: LungPolicy) -> float:
+    """How much of a space, its holes included and its border left out, stands out like vessels do."""
+    box = _box_of(space)
+    inner = ndimage.binary_erosion(space[box] | _holes(space[box], axis=0), BLOCK[:1], iterations=2, border_value=1)
+    values = reduced.hu[box][inner]
     if values.size == 0:
-        return False
-    typical = float(np.median(values))
-    vessels = float(np.mean(values > typical + policy.vessel_contrast_hu))
-    return typical > policy.bowel_gas_hu and vessels >= policy.min_vessel_fraction
+        return 0.0
+    return float(np.mean(values > float(np.median(values)) + policy.vessel_contrast_hu))
 
 
-def _sides(reduced: _Reduced, aerated: BoolArray, airway: BoolArray, policy: LungPolicy) -> UInt8Array:
+# Sides
+
+
+def _midline(reduced: _Reduced, aerated: BoolArray, airway: _Airway, policy: LungPolicy) -> _Midline:
+    """The windpipe's column, else the spine's, else the middle of what is aerated."""
+    if airway.main.any():
+        top = int(np.flatnonzero(airway.main.any(axis=(1, 2)))[-1])
+        upper = airway.main[max(0, top - round(policy.min_trachea_mm / reduced.spacing_mm[0])) :]
+        return _Midline(float(np.median(np.nonzero(upper)[2])), is_seen=True)
+    width = policy.midline_band_mm / 2 / reduced.spacing_mm[2]
+    bone = ndimage.gaussian_filter1d(np.count_nonzero(reduced.hu > policy.bone_hu, axis=(0, 1)).astype(float), width)
+    spine = int(np.argmax(bone))
+    if bone[spine] > 2 * np.median(bone) and width < spine < len(bone) - width:
+        return _Midline(float(spine), is_seen=True)
+    columns = np.flatnonzero(aerated.any(axis=(0, 1)))
+    return _Midline(float(columns[0] + columns[-1]) / 2, is_seen=ndimage.label(aerated)[1] > 1)
+
+
+def _sides(reduced: _Reduced, aerated: BoolArray, midline: _Midline, policy: LungPolicy) -> UInt8Array:
     """Labels [k, j, i] of the aerated lungs: 1 right, 2 left."""
-    midline = _midline_i(aerated, airway)
-    labels, count = ndimage.label(aerated)
+    labels, _ = ndimage.label(aerated)
     sides = np.zeros(aerated.shape, dtype=np.uint8)
-    for label in range(1, count + 1):
-        part = labels == label
-        columns = np.flatnonzero(part.any(axis=(0, 1)))
-        centre = float(np.mean(np.nonzero(part)[2]))
-        margin = policy.crossing_mm / reduced.spacing_mm[2]
-        if columns[0] < midline - margin and columns[-1] > midline + margin:
-            sides[part] = _parted(reduced, part, midline)[part]
+    margin = policy.midline_band_mm / reduced.spacing_mm[2]
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        part = labels[box] == label
+        middle = midline.column - box[2].start
+        if margin < middle < part.shape[2] - margin:
+            sides[box][part] = _parted(reduced.hu[box], part, reduced.spacing_mm, middle)[part]
         else:
-            sides[part] = LungMask.RIGHT if centre < midline else LungMask.LEFT
-    return sides
+            sides[box][part] = LungMask.RIGHT if np.mean(np.nonzero(part)[2]) < middle else LungMask.LEFT
+    return _without_scraps(sides, policy.min_component_ml / reduced.voxel_ml)
 
 
-def _parted(reduced: _Reduced, part: BoolArray, midline: float) -> UInt8Array:
-    """A space that spans the midline, as the two lungs: grown from the depths of either side to where they meet."""
-    depth = _distance_mm(~part, reduced.spacing_mm)
-    markers = _side_markers(reduced, part, depth, midline)
-    cost = sitk.GetImageFromArray((reduced.hu - 25 * depth).astype(np.float32))
-    basins = sitk.MorphologicalWatershedFromMarkers(
-        cost, sitk.GetImageFromArray(markers), markWatershedLine=False, fullyConnected=False
-    )
-    parted: UInt8Array = sitk.GetArrayFromImage(basins).astype(np.uint8)
+def _without_scraps(sides: UInt8Array, least_voxels: float) -> UInt8Array:
+    """Side labels without small pieces: remains of bronchi that were flooded from the other side."""
+    kept = np.zeros_like(sides)
+    for side in (LungMask.RIGHT, LungMask.LEFT):
+        labels, _ = ndimage.label(sides == side)
+        large = np.bincount(labels.ravel()) >= least_voxels
+        large[0] = False
+        kept[large[labels]] = side
+    return kept
+
+
+def _parted(hu: Float32Array, part: BoolArray, spacing_mm: Spacing, middle: float) -> UInt8Array:
+    """A space that spans the midline, as the two lungs: grown from the depths of either side to where they meet.
+
+    The flood prefers dark and deep voxels, so that the lungs meet in the junction line or at the narrowest place.
+    """
+    depth = _distance_mm(~part, spacing_mm)
+    markers = _side_markers(hu, part, depth, middle)
+    hu_per_mm_of_depth = 25  # 6 mm of depth weigh as much as the contrast of a junction line, about 150 HU
+    parted: UInt8Array = watershed(hu - hu_per_mm_of_depth * depth, markers, mask=part).astype(np.uint8)
     return parted
 
 
-def _side_markers(reduced: _Reduced, part: BoolArray, depth: Float32Array, midline: float) -> UInt8Array:
-    """The largest piece of either side, at the mildest thinning that disconnects them; else cut at the midline."""
+def _side_markers(hu: Float32Array, part: BoolArray, depth: Float32Array, middle: float) -> UInt8Array:
+    """The largest piece of either side, at the mildest thinning that disconnects them; else all on its own side."""
     markers = np.zeros(part.shape, dtype=np.uint8)
     for depth_mm in (0.0, 3.0, 5.0, 7.0, 10.0, 15.0):
-        for threshold_hu in (-600, -700, -800):
-            labels, count = ndimage.label((depth > depth_mm) & (reduced.hu < threshold_hu))
-            if count < 2:
+        for threshold_hu in (-500, -600, -700, -800):
+            labels, count = ndimage.label(part & (depth > depth_mm) & (hu < threshold_hu))
+            sizes = np.bincount(labels.ravel(), minlength=3)[1:]
+            first, second = 1 + np.argsort(sizes)[:-3:-1]
+            if count < 2 or sizes[second - 1] < 0.1 * sizes[first - 1]:
                 continue
-            first, second = 1 + np.argsort(np.bincount(labels.ravel())[1:])[:-3:-1]
-            sizes = [np.count_nonzero(labels == label) for label in (first, second)]
             centres = [float(np.mean(np.nonzero(labels == label)[2])) for label in (first, second)]
-            if sizes[1] > 0.1 * sizes[0] and min(centres) < midline < max(centres):
+            if min(centres) < middle < max(centres):
                 right, left = (first, second) if centres[0] < centres[1] else (second, first)
                 markers[labels == right] = LungMask.RIGHT
                 markers[labels == left] = LungMask.LEFT
                 return markers
-    columns = np.arange(part.shape[2])
-    markers[part & (columns < midline)] = LungMask.RIGHT
-    markers[part & (columns >= midline)] = LungMask.LEFT
+    own = np.where(np.arange(part.shape[2]) < middle, LungMask.RIGHT, LungMask.LEFT).astype(np.uint8)
+    markers[part] = np.broadcast_to(own, part.shape)[part]
     return markers
 
 
-def _midline_i(aerated: BoolArray, airway: BoolArray) -> float:
-    """Column of the middle of the patient: the windpipe's, else the spine's, else the middle of the lungs."""
-    if airway.any():
-        top = np.flatnonzero(airway.any(axis=(1, 2)))[-1]
-        upper = airway[max(0, top - 10) : top + 1]
-        return float(np.median(np.nonzero(upper)[2]))
-    columns = np.flatnonzero(aerated.any(axis=(0, 1)))
-    return float(columns[0] + columns[-1]) / 2
+# Filling
 
 
-# ---------------------------------------------------------------------------------------------- filling
-
-
-def _filled(reduced: _Reduced, labels: UInt8Array, airway: BoolArray, policy: LungPolicy) -> UInt8Array:
-    """Each lung closed over vessels, nodules and nodules on the pleura, without reaching into the other."""
-    filled = np.zeros_like(labels)
+def _filled(reduced: _Reduced, sides: UInt8Array, airway: _Airway, midline: _Midline, policy: LungPolicy) -> UInt8Array:
+    """Each lung with its vessels and nodules and with masses on the pleura, without reaching into the other."""
+    filled = np.zeros_like(sides)
+    wall = _chest_wall(reduced, sides > 0, midline, policy)
     for side in (LungMask.RIGHT, LungMask.LEFT):
-        lung = labels == side
+        lung = sides == side
         if not lung.any():
             continue
-        closed = _closed(lung, reduced.spacing_mm, policy.fill_radius_mm)
-        closed = _without_holes(closed)
-        filled[closed & (filled == 0) & ~airway & ((labels == 0) | lung)] = side
+        box = _box_of(lung, policy.costal_radius_mm, reduced.spacing_mm)
+        part = lung[box]
+        whole = _closed(part, reduced.spacing_mm, policy.fill_radius_mm)
+        whole |= _closed_in_slices(part, reduced.spacing_mm, policy.costal_radius_mm) & wall[box]
+        whole = _without_holes(whole) & ~airway.main[box] & ((sides[box] == 0) | part) & (filled[box] == 0)
+        filled[box][whole] = side
     return filled
+
+
+def _chest_wall(reduced: _Reduced, lungs: BoolArray, midline: _Midline, policy: LungPolicy) -> BoolArray:
+    """The zone [k, j, i] along the outline of both lungs in each axial slice, without breast bone and spine."""
+    k_mm, j_mm, i_mm = reduced.spacing_mm
+    coarse_mm = (k_mm, 2 * j_mm, 2 * i_mm)  # the zone is wide; a quarter of the voxels draws it well
+    outline = _closed_in_slices(lungs[:, ::2, ::2], coarse_mm, 3 * policy.costal_radius_mm)
+    outline |= _holes(outline, axis=0)
+    zone = outline & (_distance_mm(~outline, (FAR_MM, *coarse_mm[1:])) <= policy.costal_depth_mm)
+    zone = np.repeat(np.repeat(zone, 2, axis=1), 2, axis=2)[:, : lungs.shape[1], : lungs.shape[2]]
+    band = np.abs(np.arange(lungs.shape[2]) - midline.column) < policy.midline_band_mm / i_mm
+    zone[:, :, band] = False
+    return zone
 
 
 def _closed(mask: BoolArray, spacing_mm: Spacing, radius_mm: float) -> BoolArray:
@@ -348,16 +446,37 @@ def _closed(mask: BoolArray, spacing_mm: Spacing, radius_mm: float) -> BoolArray
     return closed
 
 
+def _closed_in_slices(mask: BoolArray, spacing_mm: Spacing, radius_mm: float) -> BoolArray:
+    """Closing of each axial slice with a disc, as if the image had no border."""
+    rows, columns = (int(radius_mm / s) + 2 for s in spacing_mm[1:])
+    padded = np.pad(mask, ((0, 0), (rows, rows), (columns, columns)))
+    return _closed(padded, (FAR_MM, *spacing_mm[1:]), radius_mm)[:, rows:-rows, columns:-columns]
+
+
 def _without_holes(mask: BoolArray) -> BoolArray:
-    """The mask with the holes of each axial slice filled."""
-    filled: BoolArray = np.stack([ndimage.binary_fill_holes(plane) for plane in mask])
-    return filled
+    """The mask with what it surrounds in at least two of the three planes; the dome of the diaphragm is open below."""
+    holes = [_holes(mask, axis) for axis in range(3)]
+    surrounded: BoolArray = (holes[0] & holes[1]) | (holes[0] & holes[2]) | (holes[1] & holes[2])
+    return mask | surrounded
+
+
+def _holes(mask: BoolArray, axis: int) -> BoolArray:
+    """Background that the mask cuts off from the border within each plane across the axis."""
+    links = ndimage.generate_binary_structure(3, 1)
+    links[tuple([0, 2] if n == axis else 1 for n in range(3))] = False
+    labels, count = ndimage.label(~mask, links)
+    is_hole = np.ones(count + 1, dtype=np.bool_)
+    is_hole[0] = False
+    for across in {0, 1, 2} - {axis}:
+        is_hole[labels.take([0, -1], axis=across)] = False
+    holes: BoolArray = is_hole[labels]
+    return holes
 
 
 def _distance_mm(mask: BoolArray, spacing_mm: Spacing) -> Float32Array:
     """Distance [k, j, i] in mm of every voxel centre to the nearest voxel of the mask; 0 inside, far when empty."""
     if not mask.any():
-        return np.full(mask.shape, np.inf, dtype=np.float32)
+        return np.full(mask.shape, FAR_MM, dtype=np.float32)
     image = sitk.GetImageFromArray(mask.astype(np.uint8))
     image.SetSpacing(spacing_mm[::-1])
     distance = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
@@ -365,40 +484,97 @@ def _distance_mm(mask: BoolArray, spacing_mm: Spacing) -> Float32Array:
     return found
 
 
-def _box_of(mask: BoolArray) -> tuple[slice, slice, slice]:
+def _box_of(mask: BoolArray, margin_mm: float = 0, spacing_mm: Spacing = (1, 1, 1)) -> tuple[slice, slice, slice]:
+    """The smallest box around the mask, wider by a margin as far as the array reaches."""
     spans = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    k, j, i = (slice(int(s[0]), int(s[-1]) + 1) for s in spans)
+    margins = [0 if margin_mm == 0 else round(margin_mm / s) + 2 for s in spacing_mm]
+    k, j, i = (
+        slice(max(0, int(span[0]) - margin), min(size, int(span[-1]) + 1 + margin))
+        for span, margin, size in zip(spans, margins, mask.shape, strict=True)
+    )
     return k, j, i
 
 
-# ---------------------------------------------------------------------------------------------- full resolution
+# Full resolution
 
 
 def _at_full_resolution(
-    volume: Volume,
-    reduced: _Reduced,
-    regions: tuple[UInt8Array, UInt8Array, BoolArray],
-    threshold_hu: float,
+    volume: Volume, reduced: _Reduced, regions: _Regions, airway: _Airway, threshold_hu: float
 ) -> UInt8Array:
-    """Labels on the volume's grid: air beside the aerated lung by threshold, what was filled in by interpolation."""
-    aerated, filled, airway = regions
+    """Labels on the volume's grid: at the border of aerated lung by threshold, at that of what was filled in by block.
+
+    The threshold reaches one block beyond the reduced lungs.
+    """
+    lung = regions.lungs > 0
+    near = ndimage.grey_dilation(regions.lungs, footprint=BLOCK)
+    near[lung] = regions.lungs[lung]
+    near[airway.main] = 0
+    bridged = lung & ndimage.binary_dilation(lung & (regions.aerated == 0), BLOCK)
+    sure = ndimage.binary_erosion(lung, BLOCK, border_value=1) | bridged
     k, j, i = reduced.factors
     full = np.zeros(volume.hu.shape, dtype=np.uint8)
-    lung, block = filled > 0, np.ones((3, 3, 3), dtype=np.bool_)
-    near = ndimage.grey_dilation(filled, footprint=block)
-    near[lung] = filled[lung]
-    near[airway] = 0
-    sure = ndimage.binary_erosion(lung, block, border_value=1) | (
-        lung & ndimage.binary_dilation(lung & (aerated == 0), block)
-    )
     for n in range(near.shape[0]):
-        rows = slice(n * k, (n + 1) * k)
-        slab = volume.hu[rows]
+        slab = volume.hu[n * k : (n + 1) * k]
         label, inner = (_repeated(plane, (j, i), slab.shape[1:]) for plane in (near[n], sure[n]))
-        full[rows] = np.where((slab < threshold_hu) | inner.astype(np.bool_), label, 0)
+        full[n * k : (n + 1) * k] = label * ((slab < threshold_hu) | (inner > 0))
     return full
 
 
 def _repeated(plane: UInt8Array | BoolArray, factors: tuple[int, int], shape: tuple[int, ...]) -> UInt8Array:
     repeated = np.repeat(np.repeat(plane, factors[0], axis=0), factors[1], axis=1)
     return repeated[: shape[0], : shape[1]].astype(np.uint8)
+
+
+# Cautions
+
+
+def _cautions(reduced: _Reduced, regions: _Regions, midline: _Midline, policy: LungPolicy) -> tuple[Caution, ...]:
+    right, left = (
+        float(np.count_nonzero(regions.lungs == side)) * reduced.voxel_ml for side in (LungMask.RIGHT, LungMask.LEFT)
+    )
+    return tuple(
+        [
+            *_cut_caution(regions.lungs > 0),
+            *_size_cautions(right, left, policy),
+            *_density_cautions(regions, policy),
+            *(() if midline.is_seen else (_UNCERTAIN_SIDE,)),
+        ]
+    )
+
+
+_UNCERTAIN_SIDE = Caution(
+    "lung-side-uncertain", "Neither windpipe nor spine is in view; the side of the lung is a guess from its place."
+)
+
+
+def _cut_caution(lungs: BoolArray) -> tuple[Caution, ...]:
+    """Where the field of view cuts the lungs; less than a hundredth of the widest slice at the border is no cut."""
+    least = 0.01 * float(np.count_nonzero(lungs, axis=(1, 2)).max())
+    ends = {"head": lungs[-1], "feet": lungs[0], "front": lungs[:, 0], "back": lungs[:, -1]}
+    ends |= {"right": lungs[:, :, 0], "left": lungs[:, :, -1]}
+    cut = [name for name, plane in ends.items() if np.count_nonzero(plane) > least]
+    if not cut:
+        return ()
+    return (Caution("lungs-cut", f"The lungs reach the border of the images: {', '.join(cut)}."),)
+
+
+def _size_cautions(right_ml: float, left_ml: float, policy: LungPolicy) -> tuple[Caution, ...]:
+    if min(right_ml, left_ml) == 0:
+        only = Side.RIGHT if right_ml else Side.LEFT
+        return (Caution("one-lung-only", f"Only the {only.value} lung was found, {max(right_ml, left_ml):.0f} ml."),)
+    if min(right_ml, left_ml) >= policy.unequal_lungs_ratio * max(right_ml, left_ml):
+        return ()
+    text = f"Right lung {right_ml:.0f} ml, left lung {left_ml:.0f} ml: effusion, consolidation or resection is likely."
+    return (Caution("lungs-unequal", text),)
+
+
+def _density_cautions(regions: _Regions, policy: LungPolicy) -> tuple[Caution, ...]:
+    cautions = []
+    for side, label in ((Side.RIGHT, LungMask.RIGHT), (Side.LEFT, LungMask.LEFT)):
+        whole = int(np.count_nonzero(regions.lungs == label))
+        airy = int(np.count_nonzero((regions.lungs == label) & (regions.aerated > 0)))
+        dense = 1 - airy / max(1, whole)
+        if whole and dense > policy.dense_fraction:
+            text = f"{100 * dense:.0f} % of the {side.value} lung hold no air: consolidation, effusion or a mass."
+            cautions.append(Caution("lung-dense", text))
+    return tuple(cautions)
