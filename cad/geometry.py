@@ -85,4 +85,4 @@ def sphere_volume_mm3(diameter_mm: float) -> float:
 
 def sphere_diameter_mm(volume_mm3: float) -> float:
     """Diameter of the sphere that has this volume, in mm."""
-    return (6 * volume_mm3 / math.pi) ** (1 / 3)
+    return math.cbrt(6 * volume_mm3 / math.pi)

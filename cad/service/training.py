@@ -1,0 +1,64 @@
+"""`lungcad train`: from a data folder to weights and a card, with the readers and the lungs the product uses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from cad.domain import PointLps
+from cad.geometry import sphere_diameter_mm
+from cad.policy import LungPolicy, SeriesPolicy
+from cad.science.lungs import segment_lungs
+from dicom_io.reading import load_series
+from models.inference import device_named
+from models.rpn3d import RpnConfig
+from models.training.detector import DetectorRecipe, TrainingData, train_detector
+from models.training.scans import LabelledNodule, TrainingScan, crop_backgrounds
+from models.training.shapes import read_shapes
+
+MIN_READERS = 2
+"""Nodules that fewer readers saw are neither learnt as nodules nor as background."""
+
+
+def train_detector_from(folder: Path, out: Path, device: str, say: Callable[[str], None]) -> Path:
+    """Train the detector on a folder laid out as `ct/*/`, `ct/truth.json`, `lidc_crops.npz` and `lidc_hu_crops.npz`.
+
+    Returns the path of the card. Raises Refusal when a scan cannot be read.
+    """
+    truth = json.loads((folder / "ct" / "truth.json").read_text(encoding="utf-8"))
+    scans = []
+    for name, nodules in sorted(truth.items()):
+        say(f"reading {name}")
+        scans.append(_training_scan(name, folder / "ct" / name, nodules))
+    say("reading nodule shapes")
+    shapes = tuple(read_shapes(folder / "lidc_crops.npz", MIN_READERS))
+    crops = crop_backgrounds(folder / "lidc_hu_crops.npz", _spacings(folder / "lidc_crops.npz"), RpnConfig())
+    return train_detector(TrainingData(tuple(scans), crops, shapes), DetectorRecipe(), device_named(device), out)
+
+
+def _training_scan(name: str, series: Path, nodules: list[dict[str, object]]) -> TrainingScan:
+    loaded = load_series([series], SeriesPolicy())
+    lungs = segment_lungs(loaded.volume, LungPolicy()).lungs
+    thickness = loaded.series.slice_thickness_mm or loaded.series.spacing_mm[2]
+    return TrainingScan(name, loaded.volume, lungs, thickness, tuple(_labelled(n) for n in nodules))
+
+
+def _labelled(nodule: dict[str, object]) -> LabelledNodule:
+    """A truth entry; entries without a count of readers were agreed by several algorithms and are sure."""
+    readers = nodule["readers"]
+    centre = np.asarray(nodule["centre_lps_mm"], dtype=np.float64)
+    volume = float(np.mean(np.asarray(nodule["volume_mm3"], dtype=np.float64)))
+    sure = not isinstance(readers, int) or readers >= MIN_READERS
+    return LabelledNodule(
+        PointLps(float(centre[0]), float(centre[1]), float(centre[2])), sphere_diameter_mm(volume), sure
+    )
+
+
+def _spacings(crops: Path) -> dict[str, tuple[float, float]]:
+    """Pixel and slice spacing in mm of each patient's scan."""
+    with np.load(crops) as archive:
+        nodules = archive["nodules"]
+    return {str(n["patient"]): (float(n["pixel_spacing_mm"]), float(n["slice_spacing_mm"])) for n in nodules}

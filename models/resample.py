@@ -1,0 +1,64 @@
+"""Resampling to the networks' isotropic working grid: separable, anti-aliased, on CPU or CUDA."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cad.domain import FloatArray, Grid, Volume
+from cad.geometry import cropped_grid, positions_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorkingBox:
+    """A box of the volume on an isotropic grid: `hu` float32 tensor [k, j, i] and its `grid`."""
+
+    hu: torch.Tensor
+    grid: Grid
+
+
+def axis_weights(source: int, target: int, step: float, device: torch.device) -> torch.Tensor:
+    """The matrix [target, source] of a triangle kernel that reads one voxel every `step` source voxels.
+
+    The first target voxel's outer edge coincides with the first source voxel's outer edge. The kernel is `step`
+    wide when that is more than a voxel, so that fine noise is averaged and not aliased. Rows sum to 1.
+    """
+    centres = (torch.arange(target, dtype=torch.float32, device=device) + 0.5) * step - 0.5
+    support = max(1.0, step)
+    distance = (centres[:, None] - torch.arange(source, dtype=torch.float32, device=device)[None, :]).abs()
+    weights = (1.0 - distance / support).clamp_min(0.0)
+    beyond = weights.sum(dim=1) == 0
+    weights[beyond, -1] = 1.0
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def working_box(
+    volume: Volume,
+    low_kji: tuple[int, int, int],
+    high_kji: tuple[int, int, int],
+    spacing_mm: float,
+    device: torch.device,
+) -> WorkingBox:
+    """The voxels from `low_kji` to `high_kji` (exclusive) of the volume, resampled to `spacing_mm` isotropic."""
+    part = volume.hu[low_kji[0] : high_kji[0], low_kji[1] : high_kji[1], low_kji[2] : high_kji[2]]
+    hu = torch.from_numpy(np.array(part)).to(device=device, dtype=torch.float32)
+    source = cropped_grid(volume.grid, low_kji, (hu.shape[0], hu.shape[1], hu.shape[2]))
+    grid = isotropic_grid(source, spacing_mm)
+    for axis in (1, 2, 0):
+        step = spacing_mm / source.spacing_kji_mm[axis]
+        weights = axis_weights(hu.shape[axis], grid.shape[axis], step, device)
+        hu = torch.movedim(torch.tensordot(weights, hu, dims=([1], [axis])), 0, axis)
+    return WorkingBox(hu.contiguous(), grid)
+
+
+def isotropic_grid(source: Grid, spacing_mm: float) -> Grid:
+    """The isotropic grid whose outer edges start where those of `source` start and that covers all of it."""
+    old = source.spacing_kji_mm
+    shape = [max(1, int(np.ceil(n * s / spacing_mm - 1e-6))) for n, s in zip(source.shape, old, strict=True)]
+    first: FloatArray = np.array([[(spacing_mm / s - 1) / 2 for s in old]])
+    affine = np.eye(4)
+    affine[:3, :3] = source.affine[:3, :3] @ np.diag([spacing_mm / s for s in old])
+    affine[:3, 3] = positions_of(source, first)[0]
+    return Grid((shape[0], shape[1], shape[2]), affine)

@@ -1,0 +1,136 @@
+"""Blending nodules of real shape into real CT: placement, attenuation, scanner blur and noise.
+
+All arrays are float32 [k, j, i] on a 1 mm grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from cad.domain import Composition, Float32Array
+from models.training.shapes import NoduleShape
+
+MIN_DIAMETER_MM, MAX_DIAMETER_MM = 3.0, 32.0
+SOLID_LIKE_HU = -350.0
+"""Background above this is vessel, wall or lesion, and shows through sub-solid nodules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optics:
+    """How the scanner that made a background blurs and is noisy: sigmas in mm, noise in HU."""
+
+    in_plane_sigma_mm: float
+    axial_sigma_mm: float
+    noise_hu: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RenderedNodule:
+    """A nodule ready to be blended: `opacity` in 0..1 and the HU it tends to, its composition and diameter."""
+
+    opacity: Float32Array
+    target_hu: Float32Array
+    composition: Composition
+    diameter_mm: float
+
+
+def drawn_diameter_mm(rng: np.random.Generator) -> float:
+    """A diameter between 3 and 32 mm; three in four are below 12 mm, as in screening."""
+    low, high = (3.5, 12.0) if rng.random() < 0.75 else (10.0, MAX_DIAMETER_MM)
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def drawn_composition(rng: np.random.Generator, texture: float) -> Composition:
+    """A composition; shapes that readers called sub-solid are drawn sub-solid more often."""
+    subsolid = 0.65 if texture < 3.5 else 0.3
+    draw = rng.random()
+    if draw < subsolid:
+        return Composition.GROUND_GLASS if rng.random() < 0.6 else Composition.PART_SOLID
+    return Composition.CALCIFIED if rng.random() < 0.05 else Composition.SOLID
+
+
+def _random_rotation(rng: np.random.Generator) -> Float32Array:
+    q, r = np.linalg.qr(rng.normal(size=(3, 3)))
+    rotation: Float32Array = (q * np.sign(np.diag(r))).astype(np.float32)
+    return rotation
+
+
+def _posed(opacity: Float32Array, rotation: Float32Array, scale: float, side: int) -> Float32Array:
+    """The map rotated and scaled about its centre into a cube of `side` voxels."""
+    matrix = rotation / scale
+    centre_in = (np.array(opacity.shape) - 1) / 2
+    offset = centre_in - matrix @ np.full(3, (side - 1) / 2)
+    posed = ndimage.affine_transform(opacity, matrix, offset, (side,) * 3, order=1, mode="constant")
+    return np.asarray(posed, dtype=np.float32)
+
+
+def _equivalent_diameter(opacity: Float32Array) -> float:
+    return float((6 * max(float(opacity.sum()), 1.0) / np.pi) ** (1 / 3))
+
+
+def _blurred(opacity: Float32Array, optics: Optics) -> Float32Array:
+    sigma = (optics.axial_sigma_mm, optics.in_plane_sigma_mm, optics.in_plane_sigma_mm)
+    return np.asarray(ndimage.gaussian_filter(opacity, sigma, truncate=3.0), dtype=np.float32)
+
+
+def render(
+    shape: NoduleShape, composition: Composition, diameter_mm: float, optics: Optics, rng: np.random.Generator
+) -> RenderedNodule:
+    """The shape in random pose, scaled to `diameter_mm` (volume-equivalent), with its attenuation."""
+    scale = float(np.clip(diameter_mm / shape.diameter_mm, 0.35, 2.5))
+    side = int(np.ceil(max(shape.solid.shape) * scale * 1.2)) + 6
+    side = min(side, 56)
+    rotation = _random_rotation(rng)
+    solid = _posed(shape.solid, rotation, scale, side)
+    opacity = solid if rng.random() < 0.5 else np.maximum(_posed(shape.textured, rotation, scale, side), 0.6 * solid)
+    diameter = _equivalent_diameter(solid)
+    target = np.full(opacity.shape, _core_hu(composition, rng), dtype=np.float32)
+    target += _mottle(opacity.shape, 25.0, rng)
+    if composition is Composition.PART_SOLID:
+        core = _posed(shape.solid, _random_rotation(rng), scale * rng.uniform(0.35, 0.7), side)
+        core = ndimage.shift(core, rng.uniform(-0.15, 0.15, 3) * diameter, order=1)
+        target += np.clip(_blurred(core, optics), 0, 1) * (rng.uniform(-20, 60) - target)
+    if composition in (Composition.GROUND_GLASS, Composition.PART_SOLID):
+        opacity = ndimage.gaussian_filter(opacity, rng.uniform(0.3, 0.1 * diameter + 0.3))
+    opacity = np.clip(_blurred(opacity, optics), 0, 1).astype(np.float32)
+    return RenderedNodule(opacity, target, composition, diameter)
+
+
+def _core_hu(composition: Composition, rng: np.random.Generator) -> float:
+    low, high = {
+        Composition.SOLID: (-40.0, 110.0),
+        Composition.PART_SOLID: (-680.0, -380.0),
+        Composition.GROUND_GLASS: (-700.0, -400.0),
+        Composition.CALCIFIED: (200.0, 900.0),
+        Composition.FAT: (-120.0, -50.0),
+    }[composition]
+    return float(rng.uniform(low, high))
+
+
+def _mottle(shape: tuple[int, ...], amplitude: float, rng: np.random.Generator) -> Float32Array:
+    coarse = rng.normal(scale=amplitude, size=tuple(n // 4 + 2 for n in shape))
+    fine = ndimage.zoom(coarse, 4, order=1)
+    return np.asarray(fine[tuple(slice(0, n) for n in shape)], dtype=np.float32)
+
+
+def blend(
+    hu: Float32Array, nodule: RenderedNodule, corner: tuple[int, int, int], optics: Optics, rng: np.random.Generator
+) -> None:
+    """Blend the nodule into `hu` in place, its cube starting at voxel `corner` (parts outside are cut).
+
+    Sub-solid nodules let vessels and walls show through; the nodule brings noise like the
+    background's.
+    """
+    low = [max(0, c) for c in corner]
+    high = [min(n, c + s) for n, c, s in zip(hu.shape, corner, nodule.opacity.shape, strict=True)]
+    if any(b <= a for a, b in zip(low, high, strict=True)):
+        return
+    there = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    here = tuple(slice(a - c, b - c) for a, b, c in zip(low, high, corner, strict=True))
+    opacity, target, old = nodule.opacity[here], nodule.target_hu[here], hu[there]
+    noise = ndimage.gaussian_filter(rng.normal(size=opacity.shape), 0.6, truncate=2.0) * (optics.noise_hu * 2.2)
+    new = old + opacity * (target + noise - old)
+    hu[there] = np.where(old > SOLID_LIKE_HU, np.maximum(old, new), new)

@@ -1,0 +1,123 @@
+"""From labelled scans and HU crops to training backgrounds on the working grid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cad.domain import FloatArray, Int16Array, LungMask, PointLps, UInt8Array, Volume
+from cad.geometry import grid_from, indices_of, positions_of, sphere_diameter_mm
+from models.resample import WorkingBox, working_box
+from models.rpn3d import RpnConfig
+from models.training.blend import Optics
+from models.training.sampling import Background, Lesion, sites_of
+
+BOX_MARGIN_MM = 16.0
+"""Tissue kept around the lungs, so that the network learns the chest wall and the mediastinum."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledNodule:
+    """A real nodule of a training scan; `sure` when enough readers saw it to be a target."""
+
+    centre: PointLps
+    diameter_mm: float
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingScan:
+    """A chest CT with its lungs and known nodules."""
+
+    name: str
+    volume: Volume
+    lungs: LungMask
+    slice_thickness_mm: float
+    nodules: tuple[LabelledNodule, ...]
+
+
+def background_of(scan: TrainingScan, config: RpnConfig) -> Background:
+    """The scan's lung region on the working grid, with places where nodules may be put."""
+    low, high = _lung_bounds(scan.lungs)
+    box = working_box(scan.volume, low, high, config.spacing_mm, torch.device("cpu"))
+    hu = box.hu.numpy().round().clip(-1024, 3071).astype(np.int16)
+    lungs = _labels_on(box, scan.lungs)
+    sure = tuple(_lesion(box, n) for n in scan.nodules if n.sure)
+    unsure = tuple(_lesion(box, n) for n in scan.nodules if not n.sure)
+    optics = optics_of(hu, lungs, scan.slice_thickness_mm)
+    return Background(scan.name, hu, lungs, sure, unsure, optics, sites_of(hu, lungs, seed=7))
+
+
+def _lung_bounds(lungs: LungMask) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    low, high = [], []
+    for axis, spacing in enumerate(lungs.grid.spacing_kji_mm):
+        others = tuple(a for a in range(3) if a != axis)
+        filled = np.flatnonzero((lungs.labels > 0).any(axis=others))
+        pad = int(np.ceil(BOX_MARGIN_MM / spacing))
+        low.append(max(0, int(filled[0]) - pad))
+        high.append(min(lungs.grid.shape[axis], int(filled[-1]) + 1 + pad))
+    return (low[0], low[1], low[2]), (high[0], high[1], high[2])
+
+
+def _labels_on(box: WorkingBox, lungs: LungMask) -> UInt8Array:
+    """Lung labels on the box's grid, nearest neighbour; both grids share their axes."""
+    at = [
+        indices_of(lungs.grid, positions_of(box.grid, _line(box.grid.shape, axis)))[:, axis].round().astype(int)
+        for axis in range(3)
+    ]
+    clipped = [np.clip(a, 0, n - 1) for a, n in zip(at, lungs.grid.shape, strict=True)]
+    return np.asarray(lungs.labels[np.ix_(*clipped)])
+
+
+def _line(shape: Sequence[int], axis: int) -> FloatArray:
+    line = np.zeros((shape[axis], 3))
+    line[:, axis] = np.arange(shape[axis])
+    return line
+
+
+def _lesion(box: WorkingBox, nodule: LabelledNodule) -> Lesion:
+    k, j, i = indices_of(box.grid, nodule.centre.as_array()[None])[0]
+    return Lesion((float(k), float(j), float(i)), nodule.diameter_mm)
+
+
+def optics_of(hu: Int16Array, lungs: UInt8Array, slice_thickness_mm: float) -> Optics:
+    """Blur and noise of a scan, the noise from slice-wise differences in aerated lung (robust deviation)."""
+    aerated = (lungs > 0) & (hu < -800)
+    difference = np.diff(hu.astype(np.float32), axis=2)[aerated[:, :, 1:] & aerated[:, :, :-1]]
+    spread = 1.4826 * float(np.median(np.abs(difference - np.median(difference)))) if len(difference) else 30.0
+    return Optics(
+        in_plane_sigma_mm=0.45, axial_sigma_mm=max(0.35, 0.32 * slice_thickness_mm), noise_hu=min(60.0, spread)
+    )
+
+
+def crop_backgrounds(
+    archive: Path, pixel_spacing_mm: dict[str, tuple[float, float]], config: RpnConfig
+) -> tuple[Background, ...]:
+    """The HU crops as backgrounds without sites: their real nodules are used as they are.
+
+    `pixel_spacing_mm` maps a patient to (pixel, slice) spacing. Each crop is centred on its nodule, 30 slices below it
+    where the scan allows. Crops that fewer than 3 readers marked are left out.
+    """
+    facts = json.loads(archive.with_suffix(".json").read_text())
+    found = []
+    with np.load(archive) as crops:
+        for name, fact in facts.items():
+            if int(fact["NumAnnotations"]) < 3:
+                continue
+            hu = np.array(crops[name])
+            pixel, gap = pixel_spacing_mm[fact["PatientID"]]
+            middle = (float(fact["z_start"]) + float(fact["z_stop"])) / 2
+            volume = Volume(hu.astype(np.int16), grid_from(hu.shape, (gap, pixel, pixel), PointLps(0, 0, 0)), "crop")
+            box = working_box(volume, (0, 0, 0), hu.shape, config.spacing_mm, torch.device("cpu"))
+            centre = PointLps(49.5 * pixel, 49.5 * pixel, min(middle, 30.0) * gap)
+            nodule = LabelledNodule(centre, sphere_diameter_mm(float(fact["Volume"])), sure=True)
+            labels = np.zeros(box.grid.shape, dtype=np.uint8)
+            data = box.hu.numpy().round().clip(-1024, 3071).astype(np.int16)
+            optics = Optics(0.45, max(0.35, 0.32 * gap), 20.0)
+            found.append(Background(name, data, labels, (_lesion(box, nodule),), (), optics))
+    return tuple(found)

@@ -1,0 +1,177 @@
+"""Training of the region-proposal network: loss, loop with EMA and checkpoints, hard-negative mining."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from models.proposing import propose
+from models.rpn3d import Rpn3d, RpnConfig, on_device
+from models.training.sampling import Background, Example, PatchStream, Source
+
+logger = logging.getLogger(__name__)
+
+MINING_MIN_LOGIT = -2.5
+"""Marks above a score of about 0.08 are worth learning from as hard negatives."""
+
+MINED_PER_SCAN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How long and how fast one phase trains."""
+
+    steps: int
+    batch: int = 8
+    learning_rate: float = 1.2e-3
+    weight_decay: float = 1e-2
+    ema_decay: float = 0.998
+    warm_up: int = 80
+    mine_every: int = 500
+    seed: int = 20261122
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """What a checkpoint holds: live and averaged network, optimiser and step."""
+
+    network: Rpn3d
+    average: Rpn3d
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+
+def heat_loss(logits: torch.Tensor, heat: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Penalty-reduced focal loss over cells, divided by the number of lesions (Zhou et al. 2019, eq. 1)."""
+    score = torch.sigmoid(logits)
+    positive = (heat == 1).float() * weight
+    found = F.logsigmoid(logits) * (1 - score) ** 2 * positive
+    quiet = F.logsigmoid(-logits) * score**2 * (1 - heat) ** 4 * (1 - positive) * weight
+    return -(found.sum() + quiet.sum()) / positive.sum().clamp_min(1)
+
+
+def rpn_loss(output: torch.Tensor, example: Example) -> torch.Tensor:
+    """Objectness plus offset and size losses for a batch."""
+    _, heat, weight, geometry, geometry_weight = example
+    errors = F.smooth_l1_loss(output[:, 1:], geometry, reduction="none", beta=0.2)
+    located = (errors * geometry_weight[:, None]).sum() / geometry_weight.sum().clamp_min(1)
+    return heat_loss(output[:, 0], heat, weight) + 0.5 * located
+
+
+def learning_rate_at(step: int, recipe: Recipe) -> float:
+    """Linear warm-up, then a cosine to 2 % of the peak."""
+    if step < recipe.warm_up:
+        return recipe.learning_rate * (step + 1) / recipe.warm_up
+    progress = (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
+    return recipe.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+def _update_average(average: Rpn3d, network: Rpn3d, decay: float) -> None:
+    with torch.no_grad():
+        for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+
+def new_state(config: RpnConfig, recipe: Recipe, device: torch.device) -> TrainingState:
+    """A freshly initialised network with its average and optimiser."""
+    torch.manual_seed(recipe.seed)
+    network = on_device(Rpn3d(config), device)
+    average = copy.deepcopy(network).eval()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return TrainingState(network, average, optimiser)
+
+
+def fit(source: Source, config: RpnConfig, recipe: Recipe, state: TrainingState, checkpoint: Path) -> Rpn3d:
+    """The averaged network after `recipe.steps` steps; resumes from `checkpoint` when it exists."""
+    resume(state, checkpoint)
+    while state.step < recipe.steps:
+        until = min(recipe.steps, (state.step // recipe.mine_every + 1) * recipe.mine_every)
+        if state.step >= recipe.mine_every:
+            source = with_hard_negatives(source, config, state.average)
+        _run(source, config, recipe, state, until)
+        save(state, checkpoint)
+    return state.average
+
+
+def _run(source: Source, config: RpnConfig, recipe: Recipe, state: TrainingState, until: int) -> None:
+    stream = PatchStream(source, config, recipe.seed + state.step)
+    loader = DataLoader(stream, batch_size=recipe.batch, num_workers=1, prefetch_factor=3)
+    device = next(state.network.parameters()).device
+    started, losses = time.monotonic(), [0.0]
+    state.network.train()
+    for batch in loader:
+        example = cast(Example, tuple(t.to(device) for t in batch))
+        for group in state.optimiser.param_groups:
+            group["lr"] = learning_rate_at(state.step, recipe)
+        image = example[0].to(memory_format=torch.channels_last_3d)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            output = state.network(image).float()
+        loss = rpn_loss(output, example)
+        state.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+        state.optimiser.step()
+        state.step += 1
+        _update_average(state.average, state.network, min(recipe.ema_decay, state.step / (state.step + 10)))
+        losses.append(float(loss.detach()))
+        if state.step % 50 == 0:
+            pace = (time.monotonic() - started) / (len(losses) - 1)
+            logger.info("step %d loss %.3f %.2f s/step", state.step, float(np.mean(losses[-50:])), pace)
+        if state.step >= until:
+            return
+
+
+def with_hard_negatives(source: Source, config: RpnConfig, network: Rpn3d) -> Source:
+    """The source with the network's current false marks in each scan as hard negatives."""
+    mined = tuple(false_marks(network, config, b) if b.sites is not None else () for b in source.backgrounds)
+    logger.info("hard negatives per scan: %s", [len(m) for m in mined])
+    return replace(source, hard_negatives=mined)
+
+
+def false_marks(network: Rpn3d, config: RpnConfig, background: Background) -> tuple[tuple[float, float, float], ...]:
+    """Centres (k, j, i) of the best marks in one scan that are on none of its lesions, near or in the lungs."""
+    marks = propose(network, config, torch.from_numpy(np.array(background.hu)).float(), MINING_MIN_LOGIT)
+    known = (*background.lesions, *background.unsure)
+    false = [
+        m.centre
+        for m in marks
+        if all(np.linalg.norm(np.subtract(m.centre, s.centre)) > s.diameter_mm / 2 + 4 for s in known)
+    ]
+    return tuple(false[:MINED_PER_SCAN])
+
+
+def save(state: TrainingState, checkpoint: Path) -> None:
+    """Write the checkpoint, complete or not at all."""
+    parts = {
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "step": state.step,
+    }
+    temporary = checkpoint.with_suffix(".tmp")
+    torch.save(parts, temporary)
+    temporary.replace(checkpoint)
+
+
+def resume(state: TrainingState, checkpoint: Path) -> None:
+    """Load the checkpoint into `state` when there is one."""
+    if not checkpoint.exists():
+        return
+    parts = torch.load(checkpoint, weights_only=True)
+    state.network.load_state_dict(parts["network"])
+    state.average.load_state_dict(parts["average"])
+    state.optimiser.load_state_dict(parts["optimiser"])
+    state.step = int(parts["step"])
