@@ -1,0 +1,76 @@
+"""The network's output geometry, decoding and suppression."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.proposing import OVERLAP, SLAB, propose
+from models.rpn3d import Proposal, Rpn3d, RpnConfig, decode, normalised, suppressed
+from models.training.sampling import PATCH, Lesion, Patch, targets_of
+
+TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
+
+
+def test_one_cell_answers_for_four_voxels() -> None:
+    network = Rpn3d(TINY).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(2, 1, 32, 48, 64)).shape == (2, 5, 8, 12, 16)
+
+
+def test_normalised_maps_the_window_to_minus_one_and_one() -> None:
+    hu = torch.tensor([-2000.0, -1000.0, -300.0, 400.0, 3000.0])
+    assert normalised(hu, RpnConfig()).tolist() == pytest.approx([-1, -1, 0, 1, 1])
+
+
+@given(st.tuples(*[st.floats(6, 57)] * 3), st.floats(3.0, 30.0))
+def test_decoding_the_targets_gives_the_lesion_back(centre: tuple[float, float, float], diameter_mm: float) -> None:
+    targets = targets_of(Patch(torch.zeros(1).numpy(), (Lesion(centre, diameter_mm),), ()))
+    logits = torch.logit(targets.heat.clamp(1e-4, 1 - 1e-4))
+    proposals = decode(torch.cat([logits[None], targets.geometry]), min_logit=3.0)
+    assert len(proposals) == 1
+    assert proposals[0].centre == pytest.approx(centre, abs=1e-3)
+    assert proposals[0].diameter == pytest.approx(diameter_mm, rel=1e-4)
+
+
+def test_unsure_places_and_cut_lesions_have_no_weight() -> None:
+    patch = Patch(torch.zeros(1).numpy(), (Lesion((-3.0, 30.0, 30.0), 10.0),), (Lesion((32.0, 32.0, 32.0), 12.0),))
+    targets = targets_of(patch)
+    assert targets.heat.max() == 0
+    assert targets.weight[8, 8, 8] == 0
+    assert targets.weight[0, 7, 7] == 0
+    assert targets.weight[15, 15, 15] == 1
+
+
+def test_a_worse_proposal_inside_a_better_one_is_suppressed() -> None:
+    best, inside, apart = (
+        Proposal((10.0, 10.0, 10.0), 10.0, 3.0),
+        Proposal((13.0, 10.0, 10.0), 4.0, 1.0),
+        Proposal((30.0, 10.0, 10.0), 4.0, 0.0),
+    )
+    assert suppressed([apart, inside, best]) == [best, apart]
+
+
+def test_slabs_give_the_proposals_of_one_pass() -> None:
+    torch.manual_seed(3)
+    network = Rpn3d(TINY).eval()
+    hu = torch.full((2 * SLAB + 20, 32, 32), -850.0)
+    hu[60, 16, 16], hu[130, 10, 20] = 2000.0, 2000.0
+    whole = propose(network, TINY, hu[:SLAB], -100.0)
+    slabs = propose(network, TINY, hu, -100.0)
+    near = [p for p in slabs if abs(p.centre[0] - 60) < 6]
+    assert near
+    assert {tuple(round(c, 2) for c in p.centre) for p in near} <= {tuple(round(c, 2) for c in p.centre) for p in whole}
+    assert OVERLAP % 16 == 0
+    assert PATCH % 16 == 0
+
+
+def test_the_same_seed_and_input_give_the_same_output() -> None:
+    outputs = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        with torch.inference_mode():
+            outputs.append(Rpn3d(TINY).eval()(torch.ones(1, 1, 16, 16, 16)))
+    assert torch.equal(outputs[0], outputs[1])
