@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
+import logging
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +29,12 @@ LARGEST_SOURCE_SERIES_NUMBER = 2**31 // 100 - 1
 
 LONG_STRING_CHARACTERS = 64
 """Length of a value of VR LO (DICOM PS3.5 6.2)."""
+
+ACQUISITION_EQUIPMENT_VALUE = "109101"
+"""CID 7005 Acquisition Equipment: the scanner, whose contribution has the date of the scan."""
+
+QUOTING_LOGGERS = ("pydicom", "highdicom")
+"""Their warnings contain the values of the source, which are patient data."""
 
 
 class ObjectKind(enum.Enum):
@@ -112,6 +121,25 @@ def _equipment(model_name: str, context: EncodingContext) -> ContributingEquipme
     return item
 
 
+@contextmanager
+def without_quoting_the_source() -> Iterator[None]:
+    """Keeps warnings and log lines of the DICOM libraries back while objects are built.
+
+    They quote the values of the source that they find odd, such as a patient's name without a caret.
+    """
+    loggers = [logging.getLogger(name) for name in QUOTING_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.CRITICAL)
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
 def stamp(dataset: Dataset, context: EncodingContext) -> None:
     """Give every date that the encoding library took from the clock, and every UID it drew, its deterministic value."""
     date, time = DA(context.now.date()), TM(context.now.time())
@@ -133,10 +161,6 @@ def stamp(dataset: Dataset, context: EncodingContext) -> None:
         if item.PurposeOfReferenceCodeSequence[0].CodeValue != ACQUISITION_EQUIPMENT_VALUE:
             item.ContributionDateTime = DT(context.now)
     _replace_dimension_uid(dataset)
-
-
-ACQUISITION_EQUIPMENT_VALUE = "109101"
-"""CID 7005 Acquisition Equipment: the scanner, whose contribution has the date of the scan."""
 
 
 def _replace_dimension_uid(dataset: Dataset) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from highdicom import ModalityLUTTransformation, RescaleTypeValues
 from highdicom.pr import (
     AnnotationUnitsValues,
     GraphicAnnotation,
@@ -51,8 +52,10 @@ def presentation_state(
     None when the key slices have different rescale values: a presentation state holds only one (PS3.3 C.11.15.1).
     """
     frames = source.frames([nodule.diameters.slice_k for nodule in nodules])
-    if len({frame.rescale for frame in frames}) != 1:
+    rescales = {frame.rescale for frame in frames}
+    if len(rescales) != 1:
         return None
+    slope, intercept = rescales.pop()
     layer = GraphicLayer("LUNG_NODULES", order=1, description="Lung nodules")
     identity = object_identity(ObjectKind.PRESENTATION, source.header, context)
     dataset = GrayscaleSoftcopyPresentationState(
@@ -72,6 +75,7 @@ def presentation_state(
         graphic_annotations=[
             _annotation(nodule, frame, layer, source) for nodule, frame in zip(nodules, frames, strict=True)
         ],
+        modality_lut_transformation=ModalityLUTTransformation(intercept, slope, RescaleTypeValues.HU),
         voi_lut_transformations=[SoftcopyVOILUTTransformation(LUNG_WINDOW_CENTER_HU, LUNG_WINDOW_WIDTH_HU)],
         contributing_equipment=contributing_equipment(findings.models, context),
     )

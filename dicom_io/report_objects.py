@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 
 from cad.domain import Findings, Nodule, NotAssessed
 from dicom_io.encoding import EncodingContext as EncodingContext
+from dicom_io.encoding import without_quoting_the_source
 from dicom_io.key_images import key_images
 from dicom_io.presentation import presentation_state
 from dicom_io.reading import LoadedSeries
@@ -33,15 +34,16 @@ class ReportObjects:
 
 def report_objects(findings: Findings, loaded: LoadedSeries, context: EncodingContext) -> ReportObjects:
     """All objects for one series. The same arguments give the same bytes."""
-    source = source_images(loaded)
-    nodules = _nodules(findings)
-    seg = segmentation(findings, nodules, source, context) if nodules else None
-    return ReportObjects(
-        sr=structured_report(findings, seg, source, context),
-        seg=seg,
-        gsps=presentation_state(findings, nodules, source, context) if nodules else None,
-        key_images=key_images(findings, nodules, source, context),
-    )
+    with without_quoting_the_source():
+        source = source_images(loaded)
+        nodules = _nodules(findings)
+        seg = segmentation(findings, nodules, source, context) if nodules else None
+        return ReportObjects(
+            sr=structured_report(findings, seg, source, context),
+            seg=seg,
+            gsps=presentation_state(findings, nodules, source, context) if nodules else None,
+            key_images=key_images(findings, nodules, source, context),
+        )
 
 
 def _nodules(findings: Findings) -> tuple[Nodule, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -51,9 +52,11 @@ def segmentation(
     """
     slices = shown_slices(nodules)
     frames = source.frames(slices)
+    images = _distinct_images(frames)
     identity = object_identity(ObjectKind.SEGMENTATION, source.header, context)
     dataset = Segmentation(
-        source_images=_distinct_images(frames),
+        source_images=images[:1] if frames[0].frame_number else images,
+        further_source_images=images[1:] if frames[0].frame_number else None,
         pixel_array=_pixels(nodules, slices, source),
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_segment(n, nodule, findings, context) for n, nodule in enumerate(nodules, start=1)],
@@ -69,11 +72,22 @@ def segmentation(
         content_label="LUNG_NODULES",
         content_description="Lung nodules, delineated automatically",
         plane_positions=_plane_positions(frames),
-        pixel_measures=_pixel_measures(frames[0], source),
         contributing_equipment=contributing_equipment(findings.models, context),
     )
+    dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence = _pixel_measures(frames[0], source)
+    _identify_segment_per_frame(dataset)
     stamp(dataset, context)
     return dataset
+
+
+def _identify_segment_per_frame(dataset: Dataset) -> None:
+    """Says at every frame which segment it shows, also of a single segment: few readers look at shared groups."""
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    if "SegmentIdentificationSequence" not in shared:
+        return
+    for groups in dataset.PerFrameFunctionalGroupsSequence:
+        groups.SegmentIdentificationSequence = [copy(shared.SegmentIdentificationSequence[0])]
+    del shared.SegmentIdentificationSequence
 
 
 def shown_slices(nodules: Sequence[Nodule]) -> tuple[int, ...]:

@@ -95,14 +95,15 @@ class SourceFrame:
         return float(values.RescaleSlope), float(values.RescaleIntercept)
 
     def _plane(self, functional_group: str) -> Dataset:
-        """Where the plane attributes are: in the image, or in its shared or per-frame functional groups."""
+        """Where the attributes of a plane are: in its own functional groups, in the shared ones, or in the image."""
         if self.frame_number is None:
             return self.image
-        per_frame = self.image.PerFrameFunctionalGroupsSequence[self.frame_number - 1]
-        shared = self.image.SharedFunctionalGroupsSequence[0]
-        groups = per_frame if functional_group in per_frame else shared
-        item: Dataset = groups[functional_group].value[0]
-        return item
+        own = self.image.PerFrameFunctionalGroupsSequence[self.frame_number - 1]
+        for groups in (own, *self.image.get("SharedFunctionalGroupsSequence", ())):
+            if functional_group in groups:
+                item: Dataset = groups[functional_group].value[0]
+                return item
+        return self.image
 
 
 @dataclass(frozen=True, slots=True, eq=False)

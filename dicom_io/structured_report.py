@@ -61,6 +61,9 @@ BIDIRECTIONAL_TRACKING_IDENTIFIER = "Cornerstone3DTools@^0.1.0:Bidirectional"
 
 ALGORITHM_NAME = "lungcad nodule detection and measurement"
 
+ENGLISH = CodedConcept("en", "RFC5646", "English")
+"""Language of the report (CID 5000)."""
+
 
 def structured_report(
     findings: Findings, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
@@ -221,9 +224,6 @@ def _report_without_nodules(findings: Findings, source: SourceImages, context: E
     evaluations.ContentSequence = ContentSequence(_evaluations(findings, source))
     root.ContentSequence.append(evaluations)
     return ContentSequence([root], is_root=True)
-
-
-ENGLISH = CodedConcept("en", "RFC5646", "English")
 
 
 def _evaluations(

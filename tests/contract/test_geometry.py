@@ -1,0 +1,139 @@
+"""What we write lies where the nodule is, decoded here by the equations of the standard and not by our own code."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+
+from cad.domain import FloatArray, NoduleMask
+from dicom_io.reading import LoadedSeries
+from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, Ellipsoid, Subject, a_nodule, objects_of
+
+ROUNDING_MM = 1e-3
+"""Coordinates are stored as 32-bit floats of pixels: 1e-5 pixels, a hundredth of this."""
+
+
+def plane_of(image: Dataset, frame_number: int | None) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Position of the first pixel, step to the next column and step to the next row, in LPS mm (PS3.3 C.7.6.2.1.1)."""
+    if frame_number is None:
+        position = orientation = measures = image
+    else:
+        shared = image.SharedFunctionalGroupsSequence[0]
+        position = image.PerFrameFunctionalGroupsSequence[frame_number - 1].PlanePositionSequence[0]
+        orientation, measures = shared.PlaneOrientationSequence[0], shared.PixelMeasuresSequence[0]
+    cosines = np.array(orientation.ImageOrientationPatient, dtype=np.float64)
+    row_spacing, column_spacing = (float(v) for v in measures.PixelSpacing)
+    first = np.array(position.ImagePositionPatient, dtype=np.float64)
+    return first, cosines[:3] * column_spacing, cosines[3:] * row_spacing
+
+
+def decoded_segments(seg: Dataset) -> dict[int, FloatArray]:
+    """The LPS positions of the set pixels of every segment."""
+    bits = np.unpackbits(np.frombuffer(seg.PixelData, dtype=np.uint8), bitorder="little")
+    frames = bits[: seg.NumberOfFrames * seg.Rows * seg.Columns].reshape(seg.NumberOfFrames, seg.Rows, seg.Columns)
+    found: dict[int, list[FloatArray]] = {}
+    for number, (pixels, groups) in enumerate(zip(frames, seg.PerFrameFunctionalGroupsSequence, strict=True), start=1):
+        first, to_next_column, to_next_row = plane_of(seg, number)
+        rows, columns = np.nonzero(pixels)
+        segment = int(groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+        positions = first + columns[:, None] * to_next_column + rows[:, None] * to_next_row
+        found.setdefault(segment, []).append(positions)
+    return {segment: np.concatenate(parts) for segment, parts in found.items()}
+
+
+def measurement_groups(sr: Dataset) -> list[Dataset]:
+    container = next(item for item in sr.ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == "126010")
+    return list(container.ContentSequence)
+
+
+def axis_ends(group: Dataset, images: dict[str, Dataset]) -> list[FloatArray]:
+    """The ends [2, 3] of each NUM's line in LPS mm: 0.5\\0.5 is the centre of the first pixel (PS3.3 C.18.6.1)."""
+    lines = []
+    for num in (item for item in group.ContentSequence if item.ValueType == "NUM"):
+        line = num.ContentSequence[0]
+        reference = line.ContentSequence[0].ReferencedSOPSequence[0]
+        first, to_next_column, to_next_row = plane_of(
+            images[reference.ReferencedSOPInstanceUID], reference.get("ReferencedFrameNumber")
+        )
+        pairs = np.array(line.GraphicData, dtype=np.float64).reshape(-1, 2) - 0.5
+        lines.append(first + pairs[:, :1] * to_next_column + pairs[:, 1:] * to_next_row)
+    return lines
+
+
+def by_uid(source: LoadedSeries) -> dict[str, Dataset]:
+    return {str(ds.SOPInstanceUID): ds for ds in source.evidence.datasets}
+
+
+def test_every_pixel_of_a_segment_lies_inside_its_nodule(subject: Subject) -> None:
+    seg = subject.seg
+    segments = decoded_segments(seg)
+    shapes: dict[int, Ellipsoid] = {1: RIGHT_NODULE, 2: LEFT_NODULE}
+    for number, nodule in enumerate(subject.nodules, start=1):
+        assert len(segments[number]) == nodule.mask.voxel_count
+        assert shapes[number].holds(segments[number]).all()
+
+
+def test_the_axes_in_the_report_end_on_the_nodule(subject: Subject) -> None:
+    groups = measurement_groups(subject.objects.sr)
+    for nodule, group in zip(subject.nodules, groups[::2], strict=True):
+        long_axis, short_axis = axis_ends(group, by_uid(subject.source))
+        for line, axis in ((long_axis, nodule.diameters.long_axis), (short_axis, nodule.diameters.short_axis)):
+            expected = [axis.start.as_array(), axis.end.as_array()]
+            assert line == pytest.approx(np.array(expected), abs=ROUNDING_MM)
+
+
+def test_annotations_lie_on_the_lines_of_the_report(subject: Subject) -> None:
+    objects = subject.objects
+    assert objects.gsps is not None
+    reported = [
+        list(num.ContentSequence[0].GraphicData)
+        for group in measurement_groups(objects.sr)[::2]
+        for num in group.ContentSequence
+        if num.ValueType == "NUM"
+    ]
+    drawn = [
+        list(line.GraphicData)
+        for annotation in objects.gsps.GraphicAnnotationSequence
+        for line in annotation.GraphicObjectSequence
+    ]
+    assert drawn == reported
+
+
+def test_only_frames_with_a_nodule_are_stored(subject: Subject) -> None:
+    seg = subject.seg
+    shown = sum(int(nodule.mask.voxels.any(axis=(1, 2)).sum()) for nodule in subject.nodules)
+    assert seg.NumberOfFrames == shown
+
+
+def test_omitted_frames_do_not_hide_the_slice_spacing(plain: Subject) -> None:
+    seg = plain.seg
+    measures = seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert measures.SpacingBetweenSlices == pytest.approx(2.5)
+
+
+def test_overlapping_nodules_keep_all_their_voxels(plain: Subject) -> None:
+    grid = plain.source.volume.grid
+    x, y, z = RIGHT_NODULE.centre
+    neighbour = Ellipsoid((x + 6.0, y, z), RIGHT_NODULE.radii_mm)
+    nodules = (a_nodule(grid), a_nodule(grid, neighbour, "Nodule 2"))
+    seg = objects_of(plain.source, nodules).seg
+    assert seg is not None
+    segments = decoded_segments(seg)
+    assert seg.SegmentsOverlap == "YES"
+    assert [len(segments[n]) for n in (1, 2)] == [nodule.mask.voxel_count for nodule in nodules]
+    assert neighbour.holds(segments[2]).all()
+
+
+def test_a_nodule_at_the_corner_of_the_volume_stays_there(plain: Subject) -> None:
+    grid = plain.source.volume.grid
+    nodule = a_nodule(grid)
+    corner = NoduleMask(np.ones((1, 1, 1), dtype=np.bool_), (grid.shape[0] - 1, 0, grid.shape[2] - 1), grid)
+    moved = dataclasses.replace(nodule, mask=corner)
+    seg = objects_of(plain.source, (moved,)).seg
+    assert seg is not None
+    first, to_next_column, _ = plane_of(plain.source.evidence.datasets[-1], None)
+    expected = first + (grid.shape[2] - 1) * to_next_column
+    assert decoded_segments(seg)[1] == pytest.approx(expected[None, :], abs=ROUNDING_MM)

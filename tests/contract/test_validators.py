@@ -1,0 +1,130 @@
+"""Independent implementations accept what we write, whatever the source series looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydicom.config import IGNORE
+from pydicom.dataelem import DataElement
+
+from cad.domain import NotAssessed, NotAssessedReason
+from dicom_io.report_objects import ReportObjects
+from tests.builders import CHINESE_NAME, a_series
+from tests.contract.subjects import RIGHT_NODULE, Subject, a_nodule, a_subject, objects_of
+from tests.contract.tools import (
+    complaints,
+    dciodvfy,
+    dicom_sr_validator,
+    dsrdump,
+    run,
+    save,
+    segment_positions,
+    tid1500_groups,
+)
+
+pytestmark = pytest.mark.contract
+
+BIDIRECTIONAL = "Cornerstone3DTools@^0.1.0:Bidirectional"
+
+
+def saved(objects: ReportObjects, folder: Path) -> list[Path]:
+    return [save(ds, folder, f"{ds.Modality}{number}") for number, ds in enumerate(objects.all())]
+
+
+def test_every_object_conforms_to_its_iod(subject: Subject, tmp_path: Path) -> None:
+    for path in saved(subject.objects, tmp_path):
+        assert dciodvfy(path) == []
+
+
+def test_all_objects_agree_on_patient_and_study(subject: Subject, tmp_path: Path) -> None:
+    result = run("dcentvfy", *saved(subject.objects, tmp_path))
+    assert complaints(result) == []
+
+
+def test_dcmtk_reads_the_document_tree(subject: Subject, tmp_path: Path) -> None:
+    tree = dsrdump(save(subject.objects.sr, tmp_path, "sr"))
+    assert tree.count('(,,"Measurement Group")') == 4
+    assert '"Nodule 1: 18.0 mm part-solid"' in tree
+
+
+def test_dcmqi_reads_two_groups_of_one_tracking_uid_per_nodule(subject: Subject, tmp_path: Path) -> None:
+    groups = tid1500_groups(save(subject.objects.sr, tmp_path, "sr"))
+    nodules = subject.nodules
+    assert [(g["TrackingIdentifier"], g["TrackingUniqueIdentifier"]) for g in groups] == [
+        (identifier, nodule.tracking_uid) for nodule in nodules for identifier in (BIDIRECTIONAL, nodule.label)
+    ]
+    assert [len(g["measurementItems"]) for g in groups] == [2, 7, 2, 7]
+
+
+def test_dcmqi_decodes_every_segment_voxel_where_the_nodule_is(subject: Subject, tmp_path: Path) -> None:
+    seg = subject.seg
+    segments = segment_positions(save(seg, tmp_path, "seg"), tmp_path / "segments")
+    nodules = subject.nodules
+    assert [len(positions) for positions in segments] == [nodule.mask.voxel_count for nodule in nodules]
+    assert all(RIGHT_NODULE.holds(segments[0]))
+
+
+def test_a_single_nodule_is_read_back_too(plain: Subject, tmp_path: Path) -> None:
+    nodule = a_nodule(plain.source.volume.grid)
+    seg = objects_of(plain.source, (nodule,)).seg
+    assert seg is not None
+    path = save(seg, tmp_path, "seg")
+    assert dciodvfy(path) == []
+    assert [len(p) for p in segment_positions(path, tmp_path / "segments")] == [nodule.mask.voxel_count]
+
+
+def test_a_report_without_nodules_is_valid(plain: Subject, tmp_path: Path) -> None:
+    objects = objects_of(plain.source, ())
+    for path in saved(objects, tmp_path):
+        assert dciodvfy(path) == []
+    path = save(objects.sr, tmp_path, "sr")
+    assert '(,,"Nodule")=(272519000,SCT,"Absent")' in dsrdump(path)
+    assert tid1500_groups(path) == []
+
+
+def test_a_report_of_a_series_where_nodules_were_not_assessed_is_valid(plain: Subject, tmp_path: Path) -> None:
+    objects = objects_of(plain.source, NotAssessed(NotAssessedReason.NOT_REQUESTED))
+    for path in saved(objects, tmp_path):
+        assert dciodvfy(path) == []
+    assert '(,,"Nodule")=(262008008,SCT,"Not performed")' in dsrdump(save(objects.sr, tmp_path, "sr"))
+
+
+def test_a_chinese_name_reaches_other_implementations(tmp_path: Path) -> None:
+    chinese = a_subject(a_series(patient_name=CHINESE_NAME, character_set=["", "ISO 2022 IR 58"]))
+    for path in saved(chinese.objects, tmp_path):
+        dump = run("dcmdump", "+U8", "+P", "PatientName", path)
+        assert complaints(dump) == []
+        assert f"[{CHINESE_NAME}]" in dump.stdout
+
+
+def test_a_source_with_odd_headers_gives_valid_objects(tmp_path: Path) -> None:
+    datasets = a_series()
+    for ds in datasets:
+        ds.PatientName, ds.PatientSex = "ONLYFAMILYNAME", "X"
+        ds["StudyTime"] = DataElement("StudyTime", "TM", "25:99", validation_mode=IGNORE)
+        ds.SeriesNumber = None
+        del ds.StudyID, ds.AccessionNumber, ds.ReferringPhysicianName, ds.PatientBirthDate
+        ds.private_block(0x0011, "ODD", create=True).add_new(0x01, "LO", "private")
+    for path in saved(a_subject(datasets).objects, tmp_path):
+        assert dciodvfy(path) == []
+
+
+@pytest.mark.slow
+def test_the_report_follows_the_templates_but_for_the_known_false_positives(plain: Subject, tmp_path: Path) -> None:
+    """The checker holds a TID 1501 group against TID 1411 and misses each of its three ways to name a region."""
+    nodule = a_nodule(plain.source.volume.grid)
+    result = dicom_sr_validator(save(objects_of(plain.source, (nodule,)).sr, tmp_path, "sr"))
+    assert "IOD validation complete" in result.stdout + result.stderr
+    errors = [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("Error")]
+    unexpected = [e for e in errors if "Template 1411" not in e or "within 1.9.1:" not in e]
+    assert unexpected == []
+    assert len(errors) == 3
+
+
+@pytest.mark.slow
+def test_the_report_without_nodules_follows_the_templates(plain: Subject, tmp_path: Path) -> None:
+    result = dicom_sr_validator(save(objects_of(plain.source, ()).sr, tmp_path, "sr"))
+    output = result.stdout + result.stderr
+    assert "IOD validation complete" in output
+    assert [line for line in output.splitlines() if line.startswith("Error")] == []
