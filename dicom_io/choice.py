@@ -45,7 +45,8 @@ def choose_series(instances: Sequence[Instance], policy: SeriesPolicy) -> Chosen
     if not fit:
         raise max(refused, key=lambda r: (r[0], r[1]))[2]
     best = min(fit, key=lambda series: _rank(series, fit))
-    return ChosenSeries(best, _because(best, fit, len(groups)), _choice_cautions(refused))
+    cautions = (*_study_cautions(fit), *_choice_cautions(refused))
+    return ChosenSeries(best, _because(best, fit, len(groups)), cautions)
 
 
 def is_reformatted(series: FitSeries) -> bool:
@@ -79,6 +80,14 @@ def _rank(series: FitSeries, fit: Sequence[FitSeries]) -> tuple[object, ...]:
 
 def _study_date(series: FitSeries) -> str:
     return word(series.instances[0].header, "StudyDate") or ""
+
+
+def _study_cautions(fit: Sequence[FitSeries]) -> tuple[Caution, ...]:
+    studies = {word(f.instances[0].header, "StudyInstanceUID") for f in fit}
+    if len(studies) == 1:
+        return ()
+    text = f"The input holds {len(studies)} studies of the patient; the latest was read."
+    return (Caution("several-studies", text),)
 
 
 def _because(best: FitSeries, fit: Sequence[FitSeries], series: int) -> str:

@@ -21,7 +21,12 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import (
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+)
 
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
@@ -29,10 +34,13 @@ from cad.policy import SeriesPolicy
 _PREFIX_END = 132
 _MAX_FIRST_ELEMENT_BYTES = 64  # group length, a UID or an image type: what an object without a prefix starts with
 _PIXEL_GROUP = 0x7FE0
+_IMAGE_GROUP = 0x0028
 _UNDEFINED = 0xFFFFFFFF
 _ENCRYPTED_FLAG = 0x1
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 _ARCHIVE_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+
+CT_IMAGES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 
 PARSE_ERRORS = (
     InvalidDicomError,  # no DICOM, or damaged file meta information
@@ -230,7 +238,11 @@ def _header(content: BinaryIO) -> Dataset:
         ds = dcmread(content, stop_before_pixels=True, force=True)
     except PARSE_ERRORS as error:
         raise Refusal(Reason.CORRUPT_FILE, "a DICOM file cannot be parsed") from error
-    if not len(ds) or _ends_early(ds):
+    if not len(ds):
+        raise Refusal(Reason.TRUNCATED_FILE, "a DICOM file ends before its data set")
+    if "SOPClassUID" not in ds and "Modality" not in ds and "MediaStorageSOPClassUID" not in ds.file_meta:
+        raise Refusal(Reason.CORRUPT_FILE, "a DICOM file does not say what it is")
+    if _ends_early(ds) or _leaves_bytes(ds, content) or _lacks_its_image(ds):
         raise Refusal(Reason.TRUNCATED_FILE, "a DICOM file ends within its header")
     return ds
 
@@ -273,5 +285,26 @@ def _deflated_from(file: BinaryIO) -> int | None:
 
 def _ends_early(ds: Dataset) -> bool:
     """Whether the last element is shorter than it says; pydicom then keeps what there is."""
-    last = ds.get_item(max(ds.keys())) if len(ds) else None
-    return isinstance(last, RawDataElement) and last.length != _UNDEFINED and len(last.value or b"") < last.length
+    last = _last_raw_element(ds)
+    return last is not None and len(last.value or b"") < last.length
+
+
+def _leaves_bytes(ds: Dataset, content: BinaryIO) -> bool:
+    """Whether pydicom stopped at the end of the content within the tag or length of an element."""
+    last = _last_raw_element(ds)
+    read_to = content.tell()
+    end = content.seek(0, os.SEEK_END)
+    content.seek(read_to)
+    return read_to == end and last is not None and last.value_tell + last.length < end
+
+
+def _lacks_its_image(ds: Dataset) -> bool:
+    """Whether a CT object has not even the size of its image: it was cut between two elements."""
+    sop_class = ds.get("SOPClassUID") or ds.file_meta.get("MediaStorageSOPClassUID")
+    return sop_class in CT_IMAGES and not any(tag.group >= _IMAGE_GROUP for tag in ds.keys())  # noqa: SIM118
+
+
+def _last_raw_element(ds: Dataset) -> RawDataElement | None:
+    """The element that was read last, unless it is a sequence or was converted."""
+    last = ds.get_item(list(ds.keys())[-1]) if len(ds) else None
+    return last if isinstance(last, RawDataElement) and last.length != _UNDEFINED else None

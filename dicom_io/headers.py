@@ -14,13 +14,10 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
-from cad.domain import FloatArray
 from cad.errors import Reason, Refusal
-from dicom_io.files import PARSE_ERRORS
+from dicom_io.files import CT_IMAGES, PARSE_ERRORS
 
-CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-ENHANCED_CT_IMAGES = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
-"""Enhanced CT Image Storage and Legacy Converted Enhanced CT Image Storage."""
+ENHANCED_CT_IMAGES = CT_IMAGES[1:]
 SECONDARY_CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
 """The prefix of all secondary capture classes (single-frame and multi-frame)."""
 
@@ -55,10 +52,12 @@ class Frame:
     slice_thickness_mm: float | None
 
     @property
-    def normal(self) -> FloatArray:
+    def normal(self) -> tuple[float, float, float]:
         """The unit vector across the slice; of the two the one that points to the head."""
-        normal = np.cross(self.row_cosines, self.column_cosines)
-        return np.asarray(normal if normal[2] >= 0 else -normal, dtype=np.float64)
+        (a, b, c), (d, e, f) = self.row_cosines, self.column_cosines
+        x, y, z = b * f - c * e, c * d - a * f, a * e - b * d
+        length = math.copysign(math.hypot(x, y, z), z)
+        return x / length, y / length, z / length
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
 
 from cad.domain import Caution
 from cad.errors import Reason, Refusal
 from dicom_io.files import Instance, without_pixels
-from dicom_io.headers import CT_IMAGE, word, words
+from dicom_io.headers import word, words
 from dicom_io.uids import derived_uid
 from dicom_io.volume import pixel_bytes
 
@@ -52,7 +53,7 @@ def supply_identifiers(instances: Sequence[Instance]) -> tuple[tuple[Instance, .
     groups: dict[tuple[str, ...], list[Instance]] = {}
     for instance in instances:
         groups.setdefault(_series_key(instance.header), []).append(instance)
-    supplied = tuple(i for group in groups.values() for i in _with_identifiers(group))
+    supplied = tuple(i for key, group in groups.items() for i in _with_identifiers(group, "\\".join(key)))
     text = f"Files lack {', '.join(missing)}; they were grouped by geometry and given generated identifiers."
     return supplied, (Caution("generated-identifiers", text),)
 
@@ -68,12 +69,12 @@ def _series_key(header: Dataset) -> tuple[str, ...]:
     return tuple("\\".join(words(header, keyword)) for keyword in _GEOMETRY_KEYWORDS)
 
 
-def _with_identifiers(group: Sequence[Instance]) -> tuple[Instance, ...]:
+def _with_identifiers(group: Sequence[Instance], key: str) -> tuple[Instance, ...]:
     """The objects of one series with their own UIDs where they have them, and generated ones where not."""
-    sop_uids = [_sop_uid(instance) for instance in group]
+    sop_uids = [_sop_uid(instance, key) for instance in group]
     seed = hashlib.sha256("\n".join(sorted(sop_uids)).encode()).hexdigest()
     generated = {
-        "SOPClassUID": CT_IMAGE,
+        "SOPClassUID": CTImageStorage,
         "StudyInstanceUID": derived_uid("study", seed),
         "SeriesInstanceUID": derived_uid("series", seed),
         "FrameOfReferenceUID": derived_uid("frame-of-reference", seed),
@@ -88,12 +89,12 @@ def _completed(header: Dataset, uids: dict[str, str]) -> Dataset:
     completed = without_pixels(header)
     for keyword, uid in uids.items():
         if not _has_uid(header, keyword):
-            setattr(completed, keyword, uid)
+            completed.add_new(keyword, "UI", uid)
     return completed
 
 
-def _sop_uid(instance: Instance) -> str:
+def _sop_uid(instance: Instance, series_key: str) -> str:
     if _has_uid(instance.header, "SOPInstanceUID"):
         return word(instance.header, "SOPInstanceUID") or ""
     content = hashlib.sha256(pixel_bytes(instance.with_pixels())).hexdigest()
-    return derived_uid("instance", content, "\\".join(words(instance.header, "ImagePositionPatient")))
+    return derived_uid("instance", series_key, content, "\\".join(words(instance.header, "ImagePositionPatient")))

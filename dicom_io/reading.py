@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -96,10 +97,16 @@ def load_datasets(datasets: Sequence[Dataset], policy: SeriesPolicy) -> LoadedSe
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps pydicom's warnings to itself: they quote the values of the source, which are patient data."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Keeps pydicom's warnings and log to itself: they quote values of the source, which are patient data."""
+    logger = logging.getLogger("pydicom")
+    was_disabled = logger.disabled
+    logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = was_disabled
 
 
 def _loaded(chosen: ChosenSeries, cautions: tuple[Caution, ...], policy: SeriesPolicy) -> LoadedSeries:

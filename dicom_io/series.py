@@ -15,10 +15,8 @@ import numpy as np
 from cad.domain import Caution, FloatArray, Grid
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
-from dicom_io.files import Instance
+from dicom_io.files import CT_IMAGES, Instance
 from dicom_io.headers import (
-    CT_IMAGE,
-    ENHANCED_CT_IMAGES,
     SECONDARY_CAPTURES,
     Acquisition,
     Frame,
@@ -103,7 +101,7 @@ def check_series(instances: Sequence[Instance], policy: SeriesPolicy) -> FitSeri
     unsorted = [f for n, instance in enumerate(instances) for f in frames_of(instance.header, n)]
     _refuse_mixed_geometry(unsorted)
     _refuse_oblique(unsorted[0], policy)
-    frames = tuple(sorted(unsorted, key=lambda f: (_height_mm(f, unsorted[0]), f.instance, f.number)))
+    frames = tuple(unsorted[n] for n in np.argsort(_heights_mm(unsorted), kind="stable"))
     acquisition = acquisition_of(instances[0].header)
     _refuse_short(frames, policy)
     _refuse_duplicates(frames, policy)
@@ -123,7 +121,7 @@ def _is_ct(instance: Instance) -> bool:
     modality = word(instance.header, "Modality")
     if sop_class is None:
         return modality == "CT" and "Rows" in instance.header
-    return sop_class in (CT_IMAGE, *ENHANCED_CT_IMAGES) and modality in ("CT", None)
+    return sop_class in CT_IMAGES and modality in ("CT", None)
 
 
 def _images(instances: Sequence[Instance]) -> list[Instance]:
@@ -217,7 +215,7 @@ def _refuse_mixed_geometry(frames: Sequence[Frame]) -> None:
 
 
 def _refuse_oblique(frame: Frame, policy: SeriesPolicy) -> None:
-    angle = math.degrees(math.acos(min(1.0, float(frame.normal[2]))))
+    angle = math.degrees(math.acos(min(1.0, frame.normal[2])))
     if angle > policy.max_obliquity_degrees:
         raise Refusal(
             Reason.NOT_AXIAL,
@@ -226,13 +224,10 @@ def _refuse_oblique(frame: Frame, policy: SeriesPolicy) -> None:
         )
 
 
-def _height_mm(frame: Frame, reference: Frame) -> float:
-    """Where the slice lies along the normal of the reference slice, in mm, towards the head."""
-    return float(reference.normal @ np.array(frame.position))
-
-
 def _heights_mm(frames: Sequence[Frame]) -> FloatArray:
-    return np.array([_height_mm(f, frames[0]) for f in frames])
+    """Where each slice lies along the normal of the first, in mm, towards the head."""
+    heights: FloatArray = np.array([f.position for f in frames]) @ np.array(frames[0].normal)
+    return heights
 
 
 def _refuse_short(frames: Sequence[Frame], policy: SeriesPolicy) -> None:
@@ -278,7 +273,7 @@ def _refuse_tilt(frames: Sequence[Frame], acquisition: Acquisition, policy: Seri
     A header that names a tilt which the positions do not show leaves open which of the two is wrong.
     """
     along = np.subtract(frames[-1].position, frames[0].position)
-    lean = math.degrees(math.acos(min(1.0, float(frames[0].normal @ along / np.linalg.norm(along)))))
+    lean = math.degrees(math.acos(min(1.0, abs(float(along @ frames[0].normal)) / float(np.linalg.norm(along)))))
     tilt = max(lean, abs(acquisition.tilt_degrees))
     if tilt > policy.max_tilt_degrees:
         raise Refusal(

@@ -1,0 +1,70 @@
+"""Whatever happens to the bytes of a file, the outcome is a volume or a refusal, never a crash."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pydicom.errors
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
+
+from cad.errors import Reason, Refusal
+from cad.policy import SeriesPolicy
+from dicom_io.files import PARSE_ERRORS, find_instances
+from dicom_io.headers import frames_of
+from dicom_io.volume import raw_frames
+from tests.builders import a_series, save_file
+
+SYNTAXES = (ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossless)
+
+
+def _read_all(path: Path) -> None:
+    """Everything that touches the content of one file."""
+    (instance,) = find_instances([path], SeriesPolicy()).instances
+    frames_of(instance.header, 0)
+    for _ in raw_frames(instance.with_pixels()):
+        pass
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda uid: uid.name)
+@pytest.mark.filterwarnings("ignore")
+def test_a_file_cut_anywhere_is_refused(syntax: object, tmp_path: Path) -> None:
+    path = save_file(a_series(slices=1, rows=64, columns=64)[0], tmp_path / "ct.dcm", transfer_syntax=syntax)  # type: ignore[arg-type]
+    content = path.read_bytes()
+    for length in range(0, len(content) - 1, len(content) // 60):
+        path.write_bytes(content[:length])
+        with pytest.raises(Refusal) as refusal:
+            _read_all(path)
+        assert refusal.value.reason in (
+            Reason.TRUNCATED_FILE,
+            Reason.CORRUPT_FILE,
+            Reason.NO_PIXEL_DATA,
+            Reason.MISSING_GEOMETRY,
+            Reason.MISSING_RESCALE,
+        )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(where=st.floats(0, 1), noise=st.binary(min_size=1, max_size=12), syntax=st.sampled_from(SYNTAXES))
+@pytest.mark.filterwarnings("ignore")
+def test_bytes_overwritten_anywhere_never_crash(where: float, noise: bytes, syntax: object, tmp_path: Path) -> None:
+    path = tmp_path / f"{syntax}.dcm"
+    original = tmp_path / f"{syntax}.original"
+    if not original.exists():
+        save_file(a_series(slices=1, rows=64, columns=64)[0], original, transfer_syntax=syntax)  # type: ignore[arg-type]
+    content = original.read_bytes()
+    at = int(where * (len(content) - len(noise)))
+    path.write_bytes(content[:at] + noise + content[at + len(noise) :])
+    try:
+        _read_all(path)
+    except Refusal as refusal:
+        assert refusal.text
+
+
+def test_every_exception_class_of_pydicom_is_mapped() -> None:
+    own = [c for _, c in inspect.getmembers(pydicom.errors, inspect.isclass) if c.__module__ == "pydicom.errors"]
+    assert own
+    assert all(issubclass(c, PARSE_ERRORS) for c in own)
