@@ -173,15 +173,28 @@ def _air_threshold_hu(hu: Float32Array, policy: LungPolicy) -> float:
 def _outside_air(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolArray:
     """Air around the patient: it reaches the side of the image and has no body on two opposite sides, or is padding.
 
-    A lung that a tight field of view cuts at the side still has the chest wall before and behind it.
+    A lung that the field of view cuts at the side still has the chest wall before and behind it. Where even that is
+    cut off, density and vessels tell lung from free air, and a mattress lies behind the patient.
     """
     labels, count = ndimage.label(air & ~reduced.padding)
-    enclosed = ndimage.mean(_enclosed(_body(reduced, policy)), labels, np.arange(count + 1))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    body = _body(reduced, policy)
+    enclosed = np.bincount(labels[_enclosed(body)], minlength=count + 1)
+    behind = np.bincount(labels[np.logical_or.accumulate(body, axis=1)], minlength=count + 1)
     outside = np.zeros(count + 1, dtype=np.bool_)
-    touching = np.unique(labels[_rim(air.shape) & (labels > 0)])
-    outside[touching] = enclosed[touching] < policy.min_enclosed_fraction
+    for label in np.unique(labels[_rim(air.shape) & (labels > 0)]):
+        is_open = enclosed[label] < policy.min_enclosed_fraction * sizes[label]
+        could_be = sizes[label] * reduced.voxel_ml >= policy.min_lungs_ml and behind[label] < sizes[label] / 2
+        outside[label] = is_open and not (could_be and _is_like_lung(reduced, labels == label, policy))
     found: BoolArray = outside[labels] | reduced.padding
     return found
+
+
+def _is_like_lung(reduced: _Reduced, component: BoolArray, policy: LungPolicy) -> bool:
+    """Whether a space is denser than gas and has twice the vessels that lungs need at least."""
+    if _core_hu(reduced.hu, component) <= policy.gas_hu:
+        return False
+    return _vessel_fraction(reduced, component, policy) >= 2 * policy.min_vessel_fraction
 
 
 def _body(reduced: _Reduced, policy: LungPolicy) -> BoolArray:
