@@ -38,6 +38,7 @@ from cad.service.ohif import ohif_dist, study_path
 from cad.service.viewer import DicomWebServer, viewer_app
 
 MARKER = ".lungcad-demo"
+FROM_FILES = "from_files"
 SEED, NODULES = 1, 3
 """The patient of the demonstration: any will do, this one has nodules in both lungs."""
 SENDER_AE_TITLE = "DEMO"
@@ -98,20 +99,20 @@ def run_demo(out: Path, afterwards: Afterwards, tell: Tell) -> int:
     A plain demonstration starts afresh; to serve or to view goes on with what an earlier run left in `out`. Raises
     FolderInUse when `out` holds something else, and Unavailable when a system does not come up.
     """
-    _claim(out, afterwards)
+    claim_folder(out, afterwards)
     study = _study(out, tell)
     lacking = missing_programs()
     if lacking:
         tell(f"Not installed: {', '.join(lacking)}. Reading the files without a PACS.")
         _analyse_files(study, out / "results", tell)
-        _summarise(out, tell)
+        summarise(out, tell)
         return 0
     with installation(out, tell) as running:
         send(study, running.orthanc, tell)
         job = wait_for_result(running.service, tell)
         fetch_results(job, running, out / "results")
-        _analyse_files(study, out / "results" / "from_files", tell)
-        _summarise(out, tell)
+        _analyse_files(study, out / "results" / FROM_FILES, tell)
+        summarise(out, tell)
         _stay(afterwards, running, str(job["study_uid"]), tell)
     return 0
 
@@ -157,7 +158,10 @@ def wait_for_result(service: ServiceAddress, tell: Tell) -> dict[str, object]:
     """
     started, told, told_at = time.monotonic(), "", 0.0
     while time.monotonic() - started < JOB_TIMEOUT_S:
-        jobs = service.ask("/api/v1/jobs?limit=1").json()
+        answer = service.ask("/api/v1/jobs?limit=1")
+        if not answer.ok:
+            raise Unavailable("service", f"its API answered with status {answer.status_code}")
+        jobs = answer.json()
         state = str(jobs[0]["state"]) if jobs else "waiting for the series to be complete"
         elapsed_s = time.monotonic() - started
         if state != told or elapsed_s - told_at >= REMINDER_S:
@@ -182,8 +186,11 @@ def fetch_results(job: dict[str, object], running: Installation, folder: Path) -
     (folder / "findings.json").write_text(json.dumps(job["findings"], indent=2) + "\n")
 
 
-def _claim(out: Path, afterwards: Afterwards) -> None:
-    """Makes `out` ours, and empty for a plain demonstration. A folder without our marker is never touched."""
+def claim_folder(out: Path, afterwards: Afterwards) -> None:
+    """Makes `out` ours, and empty for a plain demonstration.
+
+    Raises FolderInUse for a folder that holds something and was not made by a demonstration.
+    """
     if out.exists() and not (out / MARKER).exists() and (not out.is_dir() or any(out.iterdir())):
         raise FolderInUse(f"{out} exists and is not the folder of a demonstration")
     if afterwards is Afterwards.EXIT and out.exists():
@@ -280,24 +287,28 @@ def _analyse_files(series: Path, folder: Path, tell: Tell) -> None:
         raise Unavailable("analysis", f"lungcad analyze ended with status {code}")
 
 
-def _summarise(out: Path, tell: Tell) -> None:
+def summarise(out: Path, tell: Tell) -> None:
+    """Tells what was found in the study of `out`, and where each kind of result is."""
     results = out / "results"
     findings = json.loads((results / "findings.json").read_text())
     truth = json.loads((out / "study" / "truth.json").read_text())
     tell("")
-    tell(f"{len(findings['nodules'])} nodules found; {len(truth['nodules'])} were made up.")
+    found = len(findings["nodules"])
+    tell(f"{found} nodule{'' if found == 1 else 's'} found; {len(truth['nodules'])} were made up.")
     for nodule in findings["nodules"]:
         tell(f"  {describe(nodule)}")
     tell("")
-    for label, pattern in (
-        ("SR", "**/sr.dcm"),
-        ("SEG", "**/seg.dcm"),
-        ("findings", "**/findings.json"),
-        ("report", "**/report.pdf"),
-        ("overlay", "**/overlay"),
+    for label, name in (
+        ("SR", "sr.dcm"),
+        ("SEG", "seg.dcm"),
+        ("findings", "findings.json"),
+        ("report", "report.pdf"),
+        ("overlay", "overlay"),
     ):
-        for path in sorted(results.glob(pattern))[:1]:
-            tell(f"  {label:9} {path}")
+        for folder in (results, results / FROM_FILES):
+            if (folder / name).exists():
+                tell(f"  {label:9} {folder / name}")
+                break
 
 
 def describe(nodule: dict[str, object]) -> str:
