@@ -182,9 +182,11 @@ def _outside_air(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolA
     enclosed = np.bincount(labels[_enclosed(body)], minlength=count + 1)
     behind = np.bincount(labels[np.logical_or.accumulate(body, axis=1)], minlength=count + 1)
     outside = np.zeros(count + 1, dtype=np.bool_)
+    across = np.intersect1d(labels[:, :, 0], labels[:, :, -1])  # from side to side, as no single lung reaches
     for label in np.unique(labels[_rim(air.shape) & (labels > 0)]):
         is_open = enclosed[label] < policy.min_enclosed_fraction * sizes[label]
         could_be = sizes[label] * reduced.voxel_ml >= policy.min_lungs_ml and behind[label] < sizes[label] / 2
+        could_be &= label not in across
         outside[label] = is_open and not (could_be and _is_like_lung(reduced, labels == label, policy))
     found: BoolArray = outside[labels] | reduced.padding
     return found
