@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 WRONG_ARGUMENTS, REFUSED, UNAVAILABLE = 2, 3, 4
 
+TRAINING_FILES = ("ct/truth.json", "lidc_crops.npz", "lidc_hu_crops.npz")
+
 PARTS = ("nodules", "calcium")
 """The values of `cad.service.case.Part`, without its imports."""
 
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_serve(commands)
     _add_simulate(commands)
+    _add_train(commands)
     _add_demo(commands)
     return parser
 
@@ -228,6 +231,43 @@ def _demo(arguments: argparse.Namespace) -> int:
     from cad.service.demo import Afterwards, run_demo
 
     return run_demo(arguments.out, Afterwards(arguments.then), lambda line: print(line, flush=True))
+
+
+def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("train", help="one network, from data to weights and card")
+    networks = command.add_subparsers(required=True, metavar="NETWORK")
+    detector = networks.add_parser("detector", help="the nodule detector")
+    detector.add_argument(
+        "--data",
+        type=_training_data,
+        required=True,
+        metavar="DIR",
+        help="folder with ct/, ct/truth.json, lidc_crops.npz and lidc_hu_crops.npz",
+    )
+    detector.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="weights, card and checkpoints; resumes what is there"
+    )
+    detector.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train")
+    detector.set_defaults(run=_train_detector)
+
+
+def _train_detector(arguments: argparse.Namespace) -> int:
+    import logging
+
+    from cad.service.training import train_detector_from
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    card = train_detector_from(arguments.data, arguments.out, arguments.device, _say)
+    print(f"weights and card: {card.with_suffix('.safetensors')}, {card}")
+    return 0
+
+
+def _training_data(text: str) -> Path:
+    folder = _existing(text)
+    missing = [name for name in TRAINING_FILES if not (folder / name).is_file()]
+    if missing:
+        raise argparse.ArgumentTypeError(f"{text} has no {missing[0]}")
+    return folder
 
 
 class _Whole:

@@ -34,9 +34,8 @@ def complete_folder(wanted: Path) -> Iterator[Path]:
         with _disk_errors():
             yield partial
             _sync_tree(partial)
-            if wanted.exists():
-                wanted.rmdir()
-            partial.rename(wanted)
+            check_free(wanted)
+            partial.rename(wanted)  # replaces an empty folder, and fails on one that has just been filled
             _sync(wanted.parent)
     finally:
         _remove(partial)

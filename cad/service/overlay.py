@@ -48,7 +48,7 @@ def nodule_picture(volume: Volume, nodule: Nodule, others: tuple[Nodule, ...]) -
     """The slice of the nodule's diameters, with the contour of every nodule that it crosses."""
     k = nodule.diameters.slice_k
     outlines = [Outline(_slice_of(other, k), NODULE_RGB) for other in (nodule, *others)]
-    picture = _drawn(volume, k, outlines)
+    picture = _drawn(volume, k, outlines, PICTURE_PIXELS)
     d = nodule.diameters
     lines = (
         f"{nodule.label}   {nodule.composition.value}, {nodule.side.value} lung",
@@ -62,12 +62,11 @@ def lungs_overview(volume: Volume, lungs: LungMask) -> Image.Image:
     """Nine slices spread over the lungs with the border of each lung."""
     height = np.flatnonzero(lungs.labels.any(axis=(1, 2)))
     chosen = np.linspace(height[0], height[-1], OVERVIEW_PICTURES + 2)[1:-1].round().astype(int)[::-1]
-    tiles = [_drawn(volume, int(k), _lung_outlines(lungs, int(k))) for k in chosen]
-    width, tall = (side // 3 for side in tiles[0].size)
-    sheet = Image.new("RGB", (3 * width, 3 * tall))
+    tiles = [_drawn(volume, int(k), _lung_outlines(lungs, int(k)), PICTURE_PIXELS // 3) for k in chosen]
+    width, height_px = tiles[0].size
+    sheet = Image.new("RGB", (3 * width, 3 * height_px))
     for number, tile in enumerate(tiles):
-        place = (number % 3 * width, number // 3 * tall)
-        sheet.paste(tile.resize((width, tall), Image.Resampling.BILINEAR), place)
+        sheet.paste(tile, (number % 3 * width, number // 3 * height_px))
     return _captioned(sheet, ("Lungs: right blue, left green",))
 
 
@@ -78,11 +77,11 @@ def _lung_outlines(lungs: LungMask, k: int) -> list[Outline]:
     ]
 
 
-def _drawn(volume: Volume, k: int, outlines: list[Outline]) -> Image.Image:
-    """Slice k in true proportions, `PICTURE_PIXELS` wide, with borders one picture pixel outside each region."""
+def _drawn(volume: Volume, k: int, outlines: list[Outline], width: int) -> Image.Image:
+    """Slice k in true proportions, `width` pixels wide, with borders one picture pixel outside each region."""
     _, rows, columns = volume.grid.shape
     _, dj, di = volume.grid.spacing_kji_mm
-    size = (PICTURE_PIXELS, max(1, round(PICTURE_PIXELS * rows * dj / (columns * di))))
+    size = (width, max(1, round(width * rows * dj / (columns * di))))
     grey = Image.fromarray(_windowed(volume.hu[k])).resize(size, Image.Resampling.BICUBIC)
     rgb = np.repeat(np.asarray(grey)[:, :, np.newaxis], 3, axis=2)
     for outline in outlines:

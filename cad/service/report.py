@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from PIL import Image as PilImage
 from pydicom.dataset import Dataset
+from reportlab import rl_config
 from reportlab.lib import colors
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
@@ -27,17 +28,22 @@ from cad.service.case import CaseResult
 from cad.service.overlay import lungs_overview
 from dicom_io.key_image_pages import HEADER_PIXELS, PANEL_PIXELS, nodule_page
 
-MARGIN = 17 * mm
-WIDTH = A4[0] - 2 * MARGIN
-PICTURES = 2
-PICTURE_WIDTH = 142 * mm
-"""Two nodules in three planes leave room on the page for a table of six."""
+MARGIN = 15 * mm
+FRAME_PADDING = 6
+"""Points that reportlab leaves free around the text of a page."""
+WIDTH = A4[0] - 2 * MARGIN - 2 * FRAME_PADDING
+PICTURES = 3
+PICTURE_WIDTH = 128 * mm
+"""Three nodules in three planes leave room on the page for a table of six."""
 OVERVIEW_WIDTH = 105 * mm
 
 INK = colors.HexColor("#1c2733")
 FAINT = colors.HexColor("#5b6875")
 ACCENT = colors.HexColor("#0b6e8a")
 RULE = colors.HexColor("#c9d1d9")
+
+rl_config.useA85 = 0
+"""Streams as bytes: reportlab's ASCII-85 coder is written in Python and took a second per picture."""
 
 CHINESE_FONT = "STSong-Light"
 KOREAN_FONT = "HYSMyeongJo-Medium"
@@ -83,7 +89,7 @@ def _story(result: CaseResult) -> list[Flowable]:
 def _heading() -> list[Flowable]:
     title = Paragraph("<b>Lung nodules on chest CT</b>", _style(15, colour=ACCENT))
     origin = Paragraph("lungcad, automatic reading", _style(9, colour=FAINT, right=True))
-    table = Table([[title, origin]], colWidths=[WIDTH * 0.62, WIDTH * 0.38])
+    table = Table([[title, origin]], colWidths=[WIDTH * 0.62, WIDTH * 0.38], hAlign="LEFT")
     table.setStyle(
         TableStyle(
             [
@@ -111,7 +117,9 @@ def _study_table(result: CaseResult) -> Table:
         ("Study", _date(_value(header, "StudyDate")), "Accession", _value(header, "AccessionNumber")),
         ("Series", f"{_value(header, 'SeriesNumber')}  {_value(header, 'SeriesDescription')}", "Images", image),
     ]
-    table = Table([_study_row(row) for row in rows], colWidths=[WIDTH * part for part in (0.09, 0.34, 0.12, 0.45)])
+    table = Table(
+        [_study_row(row) for row in rows], colWidths=[WIDTH * part for part in (0.09, 0.34, 0.12, 0.45)], hAlign="LEFT"
+    )
     table.setStyle(_compact(("LINEBELOW", (0, -1), (-1, -1), 0.5, RULE)))
     return table
 
@@ -167,8 +175,8 @@ def _nodule_table(nodules: Sequence[Nodule]) -> Table:
     )
     rows = [[_text(title, 8, colour=FAINT) for title in titles]]
     rows += [[_text(value, 9) for value in _nodule_row(nodule)] for nodule in nodules]
-    parts = (0.07, 0.08, 0.14, 0.09, 0.15, 0.11, 0.09, 0.09, 0.1, 0.08)
-    table = Table(rows, colWidths=[WIDTH * part for part in parts], repeatRows=1)
+    parts = (0.12, 0.07, 0.13, 0.09, 0.15, 0.1, 0.09, 0.09, 0.09, 0.07)
+    table = Table(rows, colWidths=[WIDTH * part for part in parts], repeatRows=1, hAlign="LEFT")
     table.setStyle(_compact(("LINEBELOW", (0, 0), (-1, -1), 0.4, RULE)))
     return table
 

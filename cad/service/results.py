@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,11 +61,18 @@ def _write_objects(result: CaseResult, folder: Path) -> None:
     )
     for name, dataset in single:
         if dataset is not None:
-            dataset.save_as(folder / name, enforce_file_format=True)
+            _save(dataset, folder / name)
     images = folder / "key_images"
     images.mkdir()
     for number, dataset in enumerate(result.objects.key_images, start=1):
-        dataset.save_as(images / f"{number:02d}.dcm", enforce_file_format=True)
+        _save(dataset, images / f"{number:02d}.dcm")
+
+
+def _save(dataset: Dataset, path: Path) -> None:
+    """Encodes in memory first: pydicom re-raises a disk error without its number."""
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    path.write_bytes(buffer.getvalue())
 
 
 def _write_overlays(result: CaseResult, folder: Path) -> None:
