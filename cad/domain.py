@@ -45,7 +45,7 @@ class Delineation(enum.StrEnum):
     SEGMENTED = "segmented"
     """Border at half attenuation, vessels and wall cut off."""
     CLIPPED = "clipped"
-    """The border could not be told from its surroundings; cut at the candidate's ball."""
+    """Most of the border could not be told from its surroundings and was cut there."""
     BALL = "ball"
     """No border was found; the extent is the candidate's ball."""
 

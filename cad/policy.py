@@ -203,7 +203,11 @@ class NodulePolicy:
     min_rim_voxels: int = 12
     peak_percentile: float = 90.0
     """Where the nodule is all border, its densest tenth stands for its tissue; fewer voxels would be noise."""
-    densest_border_hu: float = 100.0
+    halo_voxels: tuple[float, float] = (1.5, 3.0)
+    halo_contrast_hu: float = 130.0
+    """A shell of this distance (source voxels, outside the blur) whose median is so far from both lung and nodule is
+    the ground-glass part of a part-solid nodule; vessels do not fill half of a shell."""
+    densest_border_hu: float = 250.0
     """Upper bound of the tissue that sets the border: calcium lies in soft tissue, whose border is meant."""
     clear_contrast_to_noise: float = 15.0
     """With more contrast than this many times the noise, a threshold at half is wrong for no voxel; else smooth."""
@@ -211,12 +215,14 @@ class NodulePolicy:
     smoothing_range_mm: tuple[float, float] = (0.5, 1.2)
     """Standard deviation of the smoothing: it shrinks a ball by about its square divided by the radius (< 3 %)."""
 
-    openings: tuple[tuple[float, float], ...] = ((0.45, 2.0), (0.65, 6.0), (0.85, 15.0))
+    openings: tuple[tuple[float, float], ...] = ((0.45, 3.0), (0.65, 6.0), (0.85, 15.0))
     """Radius of the opening as part of the inscribed ball, and its bound in mm: vessels beside a nodule are seldom
-    wider than 4 mm; the next is tried when the region still leaks into wall or hilum."""
+    wider than 6 mm; the next is tried when the region still leaks into wall or hilum."""
     leak_shell: float = 0.92
     max_leak: float = 0.1
     """A region that covers more of the limit's outer shell than this has leaked."""
+    max_cut_share: float = 0.5
+    """With more of its surface against dense tissue, a nodule's border was set by the cut, not by attenuation."""
     border_voxels: float = 1.2
     """Half-width of the blurred border in source voxels: slice profile and interpolation reach about one voxel."""
     border_fill_range: tuple[float, float] = (-0.3, 1.3)
@@ -241,6 +247,8 @@ class NodulePolicy:
     fat_range_hu: tuple[float, float] = (-150.0, -40.0)
     """Fat (Siegelman 1986, hamartoma: -40 to -120 HU, with margin for noise)."""
     fat_share: float = 0.5
+    fat_depth_voxels: float = 1.5
+    """Fat is told three slices from border to border at least: nearer, blurred soft tissue looks the same."""
 
     same_nodule_overlap: float = 0.5
     """Masks that share more of the smaller one are one lesion."""

@@ -105,6 +105,11 @@ class _Window:
     centre_mm: FloatArray
     radius_mm: float
 
+    @property
+    def source_voxel(self) -> tuple[float, float, float]:
+        """Size of a fine voxel in source voxels."""
+        return 1 / self.steps[0], 1 / self.steps[1], 1 / self.steps[2]
+
     def from_centre_mm(self) -> FloatArray:
         """Distance of each fine voxel from the centre, in mm."""
         axes = (
@@ -219,34 +224,33 @@ def _replaced(window: _Window, *, allowed: BoolArray | None = None, centre_mm: F
 def _bridged_lungs(window: _Window, policy: NodulePolicy) -> BoolArray:
     """Where nodule tissue may lie: the lungs, closed by a ball of the candidate's size where they miss most of it.
 
-    When the closing does not reach the candidate either, the lung mask knows nothing here and everything is allowed.
+    When the closing does not reach the candidate either, the candidate's own ball is all that is known.
     """
     inner = window.from_centre_mm() <= policy.inner_ball_fraction * window.radius_mm
     if not inner.any() or window.allowed[inner].mean() >= policy.min_lung_fraction:
         return window.allowed
+    ball = window.from_centre_mm() <= window.radius_mm
     if not window.allowed.any():
-        return np.ones_like(window.allowed)
-    grown = ndimage.distance_transform_edt(~window.allowed, sampling=window.spacing_mm) <= window.radius_mm
-    closed = (
-        np.ones_like(grown)
-        if grown.all()
-        else (ndimage.distance_transform_edt(grown, sampling=window.spacing_mm) > window.radius_mm)
-    )
+        return ball
+    grown: BoolArray = ndimage.distance_transform_edt(~window.allowed, sampling=window.spacing_mm) <= window.radius_mm
+    if grown.all():
+        return grown
+    closed = ndimage.distance_transform_edt(grown, sampling=window.spacing_mm) > window.radius_mm
     allowed: BoolArray = window.allowed | closed
-    return allowed if allowed[inner].mean() >= policy.min_bridged_fraction else np.ones_like(allowed)
+    return allowed if allowed[inner].mean() >= policy.min_bridged_fraction else window.allowed | ball
 
 
 def _tissue_centre_mm(window: _Window, policy: NodulePolicy) -> FloatArray:
     """The candidate's centre after a few steps of mean shift towards soft tissue inside the lungs."""
     lung_hu = _lung_hu(window, policy)
-    weight = np.where(window.allowed, np.clip(window.hu, lung_hu, policy.soft_tissue_hu) - lung_hu, 0.0)
+    weight = np.where(window.allowed, np.clip(window.hu, lung_hu, policy.densest_border_hu) - lung_hu, 0.0)
+    reach_mm = window.radius_mm + policy.centring_slack_mm
     moved = window
     for _ in range(policy.centring_steps):
         from_centre = moved.from_centre_mm()
-        local = weight * np.exp(-0.5 * (from_centre / (policy.centring_width * window.radius_mm)) ** 2)
-        local[from_centre > window.radius_mm] = 0.0
-        total = float(local.sum())
-        if total <= 0:
+        local = weight * np.exp(-0.5 * (from_centre / (policy.centring_width * reach_mm)) ** 2)
+        local[from_centre > reach_mm] = 0.0
+        if float(local.sum()) <= 0:
             return moved.centre_mm
         moved = _replaced(moved, centre_mm=np.array(ndimage.center_of_mass(local)) * np.array(window.spacing_mm))
     return moved.centre_mm
@@ -257,56 +261,87 @@ def _tissue_centre_mm(window: _Window, policy: NodulePolicy) -> FloatArray:
 
 def _lung_hu(window: _Window, policy: NodulePolicy) -> float:
     """Attenuation of the aerated lung around the candidate; the policy's usual value where none is in the window."""
-    around = window.allowed & (window.from_centre_mm() > window.radius_mm) & (window.hu < policy.aerated_below_hu)
-    if np.count_nonzero(around) < policy.min_lung_voxels:
-        return policy.usual_lung_hu
-    return float(np.median(window.hu[around]))
+    around = window.hu[_aerated(window, policy)]
+    return float(np.median(around)) if len(around) >= policy.min_lung_voxels else policy.usual_lung_hu
+
+
+def _aerated(window: _Window, policy: NodulePolicy) -> BoolArray:
+    aerated: BoolArray = window.allowed & (window.hu < policy.aerated_below_hu)
+    return aerated & (window.from_centre_mm() > window.radius_mm)
 
 
 def _delineate(window: _Window, policy: NodulePolicy) -> _Extent:
-    """The extent by threshold, else the ball cut by the threshold, else the candidate's ball."""
+    """The extent by threshold, else the ball cut by the threshold, else the candidate's ball.
+
+    A second threshold, from the tissue that the first found, is dropped where it leaks and the first did not.
+    """
     lung_hu = _lung_hu(window, policy)
     inner = window.allowed & (window.from_centre_mm() <= policy.inner_ball_fraction * window.radius_mm)
     if not inner.any():
         return _ball(window)
     levels = _Levels(lung_hu, float(np.percentile(window.hu[inner], policy.inner_percentile)))
-    found: tuple[BoolArray, Delineation] | None = None
+    extent: _Extent | None = None
     for _ in range(policy.level_steps):
         if levels.tissue_hu - levels.lung_hu < policy.min_contrast_hu:
             return _ball(window)
-        found = _region(window, levels, policy)
-        if found is None:
+        smooth_hu = _denoised(window, levels, policy)
+        region = _region(window, smooth_hu, levels, policy)
+        if region is None:
             return _ball(window)
-        levels = _Levels(lung_hu, _rim_hu(window, found[0], policy))
-    if found is None:
-        return _ball(window)
-    inside, delineation = found
-    return _Extent(inside, _occupancy(window, inside, levels, policy), delineation)
+        if extent is not None and _is_worse(region[1], extent.delineation):
+            break
+        border_tissue_hu = _border_tissue_hu(window, region[0], lung_hu, policy)
+        levels = _Levels(lung_hu, max(border_tissue_hu, lung_hu + policy.min_contrast_hu))
+        extent = _Extent(region[0], _occupancy(window, region[0], levels, policy), region[1])
+    return _ball(window) if extent is None else extent
 
 
-def _region(window: _Window, levels: _Levels, policy: NodulePolicy) -> tuple[BoolArray, Delineation] | None:
-    """The connected tissue at the centre without its vessels; None when there is none."""
+def _is_worse(a: Delineation, b: Delineation) -> bool:
+    order = list(Delineation)
+    return order.index(a) > order.index(b)
+
+
+def _region(
+    window: _Window, smooth_hu: Float32Array, levels: _Levels, policy: NodulePolicy
+) -> tuple[BoolArray, Delineation] | None:
+    """The connected tissue at the centre without its vessels, and how it was found; None when there is none."""
     from_centre = window.from_centre_mm()
-    limit_mm = policy.leak_radius_factor * window.radius_mm
-    tissue = (_denoised(window, levels, policy) >= levels.border_hu) & window.allowed
+    limit_mm = policy.leak_radius_factor * window.radius_mm + policy.centring_slack_mm
+    tissue = (smooth_hu >= levels.border_hu) & window.allowed
     whole = _component_at_centre(tissue & (from_centre <= limit_mm), from_centre)
     if whole is None:
         return None
     shell = (from_centre > policy.leak_shell * limit_mm) & (from_centre <= limit_mm)
-    for fraction in policy.opening_fractions:
-        opened = _opened(whole, from_centre, fraction, window)
+    filled = _filled(whole)
+    for opening in policy.openings:
+        opened = _opened(filled, window, opening)
         if np.count_nonzero(opened & shell) <= policy.max_leak * np.count_nonzero(shell):
-            return ndimage.binary_fill_holes(opened), Delineation.SEGMENTED
+            was_cut = _cut_share(opened, smooth_hu >= levels.border_hu) > policy.max_cut_share
+            return opened, Delineation.CLIPPED if was_cut else Delineation.SEGMENTED
     clipped = _component_at_centre(tissue & (from_centre <= window.radius_mm), from_centre)
-    return None if clipped is None else (ndimage.binary_fill_holes(clipped), Delineation.CLIPPED)
+    return None if clipped is None else (_filled(clipped), Delineation.CLIPPED)
+
+
+def _cut_share(inside: BoolArray, dense: BoolArray) -> float:
+    """The part of a region's surface that borders on dense tissue, where the border was cut and not seen."""
+    box = _box_around(inside, 1)
+    surface = ndimage.binary_dilation(inside[box]) & ~inside[box]
+    return float(dense[box][surface].mean()) if surface.any() else 1.0
 
 
 def _denoised(window: _Window, levels: _Levels, policy: NodulePolicy) -> Float32Array:
-    """Attenuation for the threshold: smoothed where the contrast is that of ground glass, whose noise is as large."""
-    if levels.tissue_hu - levels.lung_hu >= policy.faint_contrast_hu:
+    """Attenuation for the threshold: smoothed where the contrast is not many times the noise.
+
+    The noise is taken from neighbouring pixels of aerated lung (median absolute difference × 1.4826 / √2).
+    """
+    rows = window.hu[:: window.steps[0], :: window.steps[1], :: window.steps[2]]
+    aerated = _aerated(window, policy)[:: window.steps[0], :: window.steps[1], :: window.steps[2]]
+    differences = np.diff(rows, axis=1)[aerated[:, 1:] & aerated[:, :-1]]
+    noise_hu = 1.4826 / math.sqrt(2) * float(np.median(np.abs(differences))) if len(differences) else 0.0
+    if levels.tissue_hu - levels.lung_hu >= policy.clear_contrast_to_noise * noise_hu:
         return window.hu
-    sigma = [policy.faint_smoothing_mm / s for s in window.spacing_mm]
-    smooth: Float32Array = ndimage.gaussian_filter(window.hu, sigma)
+    width_mm = float(np.clip(policy.smoothing_per_radius * window.radius_mm, *policy.smoothing_range_mm))
+    smooth: Float32Array = ndimage.gaussian_filter(window.hu, [width_mm / s for s in window.spacing_mm], truncate=2.5)
     return smooth
 
 
@@ -319,34 +354,80 @@ def _component_at_centre(tissue: BoolArray, from_centre_mm: FloatArray) -> BoolA
     return component
 
 
-def _opened(whole: BoolArray, from_centre_mm: FloatArray, fraction: float, window: _Window) -> BoolArray:
-    """`whole` without parts thinner than `fraction` of its inscribed ball, and the pieces these parts held."""
-    depth = _depth_mm(whole, window.spacing_mm)
-    near = np.where(from_centre_mm <= window.radius_mm, depth, 0.0)
-    deepest = int(near.argmax())
-    reach_mm = fraction * float(near.flat[deepest])
-    core_labels, _ = ndimage.label(depth > reach_mm)
-    core = core_labels == core_labels.flat[deepest]
-    slack_mm = 0.5 * max(window.spacing_mm)
-    opened: BoolArray = whole & (
-        ndimage.distance_transform_edt(~core, sampling=window.spacing_mm) <= reach_mm + slack_mm
-    )
+def _filled(inside: BoolArray) -> BoolArray:
+    """The region with its holes and cavities: what is enclosed in space or within an axial slice."""
+    filled = inside.copy()
+    box = _box_around(inside, 0)
+    connected_in_slice = ndimage.generate_binary_structure(3, 1)
+    connected_in_slice[[0, 2]] = False
+    for structure in (ndimage.generate_binary_structure(3, 1), connected_in_slice):
+        pads = ((1, 1) if structure[0].any() else (0, 0), (1, 1), (1, 1))
+        outside, _ = ndimage.label(np.pad(~filled[box], pads, constant_values=True), structure)
+        beyond = np.unique(outside[:, 0, 0])
+        within = outside[1:-1, 1:-1, 1:-1] if structure[0].any() else outside[:, 1:-1, 1:-1]
+        filled[box] = ~np.isin(within, beyond[beyond > 0])
+    return filled
+
+
+def _box_around(inside: BoolArray, margin: int) -> tuple[slice, slice, slice]:
+    """The bounding box of a region with `margin` voxels around it, within the array."""
+    bounds = []
+    for axis in range(3):
+        hit = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
+        bounds.append(slice(max(int(hit[0]) - margin, 0), int(hit[-1]) + 1 + margin))
+    return bounds[0], bounds[1], bounds[2]
+
+
+def _opened(whole: BoolArray, window: _Window, opening: tuple[float, float]) -> BoolArray:
+    """`whole` without the parts thinner than a ball, and without the pieces that these parts held.
+
+    `opening` is the ball's radius as a part of the inscribed ball near the centre, and its upper bound in mm.
+    """
+    fraction, at_most_mm = opening
+    box = _box_around(whole, 1)
+    part = whole[box]
+    depth = _depth(part, window.spacing_mm)
+    near = np.where(window.from_centre_mm()[box] <= window.radius_mm, depth, 0.0)
+    deepest = int((near if near.any() else depth).argmax())
+    reach_mm = min(fraction * float(depth.flat[deepest]), at_most_mm)
+    cores, _ = ndimage.label(depth > reach_mm)
+    core = cores == cores.flat[deepest]
+    slack_mm = max(window.spacing_mm)
+    opened = np.zeros_like(whole)
+    opened[box] = part & (ndimage.distance_transform_edt(~core, sampling=window.spacing_mm) <= reach_mm + slack_mm)
     return opened
 
 
-def _depth_mm(inside: BoolArray, sampling: tuple[float, float, float]) -> FloatArray:
-    """Distance of each voxel inside to the nearest outside; voxels beyond the window count as outside."""
+def _depth(inside: BoolArray, sampling: tuple[float, float, float]) -> FloatArray:
+    """Distance of each voxel inside to the nearest outside; voxels beyond the array count as outside."""
     depth: FloatArray = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=sampling)[1:-1, 1:-1, 1:-1]
     return depth
 
 
+def _border_tissue_hu(window: _Window, inside: BoolArray, lung_hu: float, policy: NodulePolicy) -> float:
+    """Attenuation of the nodule's outermost tissue: of a ground-glass halo outside `inside`, else of its rim."""
+    rim_hu = _rim_hu(window, inside, policy)
+    box = _box_around(inside, math.ceil(policy.halo_voxels[1]) * max(window.steps))
+    outside: FloatArray = ndimage.distance_transform_edt(~inside[box], sampling=window.source_voxel)
+    low, high = policy.halo_voxels
+    lung = ndimage.binary_erosion(window.allowed[box], iterations=max(window.steps), border_value=1)
+    around = window.hu[box][(outside >= low) & (outside <= high) & lung]
+    if len(around) < policy.min_rim_voxels:
+        return rim_hu
+    halo_hu = float(np.median(around))
+    return halo_hu if lung_hu + policy.halo_contrast_hu <= halo_hu <= rim_hu - policy.halo_contrast_hu else rim_hu
+
+
 def _rim_hu(window: _Window, inside: BoolArray, policy: NodulePolicy) -> float:
-    """Median attenuation between the border, which is blurred, and the centre, which may differ in kind."""
-    depth = _depth_mm(inside, window.spacing_mm)
-    low, high = policy.rim_depth_range
-    deepest = float(depth.max())
-    rim = (depth >= low * deepest) & (depth <= high * deepest)
-    return float(np.median(window.hu[rim])) if rim.any() else float(np.percentile(window.hu[inside], 75))
+    """Attenuation of the tissue behind the blurred border; of the densest part where the nodule is all border."""
+    box = _box_around(inside, 0)
+    depth, hu = _depth(inside[box], window.source_voxel), window.hu[box]
+    low, high = policy.rim_depth_voxels
+    rim = hu[(depth >= low) & (depth <= high)]
+    level = (
+        np.median(rim) if len(rim) >= policy.min_rim_voxels else np.percentile(hu[inside[box]], policy.peak_percentile)
+    )
+    return min(float(level), policy.densest_border_hu)
 
 
 def _occupancy(window: _Window, inside: BoolArray, levels: _Levels, policy: NodulePolicy) -> Float32Array:
@@ -354,19 +435,18 @@ def _occupancy(window: _Window, inside: BoolArray, levels: _Levels, policy: Nodu
 
     Border voxels outside that are nearer to other tissue, or to what is not lung, belong to that.
     """
-    per_source_voxel = _triple(1 / np.array(window.steps, dtype=np.float64))
-    depth = _depth_mm(inside, per_source_voxel)
-    outside: FloatArray = ndimage.distance_transform_edt(~inside, sampling=per_source_voxel)
-    other = ~inside & ((window.hu >= levels.border_hu) | ~window.allowed)
-    to_other: FloatArray = (
-        ndimage.distance_transform_edt(~other, sampling=per_source_voxel)
-        if other.any()
-        else np.full(inside.shape, np.inf)
-    )
-    filled = np.clip((window.hu - levels.lung_hu) / (levels.tissue_hu - levels.lung_hu), *policy.border_fill_range)
-    border = (depth <= policy.border_voxels) & (outside <= policy.border_voxels) & (inside | (outside < to_other))
-    occupancy = np.where(border, filled, inside.astype(np.float32)).astype(np.float32)
-    return np.where(ndimage.binary_erosion(inside), np.maximum(occupancy, 0.5), occupancy).astype(np.float32)
+    box = _box_around(inside, 2 * max(window.steps))
+    part, hu = inside[box], window.hu[box]
+    outside: FloatArray = ndimage.distance_transform_edt(~part, sampling=window.source_voxel)
+    other = (outside > policy.other_tissue_voxels) & (hu >= levels.border_hu) | ~window.allowed[box] & ~part
+    border = (_depth(part, window.source_voxel) <= policy.border_voxels) & (outside <= policy.border_voxels)
+    if other.any():
+        to_other = ndimage.distance_transform_edt(~other, sampling=window.source_voxel)
+        border &= part | (outside < to_other)
+    fill = np.clip((hu - levels.lung_hu) / (levels.tissue_hu - levels.lung_hu), *policy.border_fill_range)
+    occupancy = np.zeros(inside.shape, dtype=np.float32)
+    occupancy[box] = np.where(border, fill, part)
+    return occupancy
 
 
 def _ball(window: _Window) -> _Extent:
@@ -395,7 +475,7 @@ def _centre(mask: NoduleMask) -> PointLps:
     """The centroid of the mask, or its deepest voxel when the centroid is not in it (a bent or hollow nodule)."""
     centroid = ndimage.center_of_mass(mask.voxels)
     if not mask.voxels[tuple(round(v) for v in centroid)]:
-        depth = _depth_mm(mask.voxels, mask.grid.spacing_kji_mm)
+        depth = _depth(mask.voxels, mask.grid.spacing_kji_mm)
         centroid = np.unravel_index(int(depth.argmax()), depth.shape)
     k, j, i = (float(c) + o for c, o in zip(centroid, mask.offset, strict=True))
     return position_of(mask.grid, (k, j, i))
@@ -452,24 +532,29 @@ def _crossings(u: FloatArray, v: FloatArray, at: float) -> FloatArray:
 
 
 def _composition(window: _Window, extent: _Extent, policy: NodulePolicy) -> Composition:
-    """Attenuation type from the voxels away from the blurred border."""
-    hu = window.hu[_interior(window, extent)]
-    solid_share = float((hu >= policy.solid_from_hu).mean())
-    if float((hu >= policy.calcified_from_hu).mean()) >= policy.calcified_share:
+    """Attenuation type from the voxels away from the blurred border.
+
+    Fat is only told where there are such voxels: in a thin nodule, blurred soft tissue has the same attenuation.
+    """
+    box = _box_around(extent.inside, 0)
+    depth, hu = _depth(extent.inside[box], window.source_voxel), window.hu[box]
+    interior = hu[depth > policy.interior_voxels]
+    enough = policy.min_interior_voxels * math.prod(window.steps)
+    if len(interior) < enough:
+        interior = hu[depth >= np.quantile(depth[depth > 0], policy.thin_core_quantile)]
+    if _share(interior, policy.calcified_from_hu, math.inf) >= policy.calcified_share:
         return Composition.CALCIFIED
-    low, high = policy.fat_range_hu
-    if float(((hu >= low) & (hu <= high)).mean()) >= policy.fat_share:
+    deep = hu[depth > policy.fat_depth_voxels]
+    if len(deep) >= enough and _share(deep, *policy.fat_range_hu) >= policy.fat_share:
         return Composition.FAT
+    solid_share = _share(interior, policy.solid_from_hu, math.inf)
     if solid_share >= policy.solid_share:
         return Composition.SOLID
     return Composition.PART_SOLID if solid_share >= policy.part_solid_share else Composition.GROUND_GLASS
 
 
-def _interior(window: _Window, extent: _Extent) -> BoolArray:
-    """Voxels at least one source voxel inside the border; the deepest quarter where the nodule is too thin for that."""
-    depth = _depth_mm(extent.inside, _triple(1 / np.array(window.steps, dtype=np.float64)))
-    interior: BoolArray = depth >= min(1.0 + 1e-6, float(np.quantile(depth[extent.inside], 0.75)))
-    return interior
+def _share(hu: Float32Array, low: float, high: float) -> float:
+    return float(((hu >= low) & (hu <= high)).mean())
 
 
 def _side(lungs: LungMask, centre: PointLps) -> Side:
