@@ -9,6 +9,8 @@ import pytest
 
 from cad.errors import Reason
 from cad.service.settings import OTHER_NAMES, PREFIX, Settings
+from tests.builders import a_series
+from tests.contract.subjects import a_nodule, loaded, objects_of
 from tests.documented_tables import ROOT, documented_tables, documents, with_tables
 
 DOCUMENTS = documents()
@@ -39,7 +41,7 @@ def test_every_reason_of_refusal_is_explained() -> None:
     assert explained == [reason.value for reason in Reason]
 
 
-@pytest.mark.parametrize("path", [*DOCUMENTS, *sorted((ROOT / "docker").iterdir())], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*DOCUMENTS, *sorted((ROOT / "docker").glob("*.*"))], ids=lambda path: path.name)
 def test_names_only_settings_that_exist(path: Path) -> None:
     known = OTHER_NAMES | {PREFIX + name.upper() for name in Settings.model_fields}
     assert set(re.findall(r"LUNGCAD_[A-Z_]*[A-Z]", path.read_text())) <= known
@@ -56,3 +58,13 @@ def test_its_links_lead_somewhere(document: Path) -> None:
 def test_names_only_make_targets_that_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)", document.read_text())) <= targets
+
+
+def test_the_objects_that_are_sent_are_those_of_the_table() -> None:
+    source = loaded(a_series())
+    with_nodules = objects_of(source, (a_nodule(source.volume.grid),)).all()
+    without = objects_of(source, ()).all()
+    stated = {row[2].strip("`"): row[3] for row in rows(ROOT / "docs" / "conformance.md", "## Sent")}
+    assert set(stated) == {str(item.SOPClassUID) for item in with_nodules}
+    always = {uid for uid, when in stated.items() if when.startswith("always")}
+    assert always == {str(item.SOPClassUID) for item in without}
