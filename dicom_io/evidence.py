@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydicom.config import RAISE
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
+from pydicom.valuerep import validate_value
 
 from cad.domain import Caution
+from dicom_io.files import PARSE_ERRORS, without_pixels
 
 PATIENT_KEYWORDS = (
     "PatientName",
@@ -37,6 +41,11 @@ STUDY_KEYWORDS = (
 )
 """The General Study and Patient Study Modules (PS3.3 C.7.2.1, C.7.2.2) as far as reports repeat them."""
 
+COPIED_KEYWORDS = (*PATIENT_KEYWORDS, *STUDY_KEYWORDS)
+
+_STRICT_VRS = ("AS", "CS", "DA", "DS", "TM")
+"""Kinds of value with a form of their own (PS3.5 6.2); free text is kept as it is."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Evidence:
@@ -56,11 +65,41 @@ class Evidence:
         return f"Evidence({len(self.datasets)} objects)"
 
 
-def evidence_of(datasets: tuple[Dataset, ...], warnings: tuple[Caution, ...]) -> Evidence:
-    """What report objects copy from these source objects (without pixel data, in the order of the k axis)."""
+def evidence_of(headers: tuple[Dataset, ...], warnings: tuple[Caution, ...]) -> Evidence:
+    """What report objects copy from these source objects (without pixel data, in the order of the k axis).
+
+    Dates, times, ages and coded words of patient and study that no reader could parse are emptied, with a caution:
+    a report that repeats them would be invalid itself.
+    """
+    unusable = sorted({keyword for header in headers for keyword in COPIED_KEYWORDS if not _is_usable(header, keyword)})
+    datasets = tuple(_emptied(header, unusable) for header in headers) if unusable else headers
+    if unusable:
+        text = f"The source has unusable values that results do not repeat: {', '.join(unusable)}."
+        warnings = (*warnings, Caution("unusable-attributes", text))
     first = datasets[0]
     modules = Dataset()
-    for keyword in ("SpecificCharacterSet", *PATIENT_KEYWORDS, *STUDY_KEYWORDS):
+    for keyword in ("SpecificCharacterSet", *COPIED_KEYWORDS):
         if keyword in first:
             modules[keyword] = first[keyword]
     return Evidence(datasets, modules, str(first.FrameOfReferenceUID), warnings)
+
+
+def _is_usable(header: Dataset, keyword: str) -> bool:
+    """Whether a value can be read and, where its form is strict, has that form."""
+    if keyword not in header:
+        return True
+    try:
+        element = header[keyword]
+        if element.VR in _STRICT_VRS and not element.is_empty:
+            validate_value(element.VR, str(element.value), RAISE)
+    except PARSE_ERRORS:
+        return False
+    return True
+
+
+def _emptied(header: Dataset, keywords: list[str]) -> Dataset:
+    emptied = without_pixels(header)
+    for keyword in keywords:
+        if keyword in emptied:
+            emptied.add_new(keyword, dictionary_VR(keyword), None)
+    return emptied

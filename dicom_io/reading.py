@@ -115,12 +115,13 @@ def _loaded(chosen: ChosenSeries, cautions: tuple[Caution, ...], policy: SeriesP
     order = list(dict.fromkeys(f.instance for f in fit.frames))
     headers = tuple(fit.instances[n].header for n in order)
     all_cautions = (*cautions, *chosen.cautions, *fit.cautions)
+    evidence = evidence_of(headers, all_cautions)
     return LoadedSeries(
         series=_ct_series(fit, headers, chosen.because),
         volume=volume,
         layout=_layout(fit, order),
-        evidence=evidence_of(headers, all_cautions),
-        cautions=all_cautions,
+        evidence=evidence,
+        cautions=evidence.warnings,
     )
 
 

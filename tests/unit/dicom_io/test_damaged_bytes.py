@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from pathlib import Path
 
@@ -58,10 +59,8 @@ def test_bytes_overwritten_anywhere_never_crash(where: float, noise: bytes, synt
     content = original.read_bytes()
     at = int(where * (len(content) - len(noise)))
     path.write_bytes(content[:at] + noise + content[at + len(noise) :])
-    try:
+    with contextlib.suppress(Refusal):
         _read_all(path)
-    except Refusal as refusal:
-        assert refusal.text
 
 
 def test_every_exception_class_of_pydicom_is_mapped() -> None:

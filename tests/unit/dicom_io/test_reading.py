@@ -209,3 +209,16 @@ def test_evidence_has_no_pixels_and_leaves_the_source_as_it_was() -> None:
     assert pickle.dumps([ds.to_json() for ds in series]) == before
     heights = [float(ds.ImagePositionPatient[2]) for ds in loaded.evidence.datasets]
     assert heights == sorted(heights)
+
+
+def test_values_that_no_report_may_repeat_are_emptied_with_a_caution(tmp_path: Path) -> None:
+    folder = save_series(_small(), tmp_path)
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes().replace(b"19600101", b"1.1.1960").replace(b"064Y", b"64 y"))
+    loaded = load_series([folder], POLICY)
+    assert [c.code for c in loaded.cautions] == ["unusable-attributes"]
+    assert "1960" not in loaded.cautions[0].text
+    for header in (loaded.evidence.patient_and_study, *loaded.evidence.datasets):
+        assert not header.PatientBirthDate
+        assert not header.PatientAge
+        assert header.PatientID == "PHANTOM-1"

@@ -51,4 +51,5 @@ def test_a_real_series_is_read_as_simpleitk_reads_it(name: str) -> None:
 def _image(folder: Path) -> sitk.Image:
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
-    return reader.Execute()
+    image: sitk.Image = reader.Execute()
+    return image

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import gdcm
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    HTJ2K,
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLosslessSV1,
@@ -36,6 +40,13 @@ ENCODABLE = (
     JPEGLSLossless,
     JPEG2000Lossless,
 )
+HTJ2K_OF_A_RAMP = (
+    "/0//UQApQAAAAAAgAAAAIAAAAAAAAAAAAAAAIAAAACAAAAAAAAAAAAABDwEB/1AACAACAAAACv9SAAwAAgABAAUEBEAB/1wAEyCI"
+    "kJCQkJCQkJCQkJCQiIiI/2QAFwABT3BlbkpQSCBWZXIgMC4yNi4zLv+QAAoAAAAAAK8AAf+TwAAmR/sFB3QAwAASwAATAMgAh3QA"
+    "IvkDB3QAwAATQAATgEL8AAJ0AJCE5ACjVADAABPAABVgAACgp8J1AEYaMWLkwEIB7LYAwAAVcAAFpgAAAOfAp6enQngAHj08PDw8"
+    "PDz+/Yxge/Yxgey6AMAAK6AAFvgAAPn/FPT09PT09PJ8AH7f933f933f933f9/94YEIHv2EIHv2EIHv2EIHsswH/2Q=="
+)
+"""The 32 × 32 values 64 × row + 2 × column, coded without loss by imagecodecs (OpenJPH)."""
 
 
 @pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
@@ -77,6 +88,17 @@ def _jpeg_lossless(source: Path, target: Path) -> Path:
     writer.SetImage(change.GetOutput())
     assert writer.Write()
     return target
+
+
+@pytest.mark.parametrize("syntax", [HTJ2KLossless, HTJ2K], ids=lambda uid: uid.name)
+def test_high_throughput_jpeg_2000_is_read(syntax: UID) -> None:
+    rows, columns = np.indices((32, 32))
+    ds = a_series(slices=1, rows=32, columns=32)[0]
+    ds.PixelData = encapsulate([base64.b64decode(HTJ2K_OF_A_RAMP)])
+    ds["PixelData"].is_undefined_length = True
+    ds.file_meta.TransferSyntaxUID = syntax
+    (frame,) = raw_frames(ds)
+    assert np.array_equal(frame, 64 * rows + 2 * columns)
 
 
 def test_every_listed_syntax_has_a_decoder_here() -> None:
