@@ -52,11 +52,9 @@ def segmentation(
     """
     slices = shown_slices(nodules)
     frames = source.frames(slices)
-    images = _distinct_images(frames)
     identity = object_identity(ObjectKind.SEGMENTATION, source.header, context)
     dataset = Segmentation(
-        source_images=images[:1] if frames[0].frame_number else images,
-        further_source_images=images[1:] if frames[0].frame_number else None,
+        source_images=_distinct_images(frames),
         pixel_array=_pixels(nodules, slices, source),
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_segment(n, nodule, findings, context) for n, nodule in enumerate(nodules, start=1)],
@@ -101,13 +99,17 @@ def nodule_slices(nodule: Nodule) -> tuple[int, ...]:
     return tuple(int(k) + nodule.mask.offset[0] for k in occupied)
 
 
-def _pixels(nodules: Sequence[Nodule], slices: Sequence[int], source: SourceImages) -> npt.NDArray[np.uint16]:
+def _pixels(nodules: Sequence[Nodule], slices: Sequence[int], source: SourceImages) -> npt.NDArray[np.unsignedinteger]:
     """Segment numbers [frame, row, column]; [frame, row, column, segment] of 0 and 1 when masks overlap."""
     planes = _canonical_planes(nodules, slices)
-    if planes is None:
-        stacked = [_canonical_planes([nodule], slices) for nodule in nodules]
-        return np.stack([source.to_source_planes(plane) for plane in stacked if plane is not None], axis=-1)
-    return source.to_source_planes(planes)
+    if planes is not None:
+        return source.to_source_planes(planes)
+    stacked = np.zeros((len(slices), *source.frame_shape, len(nodules)), dtype=np.uint8)
+    for segment, nodule in enumerate(nodules):
+        alone = _canonical_planes([nodule], slices)
+        assert alone is not None  # a single mask overlaps with nothing
+        stacked[..., segment] = source.to_source_planes(alone)
+    return stacked
 
 
 def _canonical_planes(nodules: Sequence[Nodule], slices: Sequence[int]) -> npt.NDArray[np.uint16] | None:

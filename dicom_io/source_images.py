@@ -56,6 +56,9 @@ TYPE_2_KEYWORDS = (
 )
 """Present in every object, empty when the source does not say (Patient and General Study modules, type 2)."""
 
+IMAGE_GROUP = 0x0028
+"""From this group on, attributes describe one image and its pixels."""
+
 PATIENT_SEXES = ("M", "F", "O")
 """Enumerated values of PatientSex (DICOM PS3.3 C.7.1.1); anything else is written as unknown."""
 
@@ -125,6 +128,11 @@ class SourceImages:
         """The source frames of canonical slices, in the order given."""
         return tuple(self.frame(k) for k in slices)
 
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """Rows and columns of the source frames."""
+        return self.loaded.layout.rows, self.loaded.layout.columns
+
     def to_source_planes(self, planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
         """Canonical planes [n, j, i] as source frames [n, row, column]."""
         return np.ascontiguousarray(self.loaded.layout.planes_to_source(planes))
@@ -150,13 +158,14 @@ def source_images(loaded: LoadedSeries) -> SourceImages:
 
 
 def clean_header(source: Dataset, loaded: LoadedSeries) -> Dataset:
-    """The attributes of `source` that are not of one image, as Unicode, without private or invalid values.
+    """The attributes of `source` that are not of one image, as Unicode, without private, invalid or empty values.
 
     The text is re-encoded in UTF-8 (ISO_IR 192), which holds every name that any source character set can hold.
     """
     header = Dataset()
     for element in source:
-        if not element.tag.is_private and element.keyword not in IMAGE_KEYWORDS and element.tag.group < 0x0028:
+        is_common = element.keyword not in IMAGE_KEYWORDS and element.tag.group < IMAGE_GROUP
+        if is_common and not element.tag.is_private and not element.is_empty:
             header.add(_unicode(element))
     for keyword in TYPE_2_KEYWORDS:
         if keyword not in header:
@@ -170,7 +179,7 @@ def clean_header(source: Dataset, loaded: LoadedSeries) -> Dataset:
 
 def _unicode(element: DataElement) -> DataElement:
     """The element with person names as text, so that they are encoded anew and not by their old character set."""
-    if element.VR != "PN" or element.is_empty:
+    if element.VR != "PN":
         return element
     names = element.value if element.VM > 1 else [element.value]
     return DataElement(element.tag, "PN", [str(name) for name in names])
@@ -190,6 +199,6 @@ def _image(source: Dataset, header: Dataset) -> Dataset:
     image = Dataset()
     image.update(header)
     for keyword in IMAGE_KEYWORDS:
-        if keyword in source:
+        if keyword in source and not source[keyword].is_empty:
             image.add(source[keyword])
     return image

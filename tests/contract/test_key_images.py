@@ -60,7 +60,7 @@ def test_the_contour_encloses_the_bright_nodule_in_all_planes() -> None:
         spheres=[Sphere(RIGHT_NODULE.centre, 12.0)], rows=160, columns=160, row_spacing_mm=1.0, column_spacing_mm=1.0
     )
     source = loaded(datasets)
-    ball = dataclasses.replace(RIGHT_NODULE, radii_mm=(6.0, 5.999, 6.0))
+    ball = dataclasses.replace(RIGHT_NODULE, radii_mm=(6.0, 6.0, 6.0))
     page = nodule_page(source.volume, a_nodule(source.volume.grid, ball), ["", ""])
     for panel in panels(page):
         contour = np.argwhere((panel == CONTOUR_RGB).all(axis=2))

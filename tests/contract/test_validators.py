@@ -103,7 +103,7 @@ def test_a_source_with_odd_headers_gives_valid_objects(tmp_path: Path) -> None:
     for ds in datasets:
         ds.PatientName, ds.PatientSex = "ONLYFAMILYNAME", "X"
         ds["StudyTime"] = DataElement("StudyTime", "TM", "25:99", validation_mode=IGNORE)
-        ds.SeriesNumber = None
+        ds.SeriesNumber = ds.LossyImageCompression = ds.PatientComments = None
         del ds.StudyID, ds.AccessionNumber, ds.ReferringPhysicianName, ds.PatientBirthDate
         ds.private_block(0x0011, "ODD", create=True).add_new(0x01, "LO", "private")
     for path in saved(a_subject(datasets).objects, tmp_path):
