@@ -47,8 +47,8 @@ def _series(**different: object) -> list[Dataset]:
     """A fit series unless something is different: 18 slices of 3 mm, small because none comes to the lungs."""
     small: dict[str, Any] = {
         "slices": 18,
-        "rows": 24,
-        "columns": 32,
+        "rows": 64,
+        "columns": 64,
         "slice_spacing_mm": 3.0,
         "slice_thickness_mm": 3.0,
     }
