@@ -111,6 +111,7 @@ def _content(
         observation_context=_observation_context(context),
         procedure_reported=codes.CT_PROCEDURE,
         imaging_measurements=groups,
+        language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(ENGLISH),
     )
 
 
