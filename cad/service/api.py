@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import jinja2
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +23,7 @@ from cad.service.worker import Clock, describe_bug
 
 logger = logging.getLogger(__name__)
 
+BEARER = HTTPBearer(auto_error=False)
 WEB_FOLDER = Path(__file__).parent / "web"
 JOBS_SHOWN = 200
 """What fits on a page that a person reads; the API gives more with `limit`."""
@@ -97,7 +98,7 @@ def _add_jobs(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
         return Watched(series_id=notice.series_id)
 
     @api.get("/api/v1/jobs", dependencies=guard)
-    def jobs(state: JobState | None = None, limit: Annotated[int, Field(ge=1, le=10_000)] = 1000) -> list[JobView]:
+    def jobs(state: JobState | None = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> list[JobView]:
         """The newest jobs, newest first."""
         states = tuple(JobState) if state is None else (state,)
         return [_view(job, desk.store) for job in desk.store.jobs(states, limit)]
@@ -167,9 +168,7 @@ def _add_page(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
 
 
 def _token_guard(token: str | None) -> Callable[..., None]:
-    scheme = HTTPBearer(auto_error=False)
-
-    def guard(given: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)]) -> None:
+    def guard(given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
         if token is None:
             return
         if given is None or not secrets.compare_digest(given.credentials.encode(), token.encode()):

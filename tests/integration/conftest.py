@@ -1,0 +1,43 @@
+"""One real Orthanc for all tests, and a service for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cad.service.embedded_orthanc import find_orthanc
+from tests.integration.rigs import DCMTK_STORESCU, OrthancRig, ServiceRig, one_port
+
+MakeService = Callable[..., ServiceRig]
+
+
+@pytest.fixture(scope="session")
+def api_port() -> int:
+    """The port of every service: one at a time, where Orthanc's plugin posts to."""
+    return one_port()
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory: pytest.TempPathFactory, api_port: int) -> Iterator[OrthancRig]:
+    if find_orthanc() is None or not Path(DCMTK_STORESCU).exists():
+        pytest.skip("Orthanc or dcmtk is not installed (Debian: orthanc, orthanc-dicomweb, orthanc-python, dcmtk)")
+    rig = OrthancRig(tmp_path_factory.mktemp("pacs") / "orthanc", api_port)
+    rig.start()
+    yield rig
+    rig.kill()
+
+
+@pytest.fixture
+def make_service(orthanc: OrthancRig, tmp_path: Path, api_port: int) -> Iterator[MakeService]:
+    """Makes a service that is not started yet; whatever runs at the end is killed."""
+    made: list[ServiceRig] = []
+
+    def make(**settings: object) -> ServiceRig:
+        made.append(ServiceRig(orthanc, tmp_path / "service", api_port, **settings))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.end()

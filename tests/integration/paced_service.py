@@ -1,0 +1,78 @@
+"""The service with a reader that needs no weights and can be held up. `python -m tests.integration.paced_service`.
+
+Reading, measuring and encoding are the product's; lungs and mark are what the tests' phantom is known to hold. While
+a file HOLD lies in the data folder the analysis waits, so that a test can act in mid-job; ANALYSES has one line for
+each analysis that was begun.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from cad.domain import Candidate, Findings, LungMask, ModelIdentity, PointLps
+from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy
+from cad.science.nodules import characterise
+from cad.service.jobs import job_key
+from cad.service.settings import Settings, load_settings
+from cad.service.wiring import serve, utc_now
+from cad.service.worker import Reader, Reading
+from dicom_io.reading import load_datasets
+from dicom_io.report_objects import EncodingContext, report_objects
+from dicom_io.uids import device_uid
+
+AIR_BELOW_HU = -500
+NODULE = PointLps(-60.0, -4.0, 0.0)
+NODULE_DIAMETER_MM = 12.0
+HOLD, ANALYSES = "hold", "analyses"
+LONGEST_HOLD_S = 60.0
+
+
+MODEL = ModelIdentity("one-place", "1", "0" * 64)
+
+
+def make_reader(settings: Settings) -> Reader:
+    """Reads a phantom with one nodule at NODULE, held up while HOLD exists."""
+
+    def read(datasets: Sequence[Dataset]) -> Reading:
+        _wait_while_held(settings.data_folder)
+        loaded = load_datasets(datasets, SeriesPolicy())
+        lungs = LungMask((loaded.volume.hu < AIR_BELOW_HU).astype(np.uint8), loaded.volume.grid)
+        mark = Candidate(NODULE, NODULE_DIAMETER_MM, 0.9, MODEL.name)
+        nodules = characterise(loaded.volume, lungs, (mark,), NodulePolicy(), loaded.series.series_uid)
+        findings = Findings(nodules, lungs, (), (MODEL,), POLICY_VERSION)
+        key = job_key(loaded.series, version("lungcad"), findings.models)
+        device = device_uid(version("lungcad"), findings.models)
+        context = EncodingContext(key, utc_now(), version("lungcad"), device)
+        document = {"nodules": [nodule.tracking_uid for nodule in nodules]}
+        return Reading(report_objects(findings, loaded, context).all(), document)
+
+    return Reader((MODEL,), read)
+
+
+def _wait_while_held(data_folder: Path) -> None:
+    with (data_folder / ANALYSES).open("a") as log:
+        log.write("analysis\n")
+    deadline = time.monotonic() + LONGEST_HOLD_S
+    while (data_folder / HOLD).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def main() -> int:
+    """Run until SIGTERM, with the settings of the environment."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    # By its importable name: a worker process looks functions up by module, and this one runs as __main__.
+    from tests.integration import paced_service
+
+    return serve(load_settings(), paced_service.make_reader)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""The HTTP door on a real job table, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from cad.errors import Reason, Refusal, Unavailable
+from cad.service.api import Desk, create_api
+from cad.service.jobs import Event, EventKind, Job, JobState, Patience, Source
+from cad.service.store import ObjectRecord, Store
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LEASE = NOW + timedelta(minutes=2)
+KEY = "a" * 64
+
+
+def a_job() -> Job:
+    return Job(
+        KEY,
+        Source.PACS,
+        "id-1",
+        "1.2.840.99",
+        ("1.2.840.99.1",),
+        JobState.QUEUED,
+        created=NOW,
+        updated=NOW,
+        not_before=NOW,
+    )
+
+
+@dataclass
+class Front:
+    """The API, its table, and what was notified. `outage` is raised by the next call that needs the PACS."""
+
+    client: TestClient
+    store: Store
+    notified: list[str] = field(default_factory=list)
+    outage: Exception | None = None
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}", Patience())
+    opened.create_tables()
+    yield opened
+    opened.close()
+
+
+def a_front(store: Store, token: str | None = None) -> Front:
+    def check() -> None:
+        if made.outage is not None:
+            raise made.outage
+
+    def notify(series_id: str) -> None:
+        check()
+        made.notified.append(series_id)
+
+    desk = Desk(store, notify, {"pacs": check}, lambda: NOW, token)
+    made = Front(TestClient(create_api(desk), raise_server_exceptions=False), store)
+    return made
+
+
+@pytest.fixture
+def front(store: Store) -> Front:
+    return a_front(store)
+
+
+def claimed(store: Store) -> Job:
+    store.accept(a_job())
+    job = store.claim("me", LEASE, NOW)
+    assert job is not None
+    return job
+
+
+def test_a_notice_is_passed_on(front: Front) -> None:
+    answer = front.client.post("/api/v1/series", json={"series_id": "0a1b-2c3d"})
+    assert (answer.status_code, front.notified) == (202, ["0a1b-2c3d"])
+
+
+@pytest.mark.parametrize("body", [{}, {"series_id": "../x"}, {"series_id": ""}, {"series_id": "a", "more": 1}])
+def test_a_malformed_notice_is_refused(front: Front, body: dict[str, object]) -> None:
+    assert front.client.post("/api/v1/series", json=body).status_code == 422
+    assert front.notified == []
+
+
+def test_jobs_are_listed_newest_first(front: Front) -> None:
+    front.store.accept(a_job())
+    front.store.accept(replace(a_job(), key="b" * 64, series_uid="1.3", created=NOW + timedelta(seconds=1)))
+    assert [job["key"][0] for job in front.client.get("/api/v1/jobs").json()] == ["b", "a"]
+    assert front.client.get("/api/v1/jobs", params={"state": "done"}).json() == []
+    assert len(front.client.get("/api/v1/jobs", params={"limit": 1}).json()) == 1
+
+
+def test_an_unknown_job_is_not_found(front: Front) -> None:
+    for path in ("", "/findings"):
+        assert front.client.get(f"/api/v1/jobs/{KEY}{path}").status_code == 404
+    assert front.client.post(f"/api/v1/jobs/{KEY}/retry").status_code == 404
+
+
+def test_findings_are_not_found_until_there_are_some(front: Front) -> None:
+    job = claimed(front.store)
+    assert front.client.get(f"/api/v1/jobs/{KEY}/findings").status_code == 404
+    front.store.analysed(job, [ObjectRecord("2.25.1", "2.25.2", "SR")], {"nodules": []}, NOW)
+    assert front.client.get(f"/api/v1/jobs/{KEY}/findings").json() == {"nodules": []}
+    assert front.client.get(f"/api/v1/jobs/{KEY}").json()["objects"] == [{"modality": "SR", "sop_uid": "2.25.1"}]
+
+
+def test_the_findings_of_a_refused_series_are_its_reason(front: Front) -> None:
+    job = claimed(front.store)
+    refused = Event(EventKind.REFUSED, "missing-slices", "3 slices are missing", {"missing": 3})
+    front.store.advance(job, refused, NOW)
+    answer = front.client.get(f"/api/v1/jobs/{KEY}/findings")
+    assert answer.status_code == 422
+    assert answer.json()["detail"]["facts"] == {"missing": 3}
+
+
+def test_a_refused_job_can_be_retried_and_a_running_or_finished_one_cannot(front: Front) -> None:
+    job = claimed(front.store)
+    assert front.client.post(f"/api/v1/jobs/{KEY}/retry").status_code == 409
+    front.store.advance(job, Event(EventKind.REFUSED, "not-ct"), NOW)
+    assert front.client.post(f"/api/v1/jobs/{KEY}/retry").json()["state"] == "queued"
+    again = front.store.claim("me", LEASE, NOW)
+    assert again is not None
+    delivering = front.store.analysed(again, [ObjectRecord("2.25.1", "2.25.2", "SR")], {}, NOW)
+    assert delivering is not None
+    front.store.advance(delivering, Event(EventKind.DELIVERED), NOW)
+    assert front.client.post(f"/api/v1/jobs/{KEY}/retry").status_code == 409
+
+
+def test_health_names_what_is_down(front: Front) -> None:
+    assert front.client.get("/health").json()["systems"] == {"pacs": "ok", "store": "ok"}
+    front.outage = Unavailable("pacs", "Orthanc cannot be reached")
+    answer = front.client.get("/health")
+    assert (answer.status_code, answer.json()["systems"]["pacs"]) == (503, "Orthanc cannot be reached")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Unavailable("pacs", "away"), 503),
+        (Refusal(Reason.NOT_CT, "not CT", modality="MR"), 422),
+        (RuntimeError("patient data"), 500),
+    ],
+)
+def test_errors_become_statuses(front: Front, error: Exception, status: int) -> None:
+    front.outage = error
+    answer = front.client.post("/api/v1/series", json={"series_id": "a"})
+    assert answer.status_code == status
+    assert "patient data" not in answer.text
+
+
+def test_a_bug_is_logged_without_its_message(front: Front, caplog: pytest.LogCaptureFixture) -> None:
+    front.outage = RuntimeError("patient data")
+    front.client.post("/api/v1/series", json={"series_id": "a"})
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("cad")]
+    assert any("RuntimeError" in line for line in ours)
+    assert not any("patient data" in line for line in ours)
+
+
+def test_the_page_shows_jobs_and_escapes_what_it_shows(front: Front) -> None:
+    job = claimed(front.store)
+    front.store.advance(job, Event(EventKind.REFUSED, "not-ct", "<script>"), NOW)
+    page = front.client.get("/").text
+    assert KEY[:12] in page
+    assert "<script>" not in page
+    assert job.series_uid not in page
+
+
+def test_a_token_guards_everything_but_health(store: Store) -> None:
+    front = a_front(store, token="secret")
+    for path in ("/", "/api/v1/jobs", f"/api/v1/jobs/{KEY}", f"/api/v1/jobs/{KEY}/findings"):
+        assert front.client.get(path).status_code == 401
+        assert front.client.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert front.client.post("/api/v1/series", json={"series_id": "a"}).status_code == 401
+    assert front.client.get("/health").status_code == 200
+    with_token = {"Authorization": "Bearer secret"}
+    assert front.client.get("/api/v1/jobs", headers=with_token).status_code == 200

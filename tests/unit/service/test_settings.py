@@ -1,0 +1,81 @@
+"""The settings: a misspelt name is refused, a secret is never shown."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from cad.service.settings import SettingsError, load_settings
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "lungcad.toml"
+    config.write_text('orthanc_url = "http://pacs:8042/"\npoll_s = 3\n')
+    settings = load_settings(config, {"LUNGCAD_POLL_S": "4"})
+    assert (settings.orthanc_url, settings.poll_s) == ("http://pacs:8042", 4.0)
+
+
+def test_listens_on_this_machine_alone_by_default() -> None:
+    settings = load_settings(environment={})
+    assert (settings.api_host, settings.scp_host, settings.scp_port) == ("127.0.0.1", "127.0.0.1", None)
+
+
+@pytest.mark.parametrize("name", ["LUNGCAD_ORTHANC_ULR", "lungcad_orthanc_ulr", "LUNGCAD_"])
+def test_refuses_a_misspelt_variable(name: str) -> None:
+    with pytest.raises(SettingsError, match="unknown setting"):
+        load_settings(environment={name: "x"})
+
+
+def test_refuses_a_misspelt_key_of_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "lungcad.toml"
+    config.write_text('orthanc_ulr = "http://pacs:8042"\n')
+    with pytest.raises(SettingsError, match="ORTHANC_ULR"):
+        load_settings(config, {})
+
+
+@pytest.mark.parametrize("name", ["LUNGCAD_SHARED_DATA", "LUNGCAD_NOTIFY_URL", "LUNGCAD_NOTIFY_TOKEN"])
+def test_leaves_names_alone_that_belong_to_others(name: str) -> None:
+    assert load_settings(environment={name: "x"}) == load_settings(environment={})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ORTHANC_URL", "pacs"), ("API_PORT", "0"), ("RESULTS_TO", "paper"), ("ANALYSES_AT_ONCE", "0"), ("AET", "A" * 17)],
+)
+def test_refuses_an_unsuitable_value_and_names_the_setting(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name.lower()):
+        load_settings(environment={f"LUNGCAD_{name}": value})
+
+
+def test_a_complaint_does_not_show_the_value() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environment={"LUNGCAD_ORTHANC_URL": "ftp://user:secret@pacs"})
+    assert "secret" not in str(caught.value)
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = load_settings(environment={"LUNGCAD_API_TOKEN": "token-1", "LUNGCAD_ORTHANC_PASSWORD": "pass-1"})
+    assert "token-1" not in repr(settings)
+    assert "pass-1" not in repr(settings)
+
+
+def test_callers_are_separated_by_commas() -> None:
+    assert load_settings(environment={"LUNGCAD_SCP_CALLERS": "CT1, CT2"}).scp_callers == ("CT1", "CT2")
+
+
+def test_settings_travel_to_a_worker_process() -> None:
+    settings = load_settings(environment={"LUNGCAD_POLL_S": "4"})
+    travelled = pickle.loads(pickle.dumps(settings))
+    assert travelled == settings
+    assert hash(travelled) == hash(settings)
+
+
+@pytest.mark.parametrize("content", ["poll_s = ", ""])
+def test_refuses_a_file_that_is_no_toml_or_not_there(content: str, tmp_path: Path) -> None:
+    config = tmp_path / "lungcad.toml"
+    if content:
+        config.write_text(content)
+    with pytest.raises(SettingsError):
+        load_settings(config, {})
