@@ -123,7 +123,7 @@ def _entries(path: Path, policy: SeriesPolicy) -> Iterator[_FileEntry]:
         for folder, subfolders, names in os.walk(path):
             subfolders.sort()
             yield from (_FileEntry(Path(folder, name)) for name in sorted(names) if _is_visible_file(folder, name))
-    elif _starts_with(path, _ARCHIVE_MAGIC):
+    elif _is_archive(path):
         yield from _archive_entries(path, policy)
     else:
         yield _FileEntry(path)
@@ -133,9 +133,11 @@ def _is_visible_file(folder: str, name: str) -> bool:
     return not name.startswith(".") and Path(folder, name).is_file()
 
 
-def _starts_with(path: Path, magic: tuple[bytes, ...]) -> bool:
+def _is_archive(path: Path) -> bool:
+    """Whether a file is a zip; the free preamble of a DICOM file may look like one."""
     with path.open("rb") as file:
-        return file.read(4) in magic
+        start = file.read(_PREFIX_END)
+    return start.startswith(_ARCHIVE_MAGIC) and not start.endswith(b"DICM")
 
 
 def _archive_entries(path: Path, policy: SeriesPolicy) -> Iterator[_FileEntry]:

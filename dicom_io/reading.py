@@ -99,14 +99,14 @@ def load_datasets(datasets: Sequence[Dataset], policy: SeriesPolicy) -> LoadedSe
 def _quiet() -> Iterator[None]:
     """Keeps pydicom's warnings and log to itself: they quote values of the source, which are patient data."""
     logger = logging.getLogger("pydicom")
-    was_disabled = logger.disabled
-    logger.disabled = True
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)  # children of the logger inherit it
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.disabled = was_disabled
+        logger.setLevel(level)
 
 
 def _loaded(chosen: ChosenSeries, cautions: tuple[Caution, ...], policy: SeriesPolicy) -> LoadedSeries:

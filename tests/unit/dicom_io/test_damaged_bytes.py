@@ -24,10 +24,10 @@ SYNTAXES = (ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossles
 
 def _read_all(path: Path) -> None:
     """Everything that touches the content of one file."""
-    (instance,) = find_instances([path], SeriesPolicy()).instances
-    frames_of(instance.header, 0)
-    for _ in raw_frames(instance.with_pixels()):
-        pass
+    for instance in find_instances([path], SeriesPolicy()).instances:
+        frames_of(instance.header, 0)
+        for _ in raw_frames(instance.with_pixels()):
+            pass
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda uid: uid.name)
