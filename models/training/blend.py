@@ -5,6 +5,7 @@ All arrays are float32 [k, j, i] on a 1 mm grid.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,13 +125,24 @@ def blend(
     Sub-solid nodules let vessels and walls show through; the nodule brings noise like the
     background's.
     """
-    low = [max(0, c) for c in corner]
-    high = [min(n, c + s) for n, c, s in zip(hu.shape, corner, nodule.opacity.shape, strict=True)]
-    if any(b <= a for a, b in zip(low, high, strict=True)):
-        return
-    there = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    here = tuple(slice(a - c, b - c) for a, b, c in zip(low, high, corner, strict=True))
+    there, here = overlap(hu.shape, corner, nodule.opacity.shape)
     opacity, target, old = nodule.opacity[here], nodule.target_hu[here], hu[there]
+    if not old.size:
+        return
     noise = ndimage.gaussian_filter(rng.normal(size=opacity.shape), 0.6, truncate=2.0) * (optics.noise_hu * 2.2)
     new = old + opacity * (target + noise - old)
     hu[there] = np.where(old > SOLID_LIKE_HU, np.maximum(old, new), new)
+
+
+Slices = tuple[slice, slice, slice]
+
+
+def overlap(whole: Sequence[int], corner: Sequence[int], part: Sequence[int]) -> tuple[Slices, Slices]:
+    """Where a part at `corner` lies in the whole, and which of the part that is; empty slices when it lies outside."""
+    there, here = [], []
+    for size, start, length in zip(whole, corner, part, strict=True):
+        low = min(max(0, start), size)
+        high = max(low, min(size, start + length))
+        there.append(slice(low, high))
+        here.append(slice(low - start, high - start) if high > low else slice(0, 0))
+    return (there[0], there[1], there[2]), (here[0], here[1], here[2])

@@ -42,8 +42,8 @@ class DetectorRecipe:
     """Both phases, what is left out of the first, and how the threshold is chosen."""
 
     version: str = "0.1.0"
-    first: Recipe = field(default_factory=lambda: Recipe(steps=2400))
-    second: Recipe = field(default_factory=lambda: Recipe(steps=1200, learning_rate=4e-4, seed=20261123))
+    first: Recipe = field(default_factory=lambda: Recipe(steps=2100))
+    second: Recipe = field(default_factory=lambda: Recipe(steps=1000, learning_rate=4e-4, seed=20261123))
     left_out: tuple[str, ...] = ("LIDC-IDRI-0023", "LIDC-IDRI-0063", "QIN-LSC-0055")
     evaluation_patients: float = 0.2
     split_seed: int = 11
@@ -80,7 +80,8 @@ def train_detector(data: TrainingData, recipe: DetectorRecipe, device: torch.dev
     training_shapes, evaluation_shapes = split_by_patient(data.shapes, recipe.evaluation_patients, recipe.split_seed)
     seen = tuple(b for b in backgrounds if b.name not in recipe.left_out)
     unseen = tuple(b for b in backgrounds if b.name in recipe.left_out)
-    source = Source((*seen, *data.crops), training_shapes, ())
+    strange = tuple(s for s in training_shapes if s.patient not in recipe.left_out)
+    source = Source((*seen, *data.crops), strange, ())
     state = new_state(config, recipe.first, device)
     network = fit(source, config, recipe.first, state, out / "phase1.pt")
     known = {b.name.split("_")[0] for b in (*seen, *data.crops)}

@@ -12,7 +12,7 @@ from cad.geometry import grid_from
 from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.candidates import select_candidates
-from models.training.blend import blend, drawn_composition, drawn_diameter_mm, render
+from models.training.blend import blend, drawn_composition, drawn_diameter_mm, overlap, render
 from models.training.sampling import Background, Lesion, drawn_site
 from models.training.shapes import NoduleShape
 
@@ -45,11 +45,12 @@ def inserted_scan(background: Background, shapes: Sequence[NoduleShape], count: 
             continue
         nodule = render(shape, composition, diameter, background.optics, rng)
         corner = tuple(round(c - (n - 1) / 2) for c, n in zip(centre, nodule.opacity.shape, strict=True))
-        changed = hu.copy()
-        blend(changed, nodule, (corner[0], corner[1], corner[2]), background.optics, rng)
-        if not _is_visible(hu, changed, nodule.diameter_mm):
+        there, _ = overlap(hu.shape, corner, nodule.opacity.shape)
+        before = hu[there].copy()
+        blend(hu, nodule, (corner[0], corner[1], corner[2]), background.optics, rng)
+        if not _is_visible(before, hu[there], nodule.diameter_mm):
+            hu[there] = before
             continue
-        hu = changed
         lesion = Lesion((float(centre[0]), float(centre[1]), float(centre[2])), nodule.diameter_mm)
         taken.append(lesion)
         references.append(_reference(lesion, ignore=False, kind=composition.value))
