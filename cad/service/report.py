@@ -9,6 +9,7 @@ import io
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 from xml.sax.saxutils import escape
 
 from PIL import Image as PilImage
@@ -45,6 +46,7 @@ RULE = colors.HexColor("#c9d1d9")
 rl_config.useA85 = 0
 """Streams as bytes: reportlab's ASCII-85 coder is written in Python and took a second per picture."""
 
+LATIN_FONT = "Helvetica"
 CHINESE_FONT = "STSong-Light"
 KOREAN_FONT = "HYSMyeongJo-Medium"
 """Adobe's named fonts for CJK, which viewers bring along; they also hold Cyrillic and Greek."""
@@ -246,26 +248,27 @@ def _compact(*more: tuple[object, ...]) -> TableStyle:
 
 def _text(value: str, points: float, *, bold: bool = False, colour: colors.Color = INK) -> Paragraph:
     """A paragraph of plain text: markup characters are shown, control characters left out."""
-    shown = escape("".join(c if unicodedata.category(c) != "Cc" else " " for c in value))
-    font = font_for(value)
-    return Paragraph(f"<b>{shown}</b>" if bold and font == "Helvetica" else shown, _style(points, font, colour))
+    shown = "".join(c if unicodedata.category(c) != "Cc" else " " for c in value)
+    runs = [(font, escape("".join(letters))) for font, letters in groupby(shown, font_for)]
+    markup = "".join(text if font == LATIN_FONT else f'<font name="{font}">{text}</font>' for font, text in runs)
+    only_latin = all(font == LATIN_FONT for font, _ in runs)
+    return Paragraph(f"<b>{markup}</b>" if bold and only_latin else markup, _style(points, colour, cjk=not only_latin))
 
 
-def font_for(text: str) -> str:
-    """A font that has every letter of the text, as far as the fonts of PDF viewers go."""
-    if all(ord(c) < 256 or c in "–—’“”…" for c in text):
-        return "Helvetica"
-    if any("HANGUL" in unicodedata.name(c, "") for c in text):
-        return KOREAN_FONT
-    return CHINESE_FONT
+def font_for(letter: str) -> str:
+    """A font that has the letter, as far as the fonts of PDF viewers go."""
+    if ord(letter) < 256 or letter in "–—’“”…":
+        return LATIN_FONT
+    return KOREAN_FONT if "HANGUL" in unicodedata.name(letter, "") else CHINESE_FONT
 
 
 @cache
-def _style(points: float, font: str = "Helvetica", colour: colors.Color = INK, right: bool = False) -> ParagraphStyle:
+def _style(points: float, colour: colors.Color = INK, *, right: bool = False, cjk: bool = False) -> ParagraphStyle:
     alignment = {"alignment": TA_RIGHT} if right else {}
-    wrap = {} if font == "Helvetica" else {"wordWrap": "CJK"}
+    wrap = {"wordWrap": "CJK"} if cjk else {}
+    leading = points * 1.25
     return ParagraphStyle(
-        "", fontName=font, fontSize=points, leading=points * 1.25, textColor=colour, **alignment, **wrap
+        "", fontName=LATIN_FONT, fontSize=points, leading=leading, textColor=colour, **alignment, **wrap
     )
 
 
