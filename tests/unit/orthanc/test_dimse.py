@@ -137,6 +137,7 @@ def test_reports_and_segmentations_are_sent_and_the_answer_is_believed(status: i
     for sop_class in (SegmentationStorage, Comprehensive3DSRStorage):
         archive.add_supported_context(sop_class)
     server = archive.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    assert server is not None
     destination = DimseDestination(DimsePeer("127.0.0.1", server.server_address[1], "ARCHIVE", "LUNGCAD", 10))
     objects = [an_instance(1, sop_class=SegmentationStorage), an_instance(2, sop_class=Comprehensive3DSRStorage)]
     try:

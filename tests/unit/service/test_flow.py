@@ -1,0 +1,449 @@
+"""Intake, dispatch and worker together on an in-memory PACS, with an engine that the tests drive."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from cad.domain import ModelIdentity
+from cad.errors import Reason, Refusal, Unavailable
+from cad.service.dispatch import Dispatcher, Ended, Ownership, Plan, Ticket
+from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
+from cad.service.jobs import Job, JobState, Patience
+from cad.service.outbox import Outbox
+from cad.service.store import Store
+from cad.service.worker import Beat, Reader, Reading, Tools, execute, run_loop
+from orthanc.dimse import Spool
+from orthanc.in_memory import InMemoryPacs, id_of
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+MODEL = ModelIdentity("detector", "1", "ab" * 32)
+IDENTITY = Identity("1.0", (MODEL,))
+SERIES = "1.2.3"
+
+
+def an_instance(number: int, series: str = SERIES, modality: str = "CT") -> Dataset:
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.SOPClassUID, ds.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", f"{series}.{number}"
+    ds.SeriesInstanceUID, ds.StudyInstanceUID, ds.Modality = series, "1.2", modality
+    return ds
+
+
+def slices(*numbers: int) -> list[Dataset]:
+    return [an_instance(number) for number in numbers]
+
+
+@dataclass
+class DrivenEngine:
+    """Executes nothing by itself; `lose` and `forget` are what crashes do."""
+
+    submitted: list[Ticket] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+
+    def submit(self, ticket: Ticket) -> None:
+        self.submitted.append(ticket)
+
+    def collect(self) -> tuple[Ended, ...]:
+        over, self.ended = tuple(self.ended), []
+        return over
+
+    def running(self) -> frozenset[Ticket]:
+        return frozenset(self.submitted)
+
+    def end(self, bug: BaseException | None = None, *, lost: bool = False) -> None:
+        self.ended.append(Ended(self.submitted.pop(0), bug, lost))
+
+
+class Bench:
+    """A whole service without processes. `restart` is a power cut: engine and boot are new, the disk is not."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = START
+        self.pacs = InMemoryPacs()
+        self.spool = Spool(folder / "spool")
+        self.outbox_folder = folder / "outbox"
+        self.store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())
+        self.store.create_tables()
+        outbox = Outbox(self.outbox_folder)
+        self.tools = Tools(self.store, self.pacs, self.spool, outbox, self.pacs, lambda: self.now)
+        self.refusal: Refusal | None = None
+        self.read: list[int] = []
+        self.restart("boot-1")
+
+    def restart(self, boot: str, installation: str = "here") -> None:
+        clock = self.tools.clock
+        self.engine = DrivenEngine()
+        ownership = Ownership(installation, boot, timedelta(minutes=2))
+        plan = Plan(1, timedelta(0), timedelta(minutes=1))
+        self.dispatcher = Dispatcher(self.engine, self.tools, ownership, plan)
+        self.intake = PacsIntake(self.pacs, self.store, IDENTITY, timedelta(hours=24), clock)
+        self.spool_intake = SpoolIntake(self.spool, self.store, IDENTITY, SpoolTimes(0, 24), clock)
+
+    def reader(self) -> Reader:
+        return Reader((MODEL,), self._read)
+
+    def _read(self, datasets: Sequence[Dataset]) -> Reading:
+        self.read.append(len(datasets))
+        if self.refusal is not None:
+            raise self.refusal
+        uids = sorted(str(ds.SOPInstanceUID) for ds in datasets)
+        name = f"9.{len(uids)}.{uids[-1]}"
+        objects = tuple(an_instance(1, f"{name}.{n}", kind) for n, kind in enumerate(("SR", "SEG"), start=1))
+        return Reading(objects, {"nodules": len(uids)})
+
+    def take_in(self) -> None:
+        self.intake.step()
+        self.spool_intake.step()
+        self.dispatcher.step()
+
+    def work(self) -> None:
+        """Execute what the engine was given, as a worker process would."""
+        while self.engine.submitted:
+            key, epoch = self.engine.submitted[0]
+            execute(key, epoch, self.tools, self.reader())
+            self.engine.end()
+            self.dispatcher.step()
+
+    def settle(self, beats: int = 4) -> None:
+        """Let everything go on for some minutes."""
+        for _ in range(beats):
+            self.now += timedelta(minutes=3)
+            self.take_in()
+            self.work()
+
+    def results(self) -> tuple[int, int]:
+        return len(self.pacs.instances("SR")), len(self.pacs.instances("SEG"))
+
+    def job(self) -> Job:
+        """The newest job of the series."""
+        return self.store.jobs_of_series(SERIES)[0]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.store.close()
+
+
+def receive(bench: Bench, *numbers: int) -> None:
+    bench.pacs.receive(slices(*numbers))
+    bench.pacs.rest()
+
+
+def test_a_series_becomes_one_result(bench: Bench) -> None:
+    receive(bench, 1, 2, 3)
+    bench.settle()
+    assert bench.job().state is JobState.DONE
+    assert bench.results() == (1, 1)
+    assert bench.store.document(bench.job().key) == {"nodules": 3}
+
+
+def test_a_series_that_still_arrives_is_waited_for(bench: Bench) -> None:
+    bench.pacs.receive(slices(1, 2))
+    bench.take_in()
+    assert bench.store.jobs() == ()
+    bench.pacs.rest()
+    bench.take_in()
+    assert len(bench.job().sop_uids) == 2
+
+
+def test_a_series_that_was_never_announced_as_stable_is_read(bench: Bench) -> None:
+    bench.pacs.receive(slices(1, 2))
+    bench.pacs.go_down()
+    bench.pacs.come_up()
+    bench.settle()
+    assert bench.results() == (1, 1)
+
+
+def test_a_late_slice_of_a_known_series_is_noticed_without_an_announcement(bench: Bench) -> None:
+    receive(bench, 1, 2)
+    bench.settle()
+    bench.pacs.receive(slices(3))
+    bench.pacs.go_down()
+    bench.pacs.come_up()
+    bench.settle()
+    assert bench.read == [2, 3]
+    assert bench.results() == (1, 1)
+
+
+@pytest.mark.parametrize("again", [(1, 2, 3), (2,)])
+def test_what_is_sent_again_is_not_analysed_again(bench: Bench, again: tuple[int, ...]) -> None:
+    receive(bench, 1, 2, 3)
+    bench.settle()
+    receive(bench, *again)
+    bench.settle()
+    assert (bench.read, bench.results()) == ([3], (1, 1))
+
+
+def test_what_is_not_ct_and_what_we_made_is_ignored(bench: Bench) -> None:
+    bench.pacs.receive([an_instance(1, "1.2.9", "MR"), an_instance(1, "1.2.8", "SR")])
+    receive(bench, 1)
+    bench.settle()
+    assert [job.series_uid for job in bench.store.jobs()] == [SERIES]
+
+
+def test_a_refusal_is_recorded_and_final(bench: Bench) -> None:
+    bench.refusal = Refusal(Reason.MISSING_SLICES, "3 slices are missing", missing=3)
+    receive(bench, 1, 2)
+    bench.settle()
+    job = bench.job()
+    assert (job.state, job.code, job.facts) == (JobState.REFUSED, "missing-slices", {"missing": 3})
+    assert (bench.read, bench.results()) == ([2], (0, 0))
+
+
+def test_a_series_that_was_deleted_meanwhile_is_refused(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.take_in()
+    bench.pacs.withdraw([f"{SERIES}.1"])
+    bench.work()
+    assert bench.job().code == "not-in-pacs"
+
+
+def test_slices_that_come_between_announcement_and_reading_make_a_job_of_their_own(bench: Bench) -> None:
+    receive(bench, 1, 2)
+    bench.take_in()
+    receive(bench, 3)
+    bench.settle()
+    assert bench.read == [3]
+    assert [job.state for job in bench.store.jobs()] == [JobState.DONE, JobState.SUPERSEDED]
+
+
+def test_a_newer_set_of_slices_withdraws_the_older_result_once_it_has_its_own(bench: Bench) -> None:
+    receive(bench, 1, 2)
+    bench.settle()
+    first = bench.store.objects(bench.job().key)
+    receive(bench, 3)
+    bench.take_in()
+    assert bench.results() == (1, 1)
+    bench.settle()
+    assert bench.results() == (1, 1)
+    assert bench.pacs.held([item.sop_uid for item in first]) == frozenset()
+
+
+def test_an_analysis_that_was_superseded_while_it_ran_leaves_nothing(bench: Bench) -> None:
+    receive(bench, 1, 2)
+    bench.take_in()
+    old = bench.engine.submitted[0]
+    receive(bench, 3)
+    bench.intake.step()
+    execute(*old, bench.tools, bench.reader())
+    assert bench.results() == (0, 0)
+    bench.engine.end()
+    bench.settle()
+    assert bench.results() == (1, 1)
+
+
+def test_a_pacs_that_is_down_delays_the_delivery_and_not_the_science(bench: Bench) -> None:
+    receive(bench, 1, 2)
+    bench.take_in()
+    key, epoch = bench.engine.submitted[0]
+
+    def read(datasets: Sequence[Dataset]) -> Reading:
+        bench.pacs.go_down()
+        return bench.reader().read(datasets)
+
+    reader = Reader((MODEL,), read)
+    execute(key, epoch, bench.tools, reader)
+    assert bench.job().state is JobState.DELIVERING
+    bench.engine.end()
+    bench.pacs.come_up()
+    bench.settle()
+    assert (bench.read, bench.results()) == ([2], (1, 1))
+
+
+def test_results_that_are_there_already_are_not_sent_again(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.take_in()
+    key, epoch = bench.engine.submitted[0]
+    bench.pacs.send(bench._read(slices(1)).objects)
+    execute(key, epoch, bench.tools, bench.reader())
+    assert bench.job().state is JobState.DONE
+    assert bench.pacs.uploads == 2
+
+
+def test_results_that_vanished_from_our_disk_are_made_again(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.take_in()
+    key, epoch = bench.engine.submitted[0]
+    execute(key, epoch, replace(bench.tools, destination=DownPacs()), bench.reader())
+    assert bench.job().state is JobState.DELIVERING
+    shutil.rmtree(bench.outbox_folder / key)
+    bench.engine.end()
+    bench.settle()
+    assert (bench.read, bench.results()) == ([1, 1], (1, 1))
+
+
+class DownPacs(InMemoryPacs):
+    """A destination that is always down."""
+
+    def check(self) -> None:
+        raise Unavailable("pacs", "away")
+
+
+def test_a_result_that_the_pacs_lost_right_after_accepting_it_is_sent_again(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.take_in()
+    bench.work()
+    bench.pacs.withdraw([ds.SOPInstanceUID for ds in bench.pacs.instances("SR")])
+    bench.settle()
+    assert (bench.read, bench.results()) == ([1], (1, 1))
+
+
+def test_a_result_that_somebody_deletes_later_is_not_forced_back(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.settle()
+    assert list(bench.outbox_folder.iterdir()) == []
+    bench.pacs.withdraw([ds.SOPInstanceUID for ds in bench.pacs.instances("SR")])
+    bench.settle()
+    assert bench.results() == (0, 1)
+
+
+@pytest.mark.parametrize("executed", [False, True])
+def test_a_power_cut_before_or_after_the_work_ends_with_one_result(bench: Bench, executed: bool) -> None:
+    receive(bench, 1, 2)
+    bench.take_in()
+    if executed:
+        execute(*bench.engine.submitted[0], bench.tools, bench.reader())
+    bench.restart("boot-2")
+    bench.settle()
+    assert bench.results() == (1, 1)
+    assert bench.job().state is JobState.DONE
+
+
+def test_a_worker_that_was_believed_dead_cannot_disturb_its_successor(bench: Bench) -> None:
+    receive(bench, 1, 2)
+    bench.take_in()
+    stale = bench.engine.submitted[0]
+    bench.restart("boot-2")
+    bench.take_in()
+    execute(*stale, bench.tools, bench.reader())
+    assert bench.read == []
+    bench.settle()
+    assert bench.results() == (1, 1)
+
+
+def test_a_lost_worker_costs_an_interruption(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.take_in()
+    bench.engine.end(lost=True)
+    bench.settle()
+    assert (bench.job().interruptions, bench.job().state) == (1, JobState.DONE)
+
+
+def test_a_bug_is_tried_three_times_and_its_message_is_not_logged(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    receive(bench, 1)
+    for _ in range(8):
+        bench.now += timedelta(minutes=3)
+        bench.take_in()
+        if bench.engine.submitted:
+            bench.engine.end(KeyError("PATIENT^NAME"))
+    assert (bench.job().state, bench.job().crashes, bench.job().claims) == (JobState.FAILED, 3, 3)
+    assert "KeyError" in caplog.text
+    assert "PATIENT" not in caplog.text
+
+
+def test_an_orderly_stop_gives_the_job_back_without_a_mark(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.take_in()
+    bench.dispatcher.release()
+    assert (bench.job().state, bench.job().owner, bench.job().interruptions) == (JobState.QUEUED, None, 0)
+
+
+def test_another_installation_takes_over_only_when_the_lease_has_run_out(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.take_in()
+    bench.restart("boot-9", installation="elsewhere")
+    bench.now += timedelta(minutes=1)
+    bench.take_in()
+    assert bench.engine.submitted == []
+    bench.now += timedelta(minutes=2)
+    bench.take_in()
+    assert len(bench.engine.submitted) == 1
+
+
+def test_one_analysis_at_a_time(bench: Bench) -> None:
+    bench.pacs.receive([an_instance(1, f"1.2.{n}") for n in range(5)])
+    bench.pacs.rest()
+    bench.take_in()
+    bench.take_in()
+    assert len(bench.engine.submitted) == 1
+    bench.settle()
+    assert bench.store.counts() == {JobState.DONE: 5}
+
+
+def test_a_change_log_that_starts_anew_is_read_from_its_beginning(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.settle()
+    bench.pacs._log.clear()
+    receive(bench, 1, 2)
+    bench.settle()
+    assert bench.read == [1, 2]
+
+
+def spooled(bench: Bench, *numbers: int) -> str:
+    """Slices as the listener leaves them."""
+    folder = ""
+    for ds in slices(*numbers):
+        path = bench.outbox_folder.parent / "encoded.dcm"
+        ds.save_as(path, enforce_file_format=True)
+        folder = bench.spool.keep(ds.SeriesInstanceUID, ds.SOPInstanceUID, path.read_bytes())
+    return folder
+
+
+def test_a_received_series_is_read_and_some_of_its_slices_again_are_not(bench: Bench) -> None:
+    folder = spooled(bench, 1, 2, 3)
+    bench.settle()
+    bench.spool.discard(folder)
+    bench.spool_intake.step()
+    spooled(bench, 2)
+    bench.settle()
+    assert (bench.read, bench.results()) == ([3], (1, 1))
+
+
+def test_a_received_series_is_kept_until_its_job_has_ended_and_its_time_is_over(bench: Bench) -> None:
+    folder = spooled(bench, 1)
+    bench.now = datetime.now(UTC) + timedelta(days=2)
+    bench.take_in()
+    assert bench.spool.resting(0) == (folder,)
+    bench.settle()
+    assert bench.spool.resting(0) == ()
+    assert bench.results() == (1, 1)
+
+
+def test_a_loop_outlives_outages_and_bugs_and_logs_an_outage_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    stop, wake = threading.Event(), threading.Event()
+    happenings = [Unavailable("pacs", "away"), Unavailable("pacs", "away"), None, ValueError("PATIENT^NAME"), None]
+    pending = list(happenings)
+
+    def step() -> None:
+        happening = pending.pop(0)
+        if not pending:
+            stop.set()
+        if happening is not None:
+            raise happening
+
+    run_loop("intake", step, Beat(0.0, wake, stop))
+    assert pending == []
+    assert caplog.text.count("away") == 1
+    assert "available again" in caplog.text
+    assert "ValueError" in caplog.text
+    assert "PATIENT" not in caplog.text
+
+
+def test_the_pacs_in_memory_gives_its_own_ids() -> None:
+    assert id_of(SERIES) != SERIES
