@@ -1,4 +1,4 @@
-"""Hands due jobs to an engine (Dask), and keeps table, engine and PACS in agreement.
+"""Hands due jobs to an engine, and keeps table, engine and PACS in agreement.
 
 Level-triggered: each step and each reconciliation looks at what is and corrects it, however it came about. A job
 may therefore be executed more than once; its objects have the same UIDs each time, so there is one result.
@@ -7,52 +7,15 @@ may therefore be executed more than once; its objects have the same UIDs each ti
 from __future__ import annotations
 
 import logging
-import os
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
-
-import dask
-from distributed import Client, Future, KilledWorker, LocalCluster
 
 from cad.errors import Unavailable
+from cad.service.engine import Ended, Engine
 from cad.service.jobs import Event, EventKind, Job, JobState, Source
 from cad.service.worker import Tools, describe_bug
 
 logger = logging.getLogger(__name__)
-
-Ticket = tuple[str, int]
-"""Key and epoch (`claims`) of one execution."""
-
-MODEL_LOADING_TIMEOUT_S = 600.0
-"""Reading weights from a slow disk and compiling for the device; beyond this the installation is broken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """An execution that is over. `bug` is what it raised; `lost` says that its worker died."""
-
-    ticket: Ticket
-    bug: BaseException | None = None
-    lost: bool = False
-
-
-class Engine(Protocol):
-    """Runs executions somewhere."""
-
-    def submit(self, ticket: Ticket) -> None:
-        """Start an execution."""
-        ...
-
-    def collect(self) -> tuple[Ended, ...]:
-        """The executions that ended since the last call."""
-        ...
-
-    def running(self) -> frozenset[Ticket]:
-        """The executions that have not been collected."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,75 +140,3 @@ def _event_of(ended: Ended) -> Event:
         return Event(EventKind.UNAVAILABLE, ended.bug.code, ended.bug.text)
     logger.error("job %s: %s", ended.ticket[0][:12], describe_bug(ended.bug))
     return Event(EventKind.CRASHED, "bug", f"unexpected {type(ended.bug).__name__}")
-
-
-class DaskEngine:
-    """Runs executions on Dask: on worker processes of our own, or on a cluster at `scheduler`."""
-
-    def __init__(self, task: Callable[[str, int], None], processes: int, scheduler: str | None) -> None:
-        self._task = task
-        self._futures: dict[Ticket, Future[Any]] = {}
-        self._cluster = None if scheduler else _local_cluster(processes)
-        self._client = Client(scheduler if scheduler else self._cluster, set_as_default=False)
-        self.activity = threading.Event()
-        """Set whenever an execution ends."""
-
-    def call(self, function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the function returns
-        """The result of a function in a worker process."""
-        return self._client.submit(function, pure=False, retries=0).result(timeout=MODEL_LOADING_TIMEOUT_S)
-
-    def submit(self, ticket: Ticket) -> None:
-        """Start an execution in a worker process."""
-        key, epoch = ticket
-        name = f"lungcad-{key[:16]}-{epoch}"
-        future = self._client.submit(self._task, key, epoch, key=name, pure=False, retries=0)
-        future.add_done_callback(lambda _future: self.activity.set())
-        self._futures[ticket] = future
-
-    def collect(self) -> tuple[Ended, ...]:
-        """The executions that ended; a worker's death ends its execution."""
-        over = {ticket: future for ticket, future in self._futures.items() if future.status != "pending"}
-        for ticket in over:
-            del self._futures[ticket]
-        return tuple(_ended(ticket, future) for ticket, future in over.items())
-
-    def running(self) -> frozenset[Ticket]:
-        """The executions that have not been collected."""
-        return frozenset(self._futures)
-
-    def workers(self) -> int:
-        """How many worker processes are connected."""
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
-
-    def close(self) -> None:
-        """Stop at once; executions under way are abandoned."""
-        self._client.close(timeout=5)
-        if self._cluster is not None:
-            self._cluster.close(timeout=10)
-
-
-def _ended(ticket: Ticket, future: Future[Any]) -> Ended:
-    if future.status == "error":
-        bug = future.exception()
-        return Ended(ticket, bug, lost=isinstance(bug, KilledWorker))
-    return Ended(ticket, lost=future.status in {"lost", "cancelled"})
-
-
-def _local_cluster(processes: int) -> LocalCluster:
-    """Worker processes of one thread each that share the machine's cores, without Dask's own limits.
-
-    Dask would allow one thread of numeric libraries per worker, pause or kill a worker for its memory (a CT needs
-    much of it, briefly), and try a task again on another worker whose first one died; the job table does that.
-    """
-    threads = str(max(1, (os.cpu_count() or 1) // processes))
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    dask.config.set(
-        {
-            "distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads),
-            "distributed.scheduler.allowed-failures": 0,
-            "distributed.comm.timeouts.connect": "60s",
-        }
-    )
-    return LocalCluster(
-        n_workers=processes, threads_per_worker=1, memory_limit=0, dashboard_address=None, host="127.0.0.1"
-    )

@@ -11,8 +11,8 @@ from cad.domain import ModelIdentity
 from cad.service.jobs import Job, JobState, Source, series_key
 from cad.service.store import Store
 from cad.service.worker import Clock
-from orthanc.dimse import Spool, SpooledSeries
 from orthanc.pacs import ChangePage, Pacs, SeriesSummary
+from orthanc.spool import Spool, SpooledSeries
 
 logger = logging.getLogger(__name__)
 

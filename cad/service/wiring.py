@@ -24,7 +24,8 @@ from pydicom.dataset import Dataset
 from cad.domain import ModelIdentity
 from cad.errors import Unavailable
 from cad.service.api import Desk, create_api
-from cad.service.dispatch import DaskEngine, Dispatcher, Ownership, Plan
+from cad.service.dispatch import Dispatcher, Ownership, Plan
+from cad.service.engine import DaskEngine
 from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
 from cad.service.jobs import Patience
 from cad.service.outbox import Outbox
@@ -32,8 +33,9 @@ from cad.service.settings import Settings
 from cad.service.store import Store
 from cad.service.worker import Beat, Reader, Reading, Tools, execute, run_loop
 from orthanc.client import OrthancDoor, OrthancPacs
-from orthanc.dimse import DimseDestination, DimsePeer, ListenerAddress, Spool, StoreListener
+from orthanc.dimse import DimseDestination, DimsePeer, ListenerAddress, StoreListener
 from orthanc.pacs import Destination
+from orthanc.spool import Spool
 
 logger = logging.getLogger(__name__)
 

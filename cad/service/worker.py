@@ -16,8 +16,8 @@ from cad.errors import Refusal, Unavailable
 from cad.service.jobs import Event, EventKind, Job, JobState, Source
 from cad.service.outbox import Outbox
 from cad.service.store import ObjectRecord, Store
-from orthanc.dimse import Spool
 from orthanc.pacs import Destination, Pacs
+from orthanc.spool import Spool
 
 logger = logging.getLogger(__name__)
 

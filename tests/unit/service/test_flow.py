@@ -16,14 +16,15 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from cad.domain import ModelIdentity
 from cad.errors import Reason, Refusal, Unavailable
-from cad.service.dispatch import Dispatcher, Ended, Ownership, Plan, Ticket
+from cad.service.dispatch import Dispatcher, Ownership, Plan
+from cad.service.engine import Ended, Ticket
 from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
 from cad.service.jobs import Job, JobState, Patience
 from cad.service.outbox import Outbox
 from cad.service.store import Store
 from cad.service.worker import Beat, Reader, Reading, Tools, execute, run_loop
-from orthanc.dimse import Spool
 from orthanc.in_memory import InMemoryPacs, id_of
+from orthanc.spool import Spool
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MODEL = ModelIdentity("detector", "1", "ab" * 32)

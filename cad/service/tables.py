@@ -1,0 +1,95 @@
+"""The tables of the service, and how SQLite is opened so that they survive a power cut."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_MS = 20_000
+"""How long SQLite waits for another process's write; its writes here take milliseconds."""
+
+READING = "lungcad_reading"
+"""Execution option of transactions that write nothing."""
+
+METADATA = MetaData()
+
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    Column("source", String(8), nullable=False),
+    Column("series_id", String(64), nullable=False),
+    Column("series_uid", String(64), nullable=False, index=True),
+    Column("sop_uids", JSON, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("claims", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("interruptions", Integer, nullable=False),
+    Column("waits", Integer, nullable=False),
+    Column("owner", String(96)),
+    Column("lease_until", Float),
+    Column("code", String(64)),
+    Column("text", Text),
+    Column("facts", JSON, nullable=False),
+)
+"""Times are seconds since 1970 (UTC), which every database compares alike."""
+
+CURSORS = Table("cursors", METADATA, Column("name", String(64), primary_key=True), Column("value", Integer))
+
+WATCHED = Table("watched", METADATA, Column("series_id", String(64), primary_key=True))
+"""Series of the PACS that changed and have not been looked at since."""
+
+RESULTS = Table("results", METADATA, Column("job_key", String(64), primary_key=True), Column("document", Text))
+
+OBJECTS = Table(
+    "objects",
+    METADATA,
+    Column("sop_uid", String(64), primary_key=True),
+    Column("job_key", String(64), nullable=False, index=True),
+    Column("series_uid", String(64), nullable=False, index=True),
+    Column("modality", String(16), nullable=False),
+    Column("settled", Boolean, nullable=False),
+)
+"""The report objects of each job. `settled`: the destination was seen to hold it, or it was withdrawn."""
+
+
+def open_engine(url: str) -> Engine:
+    """Connections to the database at a SQLAlchemy URL."""
+    engine = create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    """WAL lets readers go on beside a writer; FULL makes a committed row survive a power cut."""
+    connection.isolation_level = None  # we send BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Take SQLite's write lock at once when writing: a transaction that reads first could fail when it writes."""
+    reading = connection.get_execution_options().get(READING, False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,0 +1,135 @@
+"""The folder of series received by C-STORE: the truth of what was received.
+
+An instance is on disk, synchronised, before its C-STORE is acknowledged.
+
+    spool/<folder of the series>/<file of the instance>.dcm
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from cad.errors import Reason, Refusal, Unavailable
+
+IDENTIFIERS = ["SOPInstanceUID", "SeriesInstanceUID", "Modality"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledSeries:
+    """A received series: its folder's name, its UID, its instances and for how long nothing came."""
+
+    folder: str
+    series_uid: str
+    sop_uids: tuple[str, ...]
+    modality: str
+
+
+class Spool:
+    """The folder of received series."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._closed: set[str] = set()
+        self._lock = threading.Lock()
+
+    def keep(self, series_uid: str, sop_uid: str, encoded: bytes) -> str:
+        """Write a DICOM file and synchronise it to disk; the name of its folder.
+
+        Raises Unavailable("disk") when it cannot be written.
+        """
+        name = _name(series_uid)
+        target = self._root / name / f"{_name(sop_uid)}.dcm"
+        partial = target.with_suffix(f".{threading.get_ident()}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with partial.open("wb") as file:
+                file.write(encoded)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+            _synchronise(target.parent)
+        except OSError as error:
+            raise Unavailable("disk", f"the spool folder cannot be written ({error.strerror})") from error
+        with self._lock:
+            self._closed.discard(name)
+        return name
+
+    def close(self, folders: Sequence[str]) -> None:
+        """Their sender has finished: these series are complete for now."""
+        with self._lock:
+            self._closed.update(folders)
+
+    def resting(self, quiet_s: float) -> tuple[str, ...]:
+        """Names of the folders that are complete: closed by their sender, or silent for `quiet_s`."""
+        now = time.time()
+        with self._lock:
+            closed = frozenset(self._closed)
+        folders = sorted(path for path in self._root.glob("*") if path.is_dir())
+        return tuple(path.name for path in folders if path.name in closed or now - _newest(path) >= quiet_s)
+
+    def fingerprint(self, folder: str) -> tuple[int, float]:
+        """Number of instances and newest time of a folder: another value means that something came."""
+        return len(self._files(folder)), _newest(self._root / folder)
+
+    def summary(self, folder: str) -> SpooledSeries | None:
+        """What was received, read from the headers; None when there is no instance in the folder."""
+        headers = [
+            pydicom.dcmread(path, stop_before_pixels=True, specific_tags=IDENTIFIERS) for path in self._files(folder)
+        ]
+        if not headers:
+            return None
+        sop_uids = tuple(sorted(str(ds.SOPInstanceUID) for ds in headers))
+        return SpooledSeries(folder, str(headers[0].SeriesInstanceUID), sop_uids, str(headers[0].get("Modality", "")))
+
+    def fetch(self, folder: str) -> tuple[Dataset, ...]:
+        """All instances of a series. Raises Refusal: not-in-pacs when nothing is left, corrupt-file."""
+        files = self._files(folder)
+        if not files:
+            raise Refusal(Reason.NOT_IN_PACS, "the received series is no longer in the spool folder")
+        try:
+            return tuple(pydicom.dcmread(path) for path in files)
+        except InvalidDicomError as error:
+            raise Refusal(Reason.CORRUPT_FILE, "a received instance is not a DICOM file") from error
+
+    def discard(self, folder: str) -> None:
+        """Delete a series."""
+        for path in (self._root / folder).glob("*"):
+            path.unlink(missing_ok=True)
+        if (self._root / folder).is_dir():
+            (self._root / folder).rmdir()
+        with self._lock:
+            self._closed.discard(folder)
+
+    def _files(self, folder: str) -> list[Path]:
+        return sorted((self._root / folder).glob("*.dcm"))
+
+
+def _name(uid: str) -> str:
+    """A file name for a UID that cannot leave its folder, whatever the sender wrote."""
+    return hashlib.sha256(uid.encode()).hexdigest()[:40]
+
+
+def _newest(folder: Path) -> float:
+    """Time of the last arrival, in seconds since 1970; the folder changes with each."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def _synchronise(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
