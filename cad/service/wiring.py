@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,6 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
-from pydicom.dataset import Dataset
 
 from cad.domain import ModelIdentity
 from cad.errors import Unavailable
@@ -31,7 +30,7 @@ from cad.service.jobs import Patience
 from cad.service.outbox import Outbox
 from cad.service.settings import Settings
 from cad.service.store import Store
-from cad.service.worker import Beat, Reader, Reading, Tools, execute, run_loop
+from cad.service.worker import Beat, Reader, Tools, execute, run_loop
 from orthanc.client import OrthancDoor, OrthancPacs
 from orthanc.dimse import DimseDestination, DimsePeer, ListenerAddress, StoreListener
 from orthanc.pacs import Destination
@@ -53,25 +52,7 @@ class Recipe:
     make_reader: ReaderMaker
 
 
-def case_reader(settings: Settings) -> Reader:
-    """The reader of the product: the trained networks on the chosen device. Loads them."""
-    from cad.service.case import CaseRequest, load_tools, read_case  # only worker processes need all of it
-    from cad.service.stopwatch import Stopwatch
-    from dicom_io.reading import load_datasets
-
-    tools = load_tools(settings.device)
-
-    def read(datasets: Sequence[Dataset]) -> Reading:
-        stopwatch = Stopwatch()
-        with stopwatch.stage("read"):
-            loaded = load_datasets(datasets, tools.policy.series)
-        result = read_case(loaded, tools, CaseRequest(min_score=settings.min_score, stopwatch=stopwatch))
-        return Reading(result.objects.all(), result.document)
-
-    return Reader((tools.networks.detector.identity,), read)
-
-
-def serve(settings: Settings, make_reader: ReaderMaker = case_reader) -> int:
+def serve(settings: Settings, make_reader: ReaderMaker) -> int:
     """Run the service until SIGTERM or SIGINT; the exit code.
 
     Raises Unavailable when the data folder is in use by another service, a port is taken or the table is away.
