@@ -32,6 +32,9 @@ CHANGES_PER_PAGE = 1000
 DOWNLOADS_AT_ONCE = 4
 """Orthanc answers each file in milliseconds; four connections hide the latency and leave it room for others."""
 
+CONNECTIONS_KEPT = 16
+"""Downloads, intake, dispatcher and the API's threads share one client; more connections work but are not kept."""
+
 RETRIES = Retry(connect=2, read=1, redirect=0, status=0, backoff_factor=0.2, allowed_methods=frozenset({"GET"}))
 """A connection that was never made may be tried again for any method; an unanswered request only for GET."""
 
@@ -218,7 +221,7 @@ class _BoundedAdapter(HTTPAdapter):
 
     def __init__(self, timeout_s: tuple[float, float]) -> None:
         self._timeout_s = timeout_s
-        super().__init__(max_retries=RETRIES, pool_maxsize=DOWNLOADS_AT_ONCE)
+        super().__init__(max_retries=RETRIES, pool_maxsize=CONNECTIONS_KEPT)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
         """As the base class, with our time-outs where none are given."""

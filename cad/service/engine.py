@@ -18,6 +18,10 @@ MODEL_LOADING_TIMEOUT_S = 600.0
 """Reading weights from a slow disk and compiling for the device; beyond this the installation is broken."""
 
 
+LOOPBACK = "127.0.0.1"
+"""Our own workers are reached from this machine alone; Dask's status servers would listen on every address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """An execution that is over. `bug` is what it raised; `lost` says that its worker died."""
@@ -111,5 +115,10 @@ def _local_cluster(processes: int) -> LocalCluster:
         }
     )
     return LocalCluster(
-        n_workers=processes, threads_per_worker=1, memory_limit=0, dashboard_address=None, host="127.0.0.1"
+        n_workers=processes,
+        threads_per_worker=1,
+        memory_limit=0,
+        host=LOOPBACK,
+        dashboard_address=f"{LOOPBACK}:0",
+        worker_dashboard_address=f"{LOOPBACK}:0",
     )
