@@ -95,6 +95,16 @@ def test_a_service_killed_in_mid_job_ends_with_one_result(running_job: ServiceRi
     assert (job["claims"], job["interruptions"]) == (2, 1)
 
 
+def test_a_service_stopped_in_mid_job_gives_the_job_back_and_ends_well(
+    running_job: ServiceRig, chest: list[Dataset]
+) -> None:
+    assert running_job.stop() == 0
+    running_job.let_go()
+    running_job.start()
+    job = running_job.wait_until("done", chest[0].SeriesInstanceUID)
+    assert (job["claims"], job["interruptions"]) == (2, 0)
+
+
 def test_a_worker_killed_in_mid_job_is_replaced(running_job: ServiceRig, chest: list[Dataset]) -> None:
     running_job.kill_worker()
     running_job.let_go()
