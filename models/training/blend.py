@@ -14,7 +14,10 @@ from scipy import ndimage
 from cad.domain import Composition, Float32Array
 from models.training.shapes import NoduleShape
 
-MIN_DIAMETER_MM, MAX_DIAMETER_MM = 3.0, 32.0
+MIN_DIAMETER_MM, MAX_DIAMETER_MM = 3.5, 36.0
+SCALES = (0.35, 2.5)
+"""How far a shape may be shrunk or grown: beyond this its spicules and lobes are no longer real."""
+
 SOLID_LIKE_HU = -350.0
 """Background above this is vessel, wall or lesion, and shows through sub-solid nodules."""
 
@@ -38,10 +41,17 @@ class RenderedNodule:
     diameter_mm: float
 
 
-def drawn_diameter_mm(rng: np.random.Generator) -> float:
-    """A diameter between 3 and 32 mm; three in four are below 12 mm, as in screening."""
-    low, high = (3.5, 12.0) if rng.random() < 0.75 else (10.0, MAX_DIAMETER_MM)
+def drawn_diameter_mm(rng: np.random.Generator, large: float) -> float:
+    """A diameter between 3.5 and 36 mm; the share `large` lies above 10 mm, the rest below 12 mm."""
+    low, high = (10.0, MAX_DIAMETER_MM) if rng.random() < large else (MIN_DIAMETER_MM, 12.0)
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def drawn_shape(shapes: Sequence[NoduleShape], diameter_mm: float, rng: np.random.Generator) -> NoduleShape:
+    """A shape that can be scaled to the diameter, if one of twelve draws finds one; else the largest drawn."""
+    drawn = [shapes[int(rng.integers(len(shapes)))] for _ in range(12)]
+    fit = (s for s in drawn if SCALES[0] <= diameter_mm / s.diameter_mm <= SCALES[1])
+    return next(fit, max(drawn, key=lambda s: s.diameter_mm))
 
 
 def drawn_composition(rng: np.random.Generator, texture: float) -> Composition:
@@ -81,9 +91,9 @@ def render(
     shape: NoduleShape, composition: Composition, diameter_mm: float, optics: Optics, rng: np.random.Generator
 ) -> RenderedNodule:
     """The shape in random pose, scaled to `diameter_mm` (volume-equivalent), with its attenuation."""
-    scale = float(np.clip(diameter_mm / shape.diameter_mm, 0.35, 2.5))
+    scale = float(np.clip(diameter_mm / shape.diameter_mm, *SCALES))
     side = int(np.ceil(max(shape.solid.shape) * scale * 1.2)) + 6
-    side = min(side, 56)
+    side = min(side, 64)
     rotation = _random_rotation(rng)
     solid = _posed(shape.solid, rotation, scale, side)
     opacity = solid if rng.random() < 0.5 else np.maximum(_posed(shape.textured, rotation, scale, side), 0.6 * solid)

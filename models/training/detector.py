@@ -29,7 +29,7 @@ from models.training.evaluate import (
     fitted_calibration,
     strata,
 )
-from models.training.sampling import Background, Source
+from models.training.sampling import Background, Mixture, Source
 from models.training.scans import TrainingScan, background_of
 from models.training.shapes import NoduleShape, split_by_patient
 from models.training.train import Recipe, fit, new_state
@@ -44,10 +44,11 @@ class DetectorRecipe:
     version: str = "0.1.0"
     first: Recipe = field(default_factory=lambda: Recipe(steps=2100))
     second: Recipe = field(default_factory=lambda: Recipe(steps=1000, learning_rate=4e-4, seed=20261123))
+    second_mixture: Mixture = field(default_factory=lambda: Mixture(blended=0.6, real=0.16, hard=0.16, large=0.4))
     left_out: tuple[str, ...] = ("LIDC-IDRI-0023", "LIDC-IDRI-0063", "QIN-LSC-0055")
     evaluation_patients: float = 0.2
     split_seed: int = 11
-    repeats: int = 6
+    repeats: int = 4
     false_marks_per_scan: float = 2.0
 
 
@@ -87,8 +88,9 @@ def train_detector(data: TrainingData, recipe: DetectorRecipe, device: torch.dev
     known = {b.name.split("_")[0] for b in (*seen, *data.crops)}
     fresh_shapes = tuple(s for s in evaluation_shapes if s.patient not in known)
     measured = measure(network, config, unseen, (fresh_shapes, recipe))
+    logger.info("left out: cpm %.3f, threshold %.3f, %s", cpm(measured.matches), measured.threshold, measured.real)
     shutil.copyfile(out / "phase1.pt", out / "phase1-kept.pt")
-    everything = Source((*backgrounds, *data.crops), training_shapes, ())
+    everything = Source((*backgrounds, *data.crops), training_shapes, (), recipe.second_mixture)
     final = continue_training(everything, config, recipe.second, out, device)
     return write_result(final, config, measured, recipe, out)
 

@@ -12,12 +12,15 @@ from cad.geometry import grid_from
 from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.candidates import select_candidates
-from models.training.blend import blend, drawn_composition, drawn_diameter_mm, overlap, render
+from models.training.blend import blend, drawn_composition, drawn_diameter_mm, drawn_shape, overlap, render
 from models.training.sampling import Background, Lesion, drawn_site
 from models.training.shapes import NoduleShape
 
 MIN_EVALUATED_MM = 4.0
 LOWEST_SCORE = 0.005
+
+LARGE_SHARE = 0.25
+"""Share of inserted nodules above 10 mm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +40,9 @@ def inserted_scan(background: Background, shapes: Sequence[NoduleShape], count: 
     for _ in range(count * 4):
         if len(references) >= count + len(background.lesions) + len(background.unsure):
             break
-        shape = shapes[int(rng.integers(len(shapes)))]
-        composition, diameter = drawn_composition(rng, shape.texture), drawn_diameter_mm(rng)
+        diameter = drawn_diameter_mm(rng, LARGE_SHARE)
+        shape = drawn_shape(shapes, diameter, rng)
+        composition = drawn_composition(rng, shape.texture)
         assert background.sites is not None
         centre = drawn_site(background.sites, rng)
         if diameter < MIN_EVALUATED_MM or _touches(centre, diameter, taken):

@@ -16,7 +16,7 @@ from torch.utils.data import IterableDataset
 
 from cad.domain import Float32Array, Int16Array, UInt8Array
 from models.rpn3d import REFERENCE_DIAMETER_MM, STRIDE, RpnConfig, normalised
-from models.training.blend import Optics, blend, drawn_composition, drawn_diameter_mm, render
+from models.training.blend import Optics, blend, drawn_composition, drawn_diameter_mm, drawn_shape, render
 from models.training.shapes import NoduleShape
 
 PATCH = 64
@@ -57,11 +57,12 @@ class Sites:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """What a batch is made of: shares of patches; the rest are hard negatives or plain background."""
+    """What a batch is made of: shares of patches, the rest plain background; and the share of large nodules."""
 
     blended: float = 0.62
     real: float = 0.12
     hard: float = 0.14
+    large: float = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,8 +170,8 @@ def _added_nodule(
     local = tuple(float(p - c) for p, c in zip(place, corner, strict=True))
     if not all(0 <= v < n for v, n in zip(local, cube.shape, strict=True)):
         return None
-    shape = source.shapes[rng.integers(len(source.shapes))]
-    diameter = drawn_diameter_mm(rng)
+    diameter = drawn_diameter_mm(rng, source.mixture.large)
+    shape = drawn_shape(source.shapes, diameter, rng)
     if any(np.linalg.norm(np.subtract(local, o.centre)) < (diameter + o.diameter_mm) / 2 + 3 for o in present):
         return None
     nodule = render(shape, drawn_composition(rng, shape.texture), diameter, background.optics, rng)
