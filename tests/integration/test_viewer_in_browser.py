@@ -18,7 +18,7 @@ import pytest
 import requests
 import uvicorn
 from PIL import Image
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import FloatRect, Locator, Page, sync_playwright
 from pydicom.dataset import Dataset
 
 from cad.errors import Unavailable
@@ -53,6 +53,8 @@ CHROMIUM_OPTIONS = [
 ]
 PATIENCE_MS = 300_000
 """A study is up in 16 to 26 s on an idle machine; a busy one draws ten times slower."""
+REDRAW_MS = 5_000
+"""The panel narrows the image when it opens, and OHIF draws the measurement at its new place a moment later."""
 LEAST_COLOURED_PIXELS = 200
 """A segment of 14 × 22 mm covers over a thousand screen pixels; anti-aliased grey text and image have no colour."""
 
@@ -144,8 +146,11 @@ def picture(page: Page, name: str) -> Image.Image:
 
 def coloured_pixels(page: Page) -> int:
     """How many pixels of the drawn image are not grey."""
-    canvas = page.locator("[data-cy='viewport-pane'] canvas").first
-    rgb = np.asarray(Image.open(io.BytesIO(canvas.screenshot())).convert("RGB")).astype(int)
+    # Not a screenshot of the canvas element: the viewer replaces it while it loads a segmentation.
+    box = page.locator("[data-cy='viewport-grid']").bounding_box()
+    assert box is not None, "the grid of viewports is not shown"
+    clip: FloatRect = {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
+    rgb = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")).astype(int)
     # The middle of the pane: its border and its buttons are coloured too.
     rows, columns = (slice(size // 10, size - size // 10) for size in rgb.shape[:2])
     middle = rgb[rows, columns]
@@ -175,6 +180,7 @@ def test_the_report_becomes_measurements_with_finding_site_and_label(page: Page)
     page.locator("[data-cy='trackedMeasurements-btn']").click()
     rows = page.locator("[data-cy='data-row']")
     rows.first.wait_for()
+    page.wait_for_timeout(REDRAW_MS)
     picture(page, "ohif_sr.png")
     text = " ".join(rows.all_inner_texts())
     assert rows.count() == 2
