@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -98,7 +99,7 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
         Request(loaded.series.series_uid, request.min_score, Part.NODULES in request.parts),
         request.stopwatch.stage,
     )
-    key = job_key(loaded.series, tools.software_version, findings.models)
+    key = result_key(job_key(loaded.series, tools.software_version, findings.models), request.min_score)
     context = EncodingContext(key, started, tools.software_version, device_uid(tools.software_version, findings.models))
     with request.stopwatch.stage("write"):
         objects = report_objects(findings, loaded, context)
@@ -109,6 +110,13 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
         Provenance(tools.software_version, key, started, tools.host_cores),
     )
     return CaseResult(loaded, findings, objects, with_timings(document, request.stopwatch.seconds()), key)
+
+
+def result_key(job_key: str, min_score: float | None) -> str:
+    """The identity of the objects of one analysis: the job's own, but at another threshold they are other objects."""
+    if min_score is None:
+        return job_key
+    return hashlib.sha256(f"{job_key} min_score {min_score!r}".encode()).hexdigest()
 
 
 def _circumstances(loaded: LoadedSeries, request: CaseRequest) -> Circumstances:

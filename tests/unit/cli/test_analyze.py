@@ -168,6 +168,14 @@ def test_min_score_lowers_the_threshold_of_marks(phantom: Path, tmp_path: Path) 
     assert len(read_json(tmp_path / "o" / "findings.json")["nodules"]) == 1
 
 
+def test_another_threshold_makes_other_objects(analysed: Path, phantom: Path, tmp_path: Path) -> None:
+    assert main(["analyze", str(phantom), "--out", str(tmp_path / "o"), "--min-score", "0.8"], marking_tools) == 0
+    for name in ("sr.dcm", "seg.dcm"):
+        other, usual = dcmread(tmp_path / "o" / name), dcmread(analysed / name)
+        assert other.SOPInstanceUID != usual.SOPInstanceUID
+        assert other.SeriesInstanceUID != usual.SeriesInstanceUID
+
+
 def test_only_calcium_leaves_nodules_unassessed(phantom: Path, tmp_path: Path) -> None:
     assert main(["analyze", str(phantom), "--out", str(tmp_path / "o"), "--only", "calcium"], marking_tools) == 0
     document = read_json(tmp_path / "o" / "findings.json")
