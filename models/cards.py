@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from cad.domain import ModelIdentity
-from models.rpn3d import Rpn3d, RpnConfig, on_device
+from models.rpn3d import Rpn3d, RpnConfig, folded, on_device
 
 CARDS = Path(__file__).parent / "cards"
 WEIGHTS = Path(__file__).parent / "weights"
@@ -67,4 +67,4 @@ def load_rpn(card: DetectorCard, device: torch.device) -> Rpn3d:
         raise WeightsMismatchError(f"{file.name} is not the file that its card describes")
     network = Rpn3d(card.config)
     network.load_state_dict(load_file(file))
-    return on_device(network.eval(), device)
+    return on_device(folded(network), device)

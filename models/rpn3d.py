@@ -5,6 +5,7 @@ Input is one channel of CT on a 1 mm grid; output has one cell every 4 mm. Axes 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -12,6 +13,7 @@ from typing import cast
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 STRIDE = 4
 """Edge of one output cell in voxels of the working grid."""
@@ -97,6 +99,16 @@ def on_device(network: Rpn3d, device: torch.device) -> Rpn3d:
     """The network on `device` in channels-last layout, in which its convolutions are fastest."""
     # torch's annotations of Module.to lack memory_format
     return cast(Rpn3d, network.to(device).to(memory_format=torch.channels_last_3d))  # type: ignore[call-overload]
+
+
+def folded(network: Rpn3d) -> Rpn3d:
+    """The network for inference: each batch normalisation is folded into the convolution before it."""
+    network = copy.deepcopy(network).eval()
+    for module in network.modules():
+        if isinstance(module, nn.Sequential) and len(module) > 1 and isinstance(module[1], nn.BatchNorm3d):
+            module[0] = fuse_conv_bn_eval(cast(nn.Conv3d, module[0]), module[1])
+            module[1] = nn.Identity()
+    return network
 
 
 def _upsampled(x: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.proposing import OVERLAP, SLAB, propose
-from models.rpn3d import Proposal, Rpn3d, RpnConfig, decode, normalised, suppressed
+from models.rpn3d import Proposal, Rpn3d, RpnConfig, decode, folded, normalised, suppressed
 from models.training.sampling import PATCH, Lesion, Patch, targets_of
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
@@ -65,6 +65,21 @@ def test_slabs_give_the_proposals_of_one_pass() -> None:
     assert {tuple(round(c, 2) for c in p.centre) for p in near} <= {tuple(round(c, 2) for c in p.centre) for p in whole}
     assert OVERLAP % 16 == 0
     assert PATCH % 16 == 0
+
+
+def test_folding_the_normalisation_changes_nothing() -> None:
+    torch.manual_seed(5)
+    network = Rpn3d(TINY)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias)
+            module.running_mean = torch.randn(module.num_features)
+            module.running_var = torch.rand(module.num_features) + 0.5
+    x = torch.randn(1, 1, 32, 32, 32)
+    with torch.inference_mode():
+        assert torch.allclose(network.eval()(x), folded(network)(x), atol=1e-4)
+    assert not any(isinstance(m, torch.nn.BatchNorm3d) for m in folded(network).modules())
 
 
 def test_the_same_seed_and_input_give_the_same_output() -> None:
