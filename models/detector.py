@@ -17,8 +17,6 @@ from models.resample import WorkingBox, working_box
 from models.rpn3d import Proposal, Rpn3d
 
 DETECTOR_NAME = "rpn3d"
-MAX_MARKS = 200
-"""Marks one scan can have: far beyond any threshold in use; bounds the time of a pathological input."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,8 +43,8 @@ class RpnDetector:
         for low, high in box_bounds(lungs):
             box = working_box(volume, low, high, self.card.config.spacing_mm, self.device)
             proposals = propose(self.network, self.card.config, box.hu, self._logit_of(min_score))
-            found.extend(self._candidate(box, p) for p in proposals[:MAX_MARKS])
-        return tuple(sorted(found, key=lambda c: -c.score))[:MAX_MARKS]
+            found.extend(self._candidate(box, p) for p in proposals)
+        return tuple(sorted(found, key=lambda c: -c.score))
 
     def _candidate(self, box: WorkingBox, proposal: Proposal) -> Candidate:
         spacing = self.card.config.spacing_mm

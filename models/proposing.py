@@ -15,6 +15,9 @@ MARGIN_MM = 14.0
 SLAB = 96
 """Slices of the working grid whose proposals one pass keeps."""
 
+MAX_PROPOSALS = 200
+"""Proposals of one box: far beyond any threshold in use; bounds the time of a pathological input."""
+
 OVERLAP = 16
 """Slices of context on either side of a slab."""
 
@@ -50,7 +53,7 @@ def propose(network: Rpn3d, config: RpnConfig, hu: torch.Tensor, min_logit: floa
                 k = p.centre[0] + low
                 if _belongs(k, start, depth):
                     found.append(Proposal((k, p.centre[1], p.centre[2]), p.diameter, p.logit))
-    return suppressed(found)
+    return suppressed(found, MAX_PROPOSALS)
 
 
 def _padded(x: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -140,15 +141,16 @@ def decode(output: torch.Tensor, min_logit: float) -> list[Proposal]:
     ]
 
 
-def suppressed(proposals: Sequence[Proposal]) -> list[Proposal]:
-    """Proposals best first, without those whose centre lies within the radius of a better one (or it in theirs)."""
-    kept: list[Proposal] = []
-    for proposal in sorted(proposals, key=lambda p: -p.logit):
-        if not any(_same_lesion(proposal, other) for other in kept):
-            kept.append(proposal)
-    return kept
-
-
-def _same_lesion(a: Proposal, b: Proposal) -> bool:
-    squared = sum((p - q) ** 2 for p, q in zip(a.centre, b.centre, strict=True))
-    return squared < (max(a.diameter, b.diameter) / 2) ** 2
+def suppressed(proposals: Sequence[Proposal], limit: int) -> list[Proposal]:
+    """The best `limit` proposals, without those within the radius of a better one (or it within theirs)."""
+    ranked = sorted(proposals, key=lambda p: -p.logit)
+    centres = np.array([p.centre for p in ranked]).reshape(-1, 3)
+    radii = np.array([p.diameter for p in ranked]) / 2
+    kept: list[int] = []
+    for n in range(len(ranked)):
+        squared = ((centres[kept] - centres[n]) ** 2).sum(axis=1)
+        if not (squared < np.maximum(radii[kept], radii[n]) ** 2).any():
+            kept.append(n)
+        if len(kept) == limit:
+            break
+    return [ranked[n] for n in kept]

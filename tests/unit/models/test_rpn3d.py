@@ -50,7 +50,8 @@ def test_a_worse_proposal_inside_a_better_one_is_suppressed() -> None:
         Proposal((13.0, 10.0, 10.0), 4.0, 1.0),
         Proposal((30.0, 10.0, 10.0), 4.0, 0.0),
     )
-    assert suppressed([apart, inside, best]) == [best, apart]
+    assert suppressed([apart, inside, best], 9) == [best, apart]
+    assert suppressed([apart, inside, best], 1) == [best]
 
 
 def test_slabs_give_the_proposals_of_one_pass() -> None:
