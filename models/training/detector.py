@@ -196,6 +196,7 @@ def card_text(config: RpnConfig, measured: Measured, recipe: DetectorRecipe, sha
         "[measured]",
         "# On phase 1's left-out scans, with nodules inserted whose shapes come from patients never trained on.",
         "# The shipped weights (phase 2) also learnt from these scans; they were not measured on unseen scans.",
+        "# Copies of one scan are not independent: the intervals hold for these scans, not for other patients.",
         f"scan_copies = {len(matches)}",
         f"inserted_nodules = {sum(len(m.references) for m in matches)}",
         f"froc_false_marks = {list(CPM_POINTS)}",
