@@ -74,8 +74,18 @@ def segmentation(
     )
     dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence = _pixel_measures(frames[0], source)
     _identify_segment_per_frame(dataset)
+    dataset.PixelData = zero_padded(dataset.PixelData, dataset.NumberOfFrames * dataset.Rows * dataset.Columns)
     stamp(dataset, context)
     return dataset
+
+
+def zero_padded(content: bytes, bits: int) -> bytes:
+    """Bit-packed pixel data of even length, with zeroes behind the last pixel.
+
+    highdicom 0.28 pads with the character "0", whose bits a reader may count. Source: PS3.5 6.2 (OB) and 8.1.1.
+    """
+    used = -(-bits // 8)
+    return content[:used] + bytes(used % 2)
 
 
 def _identify_segment_per_frame(dataset: Dataset) -> None:

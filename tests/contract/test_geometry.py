@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from cad.domain import FloatArray, NoduleMask
 from dicom_io.reading import LoadedSeries
+from dicom_io.segmentation import zero_padded
 from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, Ellipsoid, Subject, a_nodule, objects_of
 
 ROUNDING_MM = 1e-3
@@ -137,3 +138,10 @@ def test_a_nodule_at_the_corner_of_the_volume_stays_there(plain: Subject) -> Non
     first, to_next_column, _ = plane_of(plain.source.evidence.datasets[-1], None)
     expected = first + (grid.shape[2] - 1) * to_next_column
     assert decoded_segments(seg)[1] == pytest.approx(expected[None, :], abs=ROUNDING_MM)
+
+
+@pytest.mark.parametrize(("bits", "length"), [(16, 2), (17, 4), (24, 4), (25, 4)])
+def test_pixel_data_end_in_zeroes_and_have_an_even_length(bits: int, length: int) -> None:
+    used = -(-bits // 8)
+    content = b"\xff" * used + b"0" * (used % 2)
+    assert zero_padded(content, bits) == b"\xff" * used + bytes(length - used)
