@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from highdicom import UID, ContributingEquipment
 from pydicom.dataset import Dataset
@@ -94,6 +95,35 @@ def object_identity(
         series_number=(int(source_number) * 100 if known else 0) + kind.number,
         series_description=f"{kind.description} (series {source_number})" if known else kind.description,
         instance_number=instance_number,
+    )
+
+
+class SeriesAndEquipment(TypedDict):
+    """The keywords that every object is constructed with, in highdicom's words."""
+
+    series_instance_uid: str
+    series_number: int
+    sop_instance_uid: str
+    instance_number: int
+    series_description: str
+    manufacturer: str
+    manufacturer_model_name: str
+    software_versions: str
+    device_serial_number: str
+
+
+def series_and_equipment(identity: ObjectIdentity, context: EncodingContext) -> SeriesAndEquipment:
+    """What says which object of which series this is, and what made it."""
+    return SeriesAndEquipment(
+        series_instance_uid=identity.series_uid,
+        series_number=identity.series_number,
+        sop_instance_uid=identity.sop_uid,
+        instance_number=identity.instance_number,
+        series_description=identity.series_description,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MODEL_NAME,
+        software_versions=context.software_version,
+        device_serial_number=context.device_uid,
     )
 
 

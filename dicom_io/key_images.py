@@ -15,12 +15,11 @@ from pydicom.uid import ExplicitVRLittleEndian
 from cad.domain import Caution, Findings, Nodule, NotAssessed, Side, UInt8Array
 from dicom_io import codes
 from dicom_io.encoding import (
-    MANUFACTURER,
-    MODEL_NAME,
     EncodingContext,
     ObjectKind,
     contributing_equipment,
     object_identity,
+    series_and_equipment,
     stamp,
 )
 from dicom_io.key_image_pages import nodule_page, summary_page
@@ -106,15 +105,7 @@ def _secondary_capture(page: KeyImagePage, number: int, source: SourceImages, co
         coordinate_system=CoordinateSystemNames.PATIENT,
         patient_orientation=("L", "P"),
         study_instance_uid=header.StudyInstanceUID,
-        series_instance_uid=identity.series_uid,
-        series_number=identity.series_number,
-        sop_instance_uid=identity.sop_uid,
-        instance_number=identity.instance_number,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL_NAME,
-        software_versions=context.software_version,
-        device_serial_number=context.device_uid,
-        series_description=identity.series_description,
+        **series_and_equipment(identity, context),
         specific_character_set=header.SpecificCharacterSet,
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )

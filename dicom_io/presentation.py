@@ -25,12 +25,11 @@ from pydicom.dataset import Dataset
 
 from cad.domain import AxialAxis, Findings, Nodule
 from dicom_io.encoding import (
-    MANUFACTURER,
-    MODEL_NAME,
     EncodingContext,
     ObjectKind,
     contributing_equipment,
     object_identity,
+    series_and_equipment,
     stamp,
 )
 from dicom_io.source_images import SourceFrame, SourceImages
@@ -60,15 +59,7 @@ def presentation_state(
     identity = object_identity(ObjectKind.PRESENTATION, source.header, context)
     dataset = GrayscaleSoftcopyPresentationState(
         referenced_images=list({str(frame.image.SOPInstanceUID): frame.image for frame in frames}.values()),
-        series_instance_uid=identity.series_uid,
-        series_number=identity.series_number,
-        sop_instance_uid=identity.sop_uid,
-        instance_number=identity.instance_number,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL_NAME,
-        software_versions=context.software_version,
-        device_serial_number=context.device_uid,
-        series_description=identity.series_description,
+        **series_and_equipment(identity, context),
         content_label="LUNG_NODULES",
         content_description="Axes and labels of lung nodules",
         graphic_layers=[layer],

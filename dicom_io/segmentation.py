@@ -23,11 +23,11 @@ from cad.domain import Findings, Nodule
 from dicom_io import codes
 from dicom_io.encoding import (
     MANUFACTURER,
-    MODEL_NAME,
     EncodingContext,
     ObjectKind,
     contributing_equipment,
     object_identity,
+    series_and_equipment,
     stamp,
 )
 from dicom_io.source_images import SourceFrame, SourceImages
@@ -58,15 +58,7 @@ def segmentation(
         pixel_array=_pixels(nodules, slices, source),
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_segment(n, nodule, findings, context) for n, nodule in enumerate(nodules, start=1)],
-        series_instance_uid=identity.series_uid,
-        series_number=identity.series_number,
-        sop_instance_uid=identity.sop_uid,
-        instance_number=identity.instance_number,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL_NAME,
-        software_versions=context.software_version,
-        device_serial_number=context.device_uid,
-        series_description=identity.series_description,
+        **series_and_equipment(identity, context),
         content_label="LUNG_NODULES",
         content_description="Lung nodules, delineated automatically",
         plane_positions=_plane_positions(frames),

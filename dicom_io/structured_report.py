@@ -51,6 +51,7 @@ from dicom_io.encoding import (
     ObjectKind,
     contributing_equipment,
     object_identity,
+    series_and_equipment,
     stamp,
 )
 from dicom_io.segmentation import algorithm_parameters
@@ -78,15 +79,7 @@ def structured_report(
     dataset = Comprehensive3DSR(
         evidence=evidence,
         content=_content(findings, segmentation, source, context)[0],
-        series_instance_uid=identity.series_uid,
-        series_number=identity.series_number,
-        sop_instance_uid=identity.sop_uid,
-        instance_number=identity.instance_number,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL_NAME,
-        software_versions=context.software_version,
-        device_serial_number=context.device_uid,
-        series_description=identity.series_description,
+        **series_and_equipment(identity, context),
         is_complete=True,
         contributing_equipment=contributing_equipment(findings.models, context),
     )
