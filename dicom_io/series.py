@@ -97,7 +97,7 @@ def check_series(instances: Sequence[Instance], policy: SeriesPolicy) -> FitSeri
     _refuse_mixed_series(instances)
     _refuse_bombs(instances, policy)
     for instance in instances:
-        _refuse_unsupported_pixels(instance)
+        refuse_unsupported_pixels(instance)
     unsorted = [f for n, instance in enumerate(instances) for f in frames_of(instance.header, n)]
     _refuse_mixed_geometry(unsorted)
     _refuse_oblique(unsorted[0], policy)
@@ -171,7 +171,7 @@ def _refuse_bombs(instances: Sequence[Instance], policy: SeriesPolicy) -> None:
         )
 
 
-def _refuse_unsupported_pixels(instance: Instance) -> None:
+def refuse_unsupported_pixels(instance: Instance) -> None:
     """CT is one 16-bit sample per pixel (PS3.3 C.8.2.1.1). MONOCHROME1 is refused: some writers invert the values,
     others only mean the display, and the two cannot be told apart."""
     header = instance.header

@@ -45,7 +45,7 @@ NATIVE_SYNTAXES = (
     ExplicitVRBigEndian,
 )
 DECODERS: dict[UID, tuple[str, ...]] = {
-    RLELossless: ("pylibjpeg", "pydicom"),
+    RLELossless: ("pydicom",),  # 4 ms a slice; pylibjpeg-rle is faster and panics beyond all exceptions on damaged data
     JPEGExtended12Bit: ("gdcm", "pylibjpeg"),
     JPEGLossless: ("gdcm", "pylibjpeg"),
     JPEGLosslessSV1: ("gdcm", "pylibjpeg"),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import struct
 from pathlib import Path
 
 import pydicom.errors
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.encaps import encapsulate
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
 from dicom_io.files import PARSE_ERRORS, find_instances
 from dicom_io.headers import frames_of
+from dicom_io.series import refuse_unsupported_pixels
 from dicom_io.volume import raw_frames
 from tests.builders import a_series, save_file
 
@@ -26,6 +29,7 @@ def _read_all(path: Path) -> None:
     """Everything that touches the content of one file."""
     for instance in find_instances([path], SeriesPolicy()).instances:
         frames_of(instance.header, 0)
+        refuse_unsupported_pixels(instance)
         for _ in raw_frames(instance.with_pixels()):
             pass
 
@@ -59,6 +63,20 @@ def test_bytes_overwritten_anywhere_never_crash(where: float, noise: bytes, synt
     content = original.read_bytes()
     at = int(where * (len(content) - len(noise)))
     path.write_bytes(content[:at] + noise + content[at + len(noise) :])
+    with contextlib.suppress(Refusal):
+        _read_all(path)
+
+
+@pytest.mark.filterwarnings("ignore:The decoded RLE segment contains:UserWarning")
+def test_an_rle_segment_longer_than_its_frame_does_not_end_the_process(tmp_path: Path) -> None:
+    ds = a_series(slices=1, rows=64, columns=64)[0]
+    zeroes = b"\x81\x00"  # 128 zeroes
+    segments = (zeroes * 32, zeroes * 31 + b"\x82\x00" + b"\x05" + bytes(6))  # 4096 and 4101 bytes
+    header = struct.pack("<16I", 2, 64, 64 + len(segments[0]), *([0] * 13))
+    ds.compress(RLELossless)
+    ds.PixelData = encapsulate([header + b"".join(segments)])
+    path = tmp_path / "ct.dcm"
+    ds.save_as(path, enforce_file_format=True)
     with contextlib.suppress(Refusal):
         _read_all(path)
 
