@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import jinja2
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from cad.errors import Refusal, Unavailable
@@ -24,6 +24,10 @@ from cad.service.worker import Clock, describe_bug
 logger = logging.getLogger(__name__)
 
 BEARER = HTTPBearer(auto_error=False)
+BASIC = HTTPBasic(auto_error=False)
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="lungcad", Bearer'}
+"""Programs send the token as a bearer; a browser asks a person for it as the password of any user."""
+
 WEB_FOLDER = Path(__file__).parent / "web"
 JOBS_SHOWN = 200
 """What fits on a page that a person reads; the API gives more with `limit`."""
@@ -168,11 +172,15 @@ def _add_page(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
 
 
 def _token_guard(token: str | None) -> Callable[..., None]:
-    def guard(given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
+    def guard(
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
+        basic: Annotated[HTTPBasicCredentials | None, Depends(BASIC)],
+    ) -> None:
         if token is None:
             return
-        if given is None or not secrets.compare_digest(given.credentials.encode(), token.encode()):
-            raise HTTPException(401, "the API asks for its token", headers={"WWW-Authenticate": "Bearer"})
+        given = bearer.credentials if bearer else basic.password if basic else ""
+        if not secrets.compare_digest(given.encode(), token.encode()):
+            raise HTTPException(401, "the API asks for its token", headers=CHALLENGE)
 
     return guard
 

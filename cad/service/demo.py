@@ -339,7 +339,7 @@ def _tell_addresses(running: Installation, tell: Tell) -> None:
     tell("")
     tell(f"  C-STORE   {orthanc.ae_title}@127.0.0.1:{orthanc.dicom_port}")
     tell(f"  Orthanc   {orthanc.url}  (user {orthanc.username}, password {orthanc.password})")
-    tell(f"  service   {running.service.url}  (bearer token {running.service.token})")
+    tell(f"  service   {running.service.url}  (any user, password {running.service.token})")
 
 
 def _wait_for_interrupt() -> None:

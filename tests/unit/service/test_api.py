@@ -172,6 +172,15 @@ def test_the_page_shows_jobs_and_escapes_what_it_shows(front: Front) -> None:
     assert job.series_uid not in page
 
 
+def test_a_browser_is_asked_for_the_token_and_gives_it_as_a_password(store: Store) -> None:
+    front = a_front(store, token="secret")
+    asked = front.client.get("/")
+    assert asked.status_code == 401
+    assert asked.headers["WWW-Authenticate"].startswith("Basic ")
+    assert front.client.get("/", auth=("anybody", "wrong")).status_code == 401
+    assert "lungcad" in front.client.get("/", auth=("anybody", "secret")).text
+
+
 def test_a_token_guards_everything_but_health(store: Store) -> None:
     front = a_front(store, token="secret")
     for path in ("/", "/api/v1/jobs", f"/api/v1/jobs/{KEY}", f"/api/v1/jobs/{KEY}/findings"):
