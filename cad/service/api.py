@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 BEARER = HTTPBearer(auto_error=False)
 BASIC = HTTPBasic(auto_error=False)
-CHALLENGE = {"WWW-Authenticate": 'Basic realm="lungcad", Bearer'}
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="lungcad"'}
 """Programs send the token as a bearer; a browser asks a person for it as the password of any user."""
 
 WEB_FOLDER = Path(__file__).parent / "web"
