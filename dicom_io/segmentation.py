@@ -106,12 +106,26 @@ def _pixels(nodules: Sequence[Nodule], slices: Sequence[int], source: SourceImag
     planes = _canonical_planes(nodules, slices)
     if planes is not None:
         return source.to_source_planes(planes)
-    stacked = np.zeros((len(slices), *source.frame_shape, len(nodules)), dtype=np.uint8)
+    return _stacked_planes(nodules, slices, source)
+
+
+def _stacked_planes(
+    nodules: Sequence[Nodule], slices: Sequence[int], source: SourceImages
+) -> npt.NDArray[np.unsignedinteger]:
+    """One plane of 0 and 1 per slice and segment, as a view [frame, row, column, segment].
+
+    Only the nodules' windows are written: the rest stays memory that the system has promised and never gives.
+    """
+    row_of = {k: row for row, k in enumerate(slices)}
+    _, rows, columns = nodules[0].mask.grid.shape
+    stacked = np.zeros((len(nodules) * len(slices), rows, columns), dtype=np.uint8)
     for segment, nodule in enumerate(nodules):
-        alone = _canonical_planes([nodule], slices)
-        assert alone is not None  # a single mask overlaps with nothing
-        stacked[..., segment] = source.to_source_planes(alone)
-    return stacked
+        _, in_j, in_i = nodule.mask.slices
+        for k in nodule_slices(nodule):
+            plane = stacked[segment * len(slices) + row_of[k]]
+            plane[in_j, in_i] = nodule.mask.voxels[k - nodule.mask.offset[0]]
+    planes = source.loaded.layout.planes_to_source(stacked)
+    return np.moveaxis(planes.reshape(len(nodules), len(slices), *planes.shape[1:]), 0, -1)
 
 
 def _canonical_planes(nodules: Sequence[Nodule], slices: Sequence[int]) -> npt.NDArray[np.uint16] | None:

@@ -128,11 +128,6 @@ class SourceImages:
         """The source frames of canonical slices, in the order given."""
         return tuple(self.frame(k) for k in slices)
 
-    @property
-    def frame_shape(self) -> tuple[int, int]:
-        """Rows and columns of the source frames."""
-        return self.loaded.layout.rows, self.loaded.layout.columns
-
     def to_source_planes(self, planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
         """Canonical planes [n, j, i] as source frames [n, row, column]."""
         return np.ascontiguousarray(self.loaded.layout.planes_to_source(planes))

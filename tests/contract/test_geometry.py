@@ -115,12 +115,12 @@ def test_omitted_frames_do_not_hide_the_slice_spacing(plain: Subject) -> None:
     assert measures.SpacingBetweenSlices == pytest.approx(2.5)
 
 
-def test_overlapping_nodules_keep_all_their_voxels(plain: Subject) -> None:
-    grid = plain.source.volume.grid
+def test_overlapping_nodules_keep_all_their_voxels(subject: Subject) -> None:
+    grid = subject.source.volume.grid
     x, y, z = RIGHT_NODULE.centre
     neighbour = Ellipsoid((x + 6.0, y, z), RIGHT_NODULE.radii_mm)
     nodules = (a_nodule(grid), a_nodule(grid, neighbour, "Nodule 2"))
-    seg = objects_of(plain.source, nodules).seg
+    seg = objects_of(subject.source, nodules).seg
     assert seg is not None
     segments = decoded_segments(seg)
     assert seg.SegmentsOverlap == "YES"
