@@ -49,26 +49,9 @@ def indices_of(grid: Grid, positions_lps: FloatArray) -> FloatArray:
     return moved
 
 
-def contains(grid: Grid, position: PointLps) -> bool:
-    """Whether the position lies inside a voxel of the grid."""
-    return all(-0.5 <= v < n - 0.5 for v, n in zip(index_of(grid, position), grid.shape, strict=True))
-
-
 def distance_mm(a: PointLps, b: PointLps) -> float:
     """Euclidean distance of two positions in mm."""
     return math.dist((a.x, a.y, a.z), (b.x, b.y, b.z))
-
-
-def resampled_grid(grid: Grid, spacing_mm: float) -> Grid:
-    """The isotropic grid of `spacing_mm` with the axes of `grid` that covers the same voxel edges."""
-    old = grid.spacing_kji_mm
-    shape = tuple(max(1, round(n * s / spacing_mm)) for n, s in zip(grid.shape, old, strict=True))
-    scale = np.diag([spacing_mm / s for s in old])
-    affine = np.eye(4)
-    affine[:3, :3] = grid.affine[:3, :3] @ scale
-    first = [(spacing_mm / s - 1) / 2 for s in old]
-    affine[:3, 3] = position_of(grid, (first[0], first[1], first[2])).as_array()
-    return Grid((shape[0], shape[1], shape[2]), affine)
 
 
 def cropped_grid(grid: Grid, offset_kji: tuple[int, int, int], shape: tuple[int, int, int]) -> Grid:

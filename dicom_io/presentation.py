@@ -32,7 +32,7 @@ from dicom_io.encoding import (
     series_and_equipment,
     stamp,
 )
-from dicom_io.source_images import SourceFrame, SourceImages
+from dicom_io.source_images import SourceFrame, SourceImages, distinct_images
 from dicom_io.structured_report import nodule_comment
 
 LUNG_WINDOW_CENTER_HU = -600.0
@@ -58,7 +58,7 @@ def presentation_state(
     layer = GraphicLayer("LUNG_NODULES", order=1, description="Lung nodules")
     identity = object_identity(ObjectKind.PRESENTATION, source.header, context)
     dataset = GrayscaleSoftcopyPresentationState(
-        referenced_images=list({str(frame.image.SOPInstanceUID): frame.image for frame in frames}.values()),
+        referenced_images=distinct_images(frames),
         **series_and_equipment(identity, context),
         content_label="LUNG_NODULES",
         content_description="Axes and labels of lung nodules",

@@ -30,7 +30,7 @@ from dicom_io.encoding import (
     series_and_equipment,
     stamp,
 )
-from dicom_io.source_images import SourceFrame, SourceImages
+from dicom_io.source_images import SourceFrame, SourceImages, distinct_images
 
 ALGORITHM_NAME = "lungcad nodule segmentation"
 
@@ -54,7 +54,7 @@ def segmentation(
     frames = source.frames(slices)
     identity = object_identity(ObjectKind.SEGMENTATION, source.header, context)
     dataset = Segmentation(
-        source_images=_distinct_images(frames),
+        source_images=distinct_images(frames),
         pixel_array=_pixels(nodules, slices, source),
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_segment(n, nodule, findings, context) for n, nodule in enumerate(nodules, start=1)],
@@ -142,10 +142,6 @@ def _canonical_planes(nodules: Sequence[Nodule], slices: Sequence[int]) -> npt.N
                 return None
             window[inside] = number
     return planes
-
-
-def _distinct_images(frames: Sequence[SourceFrame]) -> list[Dataset]:
-    return list({str(frame.image.SOPInstanceUID): frame.image for frame in frames}.values())
 
 
 def _plane_positions(frames: Sequence[SourceFrame]) -> list[PlanePositionSequence]:

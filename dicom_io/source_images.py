@@ -197,3 +197,8 @@ def _image(source: Dataset, header: Dataset) -> Dataset:
         if keyword in source and not source[keyword].is_empty:
             image.add(source[keyword])
     return image
+
+
+def distinct_images(frames: Sequence[SourceFrame]) -> list[Dataset]:
+    """The source images of frames, each once, in their order."""
+    return list({str(frame.image.SOPInstanceUID): frame.image for frame in frames}.values())

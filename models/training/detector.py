@@ -158,7 +158,7 @@ def card_text(config: RpnConfig, measured: Measured, recipe: DetectorRecipe, sha
     matches = measured.matches
     at = {fp: (sensitivity_at(matches, fp), bootstrap_interval(matches, fp, seed=5)) for fp in (1.0, 2.0, 4.0)}
     by_stratum = {
-        name: (np.mean([h is not None and h >= measured.threshold for _, h in rows]), len(rows))
+        name: (np.mean([h is not None and h >= measured.threshold for h in rows]), len(rows))
         for name, rows in sorted(strata(matches).items())
     }
     lines = [

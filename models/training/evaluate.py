@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cad.domain import Candidate, Composition, Detector, Float32Array, Int16Array, LungMask, PointLps, Volume
+from cad.domain import Candidate, Detector, Float32Array, Int16Array, LungMask, PointLps, Volume
 from cad.geometry import grid_from
 from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
@@ -153,15 +153,12 @@ def calibration_error(matches: Sequence[ScanMatch], bins: int = 10) -> float:
     return float(np.sum(gaps))
 
 
-def strata(matches: Sequence[ScanMatch]) -> dict[str, list[tuple[bool, float | None]]]:
-    """Hits by composition and by size, for tables: name → list of (is counted, score)."""
-    table: dict[str, list[tuple[bool, float | None]]] = {}
+def strata(matches: Sequence[ScanMatch]) -> dict[str, list[float | None]]:
+    """Hits by composition and by size, for tables: name → score of each, None when missed."""
+    table: dict[str, list[float | None]] = {}
     for match in matches:
         for reference, hit in zip(match.references, match.hits, strict=True):
             size = "4-6 mm" if reference.diameter_mm < 6 else "6-10 mm" if reference.diameter_mm < 10 else ">=10 mm"
-            table.setdefault(reference.kind, []).append((True, hit))
-            table.setdefault(size, []).append((True, hit))
+            table.setdefault(reference.kind, []).append(hit)
+            table.setdefault(size, []).append(hit)
     return table
-
-
-KINDS = tuple(c.value for c in Composition)
