@@ -32,7 +32,7 @@ from models.training.evaluate import (
 from models.training.sampling import Background, Mixture, Source
 from models.training.scans import TrainingScan, background_of
 from models.training.shapes import NoduleShape, split_by_patient
-from models.training.train import Recipe, fit, new_state
+from models.training.train import Recipe, fit, new_rpn
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def train_detector(data: TrainingData, recipe: DetectorRecipe, device: torch.dev
     unseen = tuple(b for b in backgrounds if b.name in recipe.left_out)
     strange = tuple(s for s in training_shapes if s.patient not in recipe.left_out)
     source = Source((*seen, *data.crops), strange, ())
-    state = new_state(config, recipe.first, device)
+    state = new_rpn(config, recipe.first, device)
     network = fit(source, config, recipe.first, state, out / "phase1.pt")
     known = {b.name.split("_")[0] for b in (*seen, *data.crops)}
     fresh_shapes = tuple(s for s in evaluation_shapes if s.patient not in known)
@@ -97,7 +97,7 @@ def train_detector(data: TrainingData, recipe: DetectorRecipe, device: torch.dev
 
 def continue_training(source: Source, config: RpnConfig, recipe: Recipe, out: Path, device: torch.device) -> Rpn3d:
     """Phase 2: from the averaged weights of phase 1 in `out`, with a fresh optimiser."""
-    state = new_state(config, recipe, device)
+    state = new_rpn(config, recipe, device)
     kept = torch.load(out / "phase1-kept.pt", weights_only=True)["average"]
     state.network.load_state_dict(kept)
     state.average.load_state_dict(kept)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cad.domain import Candidate, Detector, Float32Array, Int16Array, LungMask, PointLps, Volume
+from cad.domain import Candidate, Detector, Int16Array, LungMask, PointLps, Volume
 from cad.geometry import grid_from
 from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.candidates import select_candidates
-from models.training.blend import blend, drawn_composition, drawn_diameter_mm, drawn_shape, overlap, render
-from models.training.sampling import Background, Lesion, drawn_site
+from models.training.blend import blend, drawn_composition, drawn_diameter_mm, drawn_shape, is_visible, overlap, render
+from models.training.sampling import Background, Lesion
 from models.training.shapes import NoduleShape
+from models.training.sites import drawn_site
 
 MIN_EVALUATED_MM = 4.0
 LOWEST_SCORE = 0.005
@@ -44,7 +45,7 @@ def inserted_scan(background: Background, shapes: Sequence[NoduleShape], count: 
         shape = drawn_shape(shapes, diameter, rng)
         composition = drawn_composition(rng, shape.texture)
         assert background.sites is not None
-        centre = drawn_site(background.sites, rng)
+        centre = drawn_site(background.sites, diameter, rng)
         if diameter < MIN_EVALUATED_MM or _touches(centre, diameter, taken):
             continue
         nodule = render(shape, composition, diameter, background.optics, rng)
@@ -52,19 +53,13 @@ def inserted_scan(background: Background, shapes: Sequence[NoduleShape], count: 
         there, _ = overlap(hu.shape, corner, nodule.opacity.shape)
         before = hu[there].copy()
         blend(hu, nodule, (corner[0], corner[1], corner[2]), background.optics, rng)
-        if not _is_visible(before, hu[there], nodule.diameter_mm):
+        if not is_visible(before, hu[there], nodule.diameter_mm):
             hu[there] = before
             continue
         lesion = Lesion((float(centre[0]), float(centre[1]), float(centre[2])), nodule.diameter_mm)
         taken.append(lesion)
         references.append(_reference(lesion, ignore=False, kind=composition.value))
     return InsertedScan(hu.round().clip(-1024, 3071).astype(np.int16), tuple(references))
-
-
-def _is_visible(before: Float32Array, after: Float32Array, diameter_mm: float) -> bool:
-    """Whether the nodule changed at least half of its own volume by 100 HU: one inside the chest wall did not."""
-    changed = np.count_nonzero(np.abs(after - before) > 100)
-    return bool(changed >= 0.5 * np.pi / 6 * diameter_mm**3)
 
 
 def _touches(centre: Sequence[float], diameter_mm: float, others: Sequence[Lesion]) -> bool:

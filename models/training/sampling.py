@@ -10,14 +10,24 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch.nn import functional as F
 from torch.utils.data import IterableDataset
 
 from cad.domain import Float32Array, Int16Array, UInt8Array
 from models.rpn3d import REFERENCE_DIAMETER_MM, STRIDE, RpnConfig, normalised
-from models.training.blend import Optics, blend, drawn_composition, drawn_diameter_mm, drawn_shape, render
+from models.training.blend import (
+    Optics,
+    blend,
+    drawn_composition,
+    drawn_diameter_mm,
+    drawn_shape,
+    is_visible,
+    overlap,
+    render,
+)
+from models.training.degrade import degraded
 from models.training.shapes import NoduleShape
+from models.training.sites import Sites, drawn_site
 
 PATCH = 64
 
@@ -32,9 +42,10 @@ class Lesion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """One real scan or crop at 1 mm: `hu` int16, `lungs` uint8 (0 outside; all 0: never blended into).
+    """One scan or crop at 1 mm: `hu` int16, `lungs` uint8 (0 outside).
 
-    `lesions` are its real nodules, `unsure` those that fewer readers saw: neither target nor background.
+    `lesions` are its nodules, `unsure` places neither target nor background. Without `sites` nothing is blended into
+    it. `weight` is how often it is drawn, relative to a whole scan.
     """
 
     name: str
@@ -44,25 +55,17 @@ class Background:
     unsure: tuple[Lesion, ...]
     optics: Optics
     sites: Sites | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sites:
-    """Voxels [n, 3] where nodules may be put: anywhere in the lungs, near their border, beside vessels."""
-
-    parenchyma: Int16Array
-    border: Int16Array
-    vessels: Int16Array
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """What a batch is made of: shares of patches, the rest plain background; and the share of large nodules."""
 
-    blended: float = 0.62
+    blended: float = 0.64
     real: float = 0.12
-    hard: float = 0.14
-    large: float = 0.25
+    hard: float = 0.16
+    large: float = 0.27
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,32 +78,6 @@ class Source:
     mixture: Mixture = field(default_factory=Mixture)
 
 
-def sites_of(hu: Int16Array, lungs: UInt8Array, seed: int) -> Sites:
-    """Up to 40,000 candidate voxels of each kind in one scan."""
-    inside = lungs > 0
-    rng = np.random.default_rng(seed)
-    depth = ndimage.distance_transform_edt(inside)
-    dense = inside & (hu > -500)
-    near_vessel = ndimage.binary_dilation(dense, iterations=3) & inside & (depth > 4)
-    return Sites(*(_drawn_voxels(m, rng) for m in (inside, inside & (depth <= 4), near_vessel)))
-
-
-def _drawn_voxels(mask: np.ndarray, rng: np.random.Generator) -> Int16Array:
-    voxels = np.argwhere(mask)
-    picked = rng.permutation(len(voxels))[:40_000]
-    return voxels[picked].astype(np.int16)
-
-
-def drawn_site(sites: Sites, rng: np.random.Generator) -> tuple[int, int, int]:
-    """A place for a nodule: 35 % at the lung border, 20 % beside a vessel, the rest anywhere."""
-    draw = rng.random()
-    voxels = sites.border if draw < 0.35 else sites.vessels if draw < 0.55 else sites.parenchyma
-    if not len(voxels):
-        voxels = sites.parenchyma
-    k, j, i = voxels[rng.integers(len(voxels))]
-    return int(k), int(j), int(i)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
     """One training example: HU float32 cube, lesions and unsure places in its voxels."""
@@ -110,12 +87,21 @@ class Patch:
     unsure: tuple[Lesion, ...]
 
 
+Sides = tuple[int, int, int]
+
+
 def _cut(
-    background: Background, centre: tuple[float, float, float], side: int
+    background: Background, centre: tuple[float, float, float], sides: Sides
 ) -> tuple[Float32Array, tuple[int, int, int]]:
-    """The cube of `side` around `centre` (edge voxels repeated outside) and its corner."""
-    corner = tuple(round(c - side / 2) for c in centre)
-    index = [np.clip(np.arange(c, c + side), 0, n - 1) for c, n in zip(corner, background.hu.shape, strict=True)]
+    """The box of `sides` around `centre` and its corner; it leaves the background by 8 voxels at most, where edge
+    voxels are repeated, unless the background is too small.
+    """
+    corner = tuple(
+        round(np.clip(c - n / 2, min(-8, (size - n) / 2), max(size + 8 - n, (size - n) / 2)))
+        for c, n, size in zip(centre, sides, background.hu.shape, strict=True)
+    )
+    spans = zip(corner, sides, background.hu.shape, strict=True)
+    index = [np.clip(np.arange(c, c + n), 0, size - 1) for c, n, size in spans]
     cube = background.hu[np.ix_(*index)].astype(np.float32)
     return cube, (corner[0], corner[1], corner[2])
 
@@ -132,133 +118,140 @@ def _jittered(centre: Sequence[float], reach: float, rng: np.random.Generator) -
     return k, j, i
 
 
-def _blended_patch(source: Source, side: int, rng: np.random.Generator) -> Patch:
-    usable = [b for b in source.backgrounds if b.sites is not None]
-    background = usable[rng.integers(len(usable))]
-    assert background.sites is not None
-    first = drawn_site(background.sites, rng)
-    cube, corner = _cut(background, _jittered(first, 0.35 * side, rng), side)
+def _drawn_background(source: Source, rng: np.random.Generator) -> tuple[Background, Sites]:
+    usable = [(b, b.sites) for b in source.backgrounds if b.sites is not None]
+    weights = np.array([b.weight for b, _ in usable])
+    return usable[int(rng.choice(len(usable), p=weights / weights.sum()))]
+
+
+def blended_patch(source: Source, sides: Sides, rng: np.random.Generator, *, reach: float, count: int) -> Patch:
+    """A box of background with up to `count` nodules blended in, the first within `reach` voxels of its middle."""
+    background, sites = _drawn_background(source, rng)
+    wanted = drawn_diameter_mm(rng, source.mixture.large)
+    first = drawn_site(sites, wanted, rng)
+    cube, corner = _cut(background, _jittered(first, reach, rng), sides)
     present = _moved((*background.lesions, *background.unsure), corner)
-    places = [first, *(drawn_site_in(background.sites, corner, side, rng) for _ in range(rng.integers(0, 3)))]
     added: list[Lesion] = []
-    for place in places:
-        lesion = _added_nodule(cube, corner, place, (source, background, [*present, *added]), rng)
-        if lesion is not None:
-            added.append(lesion)
+    for n in range(count):
+        diameter = wanted if n == 0 else drawn_diameter_mm(rng, source.mixture.large)
+        place = first if n == 0 else _site_within(sites, diameter, (corner, sides), rng)
+        local = tuple(float(p - c) for p, c in zip(place, corner, strict=True))
+        if _is_free(local, diameter, sides, [*present, *added]):
+            added += _added_nodule(cube, local, diameter, (source.shapes, background.optics), rng)
     return Patch(cube, tuple(_moved(background.lesions, corner) + added), tuple(_moved(background.unsure, corner)))
 
 
-def drawn_site_in(
-    sites: Sites, corner: tuple[int, int, int], side: int, rng: np.random.Generator
+def _site_within(
+    sites: Sites, diameter_mm: float, box: tuple[tuple[int, int, int], Sides], rng: np.random.Generator
 ) -> tuple[int, int, int]:
-    """A site inside the cube if one of twenty tries finds one, else any site (its nodule is then cut away)."""
-    for _ in range(20):
-        place = drawn_site(sites, rng)
-        if all(4 <= p - c < side - 4 for p, c in zip(place, corner, strict=True)):
+    """A site inside the box (corner, sides) if one of 25 tries finds one, else any site."""
+    corner, sides = box
+    for _ in range(25):
+        place = drawn_site(sites, diameter_mm, rng)
+        if all(4 <= p - c < n - 4 for p, c, n in zip(place, corner, sides, strict=True)):
             return place
     return place
 
 
+def _is_free(local: Sequence[float], diameter_mm: float, sides: Sides, present: Sequence[Lesion]) -> bool:
+    inside = all(0 <= v < n for v, n in zip(local, sides, strict=True))
+    return inside and all(
+        np.linalg.norm(np.subtract(local, o.centre)) >= (diameter_mm + o.diameter_mm) / 2 + 3 for o in present
+    )
+
+
 def _added_nodule(
     cube: Float32Array,
-    corner: tuple[int, int, int],
-    place: tuple[int, int, int],
-    context: tuple[Source, Background, Sequence[Lesion]],
+    local: Sequence[float],
+    diameter_mm: float,
+    kind: tuple[Sequence[NoduleShape], Optics],
     rng: np.random.Generator,
-) -> Lesion | None:
-    source, background, present = context
-    local = tuple(float(p - c) for p, c in zip(place, corner, strict=True))
-    if not all(0 <= v < n for v, n in zip(local, cube.shape, strict=True)):
-        return None
-    diameter = drawn_diameter_mm(rng, source.mixture.large)
-    shape = drawn_shape(source.shapes, diameter, rng)
-    if any(np.linalg.norm(np.subtract(local, o.centre)) < (diameter + o.diameter_mm) / 2 + 3 for o in present):
-        return None
-    nodule = render(shape, drawn_composition(rng, shape.texture), diameter, background.optics, rng)
+) -> list[Lesion]:
+    """Blend a nodule into the box about `local` (k, j, i) in place; none where it would not be seen."""
+    shapes, optics = kind
+    shape = drawn_shape(shapes, diameter_mm, rng)
+    nodule = render(shape, drawn_composition(rng, shape.texture), diameter_mm, optics, rng)
     start = tuple(round(v - (n - 1) / 2) for v, n in zip(local, nodule.opacity.shape, strict=True))
-    blend(cube, nodule, (start[0], start[1], start[2]), background.optics, rng)
-    return Lesion((local[0], local[1], local[2]), nodule.diameter_mm)
+    there, _ = overlap(cube.shape, start, nodule.opacity.shape)
+    before = cube[there].copy()
+    blend(cube, nodule, (start[0], start[1], start[2]), optics, rng)
+    if not is_visible(before, cube[there], nodule.diameter_mm):
+        cube[there] = before
+        return []
+    return [Lesion((local[0], local[1], local[2]), nodule.diameter_mm)]
 
 
-def _real_patch(source: Source, side: int, rng: np.random.Generator) -> Patch:
-    carriers = [b for b in source.backgrounds if b.lesions]
-    background = carriers[rng.integers(len(carriers))]
-    lesion = background.lesions[rng.integers(len(background.lesions))]
-    return _plain_patch(background, _jittered(lesion.centre, 0.3 * side, rng), side)
+def real_patch(source: Source, sides: Sides, rng: np.random.Generator, *, reach: float) -> Patch:
+    """A box with a real nodule within `reach` voxels of its middle."""
+    lesions = [(b, lesion) for b in source.backgrounds for lesion in b.lesions]
+    background, lesion = lesions[rng.integers(len(lesions))]
+    return _plain_patch(background, _jittered(lesion.centre, reach, rng), sides)
 
 
-def _plain_patch(background: Background, centre: tuple[float, float, float], side: int) -> Patch:
-    cube, corner = _cut(background, centre, side)
+def _plain_patch(background: Background, centre: tuple[float, float, float], sides: Sides) -> Patch:
+    cube, corner = _cut(background, centre, sides)
     return Patch(cube, tuple(_moved(background.lesions, corner)), tuple(_moved(background.unsure, corner)))
 
 
-def _negative_patch(source: Source, side: int, rng: np.random.Generator, *, hard: bool) -> Patch:
-    mined = [n for n, marks in enumerate(source.hard_negatives) if marks]
+def negative_patch(source: Source, sides: Sides, rng: np.random.Generator, *, reach: float, hard: bool) -> Patch:
+    """A box about a hard negative, or about any place where nodules are put, without a blended nodule."""
+    mined = [(n, mark) for n, marks in enumerate(source.hard_negatives) for mark in marks]
     if hard and mined:
-        n = mined[rng.integers(len(mined))]
-        marks = source.hard_negatives[n]
-        return _plain_patch(source.backgrounds[n], _jittered(marks[rng.integers(len(marks))], 0.3 * side, rng), side)
-    usable = [b for b in source.backgrounds if b.sites is not None]
-    background = usable[rng.integers(len(usable))]
-    assert background.sites is not None
-    return _plain_patch(background, _jittered(drawn_site(background.sites, rng), 0.3 * side, rng), side)
+        n, mark = mined[rng.integers(len(mined))]
+        return _plain_patch(source.backgrounds[n], _jittered(mark, reach, rng), sides)
+    background, sites = _drawn_background(source, rng)
+    return _plain_patch(background, _jittered(drawn_site(sites, 6.0, rng), reach, rng), sides)
+
+
+def drawn_sides(size: int, rng: np.random.Generator) -> Sides:
+    """The box that becomes `size` voxels on each axis: 0.83 to 1.18 times as large, along k up to 14 % apart."""
+    zoom = rng.uniform(0.85, 1.2)
+    along_k = zoom * rng.uniform(0.88, 1.14)
+    return round(size / along_k), round(size / zoom), round(size / zoom)
 
 
 def drawn_patch(source: Source, rng: np.random.Generator) -> Patch:
     """One augmented example of 64³ voxels."""
-    side = round(PATCH / rng.uniform(0.85, 1.2))
+    sides = drawn_sides(PATCH, rng)
     draw = rng.random()
     mixture = source.mixture
     if draw < mixture.blended:
-        patch = _blended_patch(source, side, rng)
+        patch = blended_patch(source, sides, rng, reach=0.35 * PATCH, count=2 + int(rng.integers(0, 3)))
     elif draw < mixture.blended + mixture.real:
-        patch = _real_patch(source, side, rng)
+        patch = real_patch(source, sides, rng, reach=0.3 * PATCH)
     else:
-        patch = _negative_patch(source, side, rng, hard=draw < mixture.blended + mixture.real + mixture.hard)
-    return _augmented(patch, rng)
+        hard = draw < mixture.blended + mixture.real + mixture.hard
+        patch = negative_patch(source, sides, rng, reach=0.3 * PATCH, hard=hard)
+    return augmented(patch, PATCH, rng)
 
 
-def _augmented(patch: Patch, rng: np.random.Generator) -> Patch:
-    cube = _degraded(patch.hu, rng)
-    zoom = PATCH / cube.shape[0]
-    if cube.shape[0] != PATCH:
+def augmented(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
+    """The patch degraded as hospitals vary, resampled to `size` voxels on each axis and mirrored left to right."""
+    cube = degraded(patch.hu, rng)
+    zooms = (size / cube.shape[0], size / cube.shape[1], size / cube.shape[2])
+    if cube.shape != (size,) * 3:
         tensor = torch.from_numpy(cube)[None, None]
-        cube = F.interpolate(tensor, size=(PATCH,) * 3, mode="trilinear", align_corners=False)[0, 0].numpy()
+        cube = F.interpolate(tensor, size=(size,) * 3, mode="trilinear", align_corners=False)[0, 0].numpy()
     mirrored = rng.random() < 0.5
     if mirrored:
         cube = cube[:, :, ::-1]
-    cube = cube * rng.uniform(0.96, 1.04) + rng.normal(scale=12.0)
     return Patch(
         np.ascontiguousarray(cube, dtype=np.float32),
-        _warped(patch.lesions, zoom, mirrored=mirrored),
-        _warped(patch.unsure, zoom, mirrored=mirrored),
+        _warped(patch.lesions, zooms, size if mirrored else None),
+        _warped(patch.unsure, zooms, size if mirrored else None),
     )
 
 
-def _warped(lesions: Sequence[Lesion], zoom: float, *, mirrored: bool) -> tuple[Lesion, ...]:
+def _warped(
+    lesions: Sequence[Lesion], zooms: tuple[float, float, float], mirrored_width: int | None
+) -> tuple[Lesion, ...]:
     warped = []
+    mean_zoom = float(np.prod(zooms)) ** (1 / 3)
     for lesion in lesions:
-        k, j, i = ((c + 0.5) * zoom - 0.5 for c in lesion.centre)
-        warped.append(Lesion((k, j, PATCH - 1 - i if mirrored else i), lesion.diameter_mm * zoom))
+        k, j, i = ((c + 0.5) * z - 0.5 for c, z in zip(lesion.centre, zooms, strict=True))
+        i = i if mirrored_width is None else mirrored_width - 1 - i
+        warped.append(Lesion((k, j, i), lesion.diameter_mm * mean_zoom))
     return tuple(warped)
-
-
-def _degraded(cube: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Thickness, kernel and dose as hospitals vary them: axial and in-plane blur, sharpening, correlated noise."""
-    draw = rng.random()
-    if draw < 0.25:
-        cube = ndimage.uniform_filter1d(cube, int(rng.integers(2, 5)), axis=0)
-    elif draw < 0.4:
-        cube = ndimage.gaussian_filter(cube, (0.0, *([rng.uniform(0.3, 0.9)] * 2)), truncate=2.5)
-    elif draw < 0.55:
-        soft = ndimage.gaussian_filter(cube, (0.3, 0.8, 0.8), truncate=2.5)
-        cube = cube + rng.uniform(0.2, 0.8) * (cube - soft)
-    if rng.random() < 0.5:
-        noise = rng.standard_normal(cube.shape, dtype=np.float32)
-        if rng.random() < 0.5:
-            noise = ndimage.uniform_filter(noise, 2) * 2.5
-        cube = cube + noise * np.float32(rng.uniform(3, 35))
-    return np.asarray(cube, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,13 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from cad.domain import FloatArray, Int16Array, LungMask, PointLps, UInt8Array, Volume
 from cad.geometry import grid_from, indices_of, positions_of, sphere_diameter_mm
+from cad.policy import LungPolicy
+from cad.science.lungs import segment_lungs
 from models.resample import WorkingBox, working_box
 from models.rpn3d import RpnConfig
 from models.training.blend import Optics
-from models.training.sampling import Background, Lesion, sites_of
+from models.training.sampling import Background, Lesion
+from models.training.simulate import Recipe, simulated_volume
+from models.training.sites import sites_of
 
 BOX_MARGIN_MM = 16.0
 """Tissue kept around the lungs, so that the network learns the chest wall and the mediastinum."""
@@ -41,7 +46,13 @@ class TrainingScan:
     nodules: tuple[LabelledNodule, ...]
 
 
-def background_of(scan: TrainingScan, config: RpnConfig) -> Background:
+CROP_WEIGHT = 0.15
+"""How often a crop of 70 x 70 x 150 mm is drawn, relative to a whole scan."""
+
+PHANTOM_WEIGHT = 0.3
+
+
+def background_of(scan: TrainingScan, config: RpnConfig, weight: float = 1.0) -> Background:
     """The scan's lung region on the working grid, with places where nodules may be put."""
     low, high = _lung_bounds(scan.lungs)
     box = working_box(scan.volume, low, high, config.spacing_mm, torch.device("cpu"))
@@ -50,7 +61,14 @@ def background_of(scan: TrainingScan, config: RpnConfig) -> Background:
     sure = tuple(_lesion(box, n) for n in scan.nodules if n.sure)
     unsure = tuple(_lesion(box, n) for n in scan.nodules if not n.sure)
     optics = optics_of(hu, lungs, scan.slice_thickness_mm)
-    return Background(scan.name, hu, lungs, sure, unsure, optics, sites_of(hu, lungs, seed=7))
+    return Background(scan.name, hu, lungs, sure, unsure, optics, sites_of(hu, lungs, seed=7), weight)
+
+
+def phantom_background(seed: int, config: RpnConfig) -> Background:
+    """A simulated chest without nodules, for variety of build and vessels."""
+    volume = simulated_volume(Recipe(seed=seed, nodules=0))
+    scan = TrainingScan(f"phantom-{seed}", volume, segment_lungs(volume, LungPolicy()).lungs, 2.0, ())
+    return background_of(scan, config, PHANTOM_WEIGHT)
 
 
 def _lung_bounds(lungs: LungMask) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
@@ -98,7 +116,7 @@ def optics_of(hu: Int16Array, lungs: UInt8Array, slice_thickness_mm: float) -> O
 def crop_backgrounds(
     archive: Path, pixel_spacing_mm: dict[str, tuple[float, float]], config: RpnConfig
 ) -> tuple[Background, ...]:
-    """The HU crops as backgrounds without sites: their real nodules are used as they are.
+    """The HU crops as backgrounds: their real nodules are used as they are, others are blended in.
 
     `pixel_spacing_mm` maps a patient to (pixel, slice) spacing. Each crop is centred on its nodule, 30 slices below it
     where the scan allows. Crops that fewer than 3 readers marked are left out.
@@ -116,8 +134,25 @@ def crop_backgrounds(
             box = working_box(volume, (0, 0, 0), hu.shape, config.spacing_mm, torch.device("cpu"))
             centre = PointLps(49.5 * pixel, 49.5 * pixel, min(middle, 30.0) * gap)
             nodule = LabelledNodule(centre, sphere_diameter_mm(float(fact["Volume"])), sure=True)
-            labels = np.zeros(box.grid.shape, dtype=np.uint8)
             data = box.hu.numpy().round().clip(-1024, 3071).astype(np.int16)
-            optics = Optics(0.45, max(0.35, 0.32 * gap), 20.0)
-            found.append(Background(name, data, labels, (_lesion(box, nodule),), (), optics))
+            labels = aerated_lung(data)
+            sites = sites_of(data, labels, seed=7) if labels.any() else None
+            optics = optics_of(data, labels, gap)
+            found.append(Background(name, data, labels, (_lesion(box, nodule),), (), optics, sites, CROP_WEIGHT))
     return tuple(found)
+
+
+def aerated_lung(hu: Int16Array) -> UInt8Array:
+    """Lung in a crop that holds no whole lung: air with tissue in it, of at least 5 ml, closed over vessels.
+
+    Room air is as dark but empty: its mean lies below -960 HU.
+    """
+    dark = ndimage.binary_opening(ndimage.gaussian_filter(hu.astype(np.float32), 1.0) < -500, iterations=2)
+    labels, count = ndimage.label(dark)
+    lung = np.zeros(hu.shape, dtype=bool)
+    for n in range(1, count + 1):
+        part = labels == n
+        if np.count_nonzero(part) > 5000 and hu[part].mean() > -960:
+            lung |= part
+    closed = ndimage.binary_closing(np.pad(lung, 6, mode="edge"), iterations=6)[6:-6, 6:-6, 6:-6]
+    return np.asarray(closed & ~(labels > 0) | lung, dtype=np.uint8)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cad.domain import FloatArray, Grid
+from cad.domain import FloatArray, Grid, Volume
 from models.training.phantom.anatomy import HILA_MM, Build
 from models.training.phantom.coronaries import Plaque, agatston, place_plaques
 from models.training.phantom.deformation import Deformation, random_deformation
@@ -99,6 +99,13 @@ def simulate(out: Path, recipe: Recipe) -> tuple[Path, ...]:
     _write_visit(out / "baseline", first, grid, visit, {})
     _write_visit(out / "followup", second, grid, later_visit, {"followup": followup})
     return out / "baseline", out / "followup"
+
+
+def simulated_volume(recipe: Recipe) -> Volume:
+    """The first visit's image of `recipe` alone, without DICOM or truth."""
+    grid = scan_grid()
+    plain = noise_free(_first_scene(recipe), grid, _rng(recipe, 7))
+    return Volume(with_noise(plain, _rng(recipe, 8)), grid, f"simulated-{recipe.seed}")
 
 
 def _rng(recipe: Recipe, purpose: int) -> np.random.Generator:

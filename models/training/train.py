@@ -6,14 +6,16 @@ import copy
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Generic, Literal, TypeVar, cast
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from models.proposing import propose
 from models.rpn3d import Rpn3d, RpnConfig, on_device
@@ -39,14 +41,19 @@ class Recipe:
     warm_up: int = 80
     mine_every: int = 500
     seed: int = 20261122
+    loss: Literal["focal", "quality"] = "quality"
+
+
+Net = TypeVar("Net", bound=nn.Module)
+Batch = TypeVar("Batch", bound=tuple[torch.Tensor, ...])
 
 
 @dataclass(slots=True)
-class TrainingState:
+class TrainingState(Generic[Net]):
     """What a checkpoint holds: live and averaged network, optimiser and step."""
 
-    network: Rpn3d
-    average: Rpn3d
+    network: Net
+    average: Net
     optimiser: torch.optim.Optimizer
     step: int = 0
 
@@ -60,12 +67,20 @@ def heat_loss(logits: torch.Tensor, heat: torch.Tensor, weight: torch.Tensor) ->
     return -(found.sum() + quiet.sum()) / positive.sum().clamp_min(1)
 
 
-def rpn_loss(output: torch.Tensor, example: Example) -> torch.Tensor:
+def quality_loss(logits: torch.Tensor, heat: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Quality focal loss against the heat itself, so every cell near a centre teaches (Li et al. 2020, eq. 3)."""
+    error = (heat - torch.sigmoid(logits)) ** 2 * weight
+    entropy = F.binary_cross_entropy_with_logits(logits, heat, reduction="none")
+    return 2.0 * (error * entropy).sum() / ((heat == 1).float() * weight).sum().clamp_min(1)
+
+
+def rpn_loss(output: torch.Tensor, example: Example, kind: Literal["focal", "quality"]) -> torch.Tensor:
     """Objectness plus offset and size losses for a batch."""
     _, heat, weight, geometry, geometry_weight = example
     errors = F.smooth_l1_loss(output[:, 1:], geometry, reduction="none", beta=0.2)
     located = (errors * geometry_weight[:, None]).sum() / geometry_weight.sum().clamp_min(1)
-    return heat_loss(output[:, 0], heat, weight) + 0.5 * located
+    objectness = heat_loss if kind == "focal" else quality_loss
+    return objectness(output[:, 0], heat, weight) + 0.5 * located
 
 
 def learning_rate_at(step: int, recipe: Recipe) -> float:
@@ -76,7 +91,7 @@ def learning_rate_at(step: int, recipe: Recipe) -> float:
     return recipe.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-def _update_average(average: Rpn3d, network: Rpn3d, decay: float) -> None:
+def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     with torch.no_grad():
         for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
             if kept.is_floating_point():
@@ -85,41 +100,54 @@ def _update_average(average: Rpn3d, network: Rpn3d, decay: float) -> None:
                 kept.copy_(new)
 
 
-def new_state(config: RpnConfig, recipe: Recipe, device: torch.device) -> TrainingState:
-    """A freshly initialised network with its average and optimiser."""
-    torch.manual_seed(recipe.seed)
-    network = on_device(Rpn3d(config), device)
+def new_state(network: Net, recipe: Recipe) -> TrainingState[Net]:
+    """The network, freshly initialised or to go on from, with its average and optimiser."""
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     return TrainingState(network, average, optimiser)
 
 
-def fit(source: Source, config: RpnConfig, recipe: Recipe, state: TrainingState, checkpoint: Path) -> Rpn3d:
+def new_rpn(config: RpnConfig, recipe: Recipe, device: torch.device) -> TrainingState[Rpn3d]:
+    """A randomly initialised region-proposal network, ready to train."""
+    torch.manual_seed(recipe.seed)
+    return new_state(on_device(Rpn3d(config), device), recipe)
+
+
+def fit(source: Source, config: RpnConfig, recipe: Recipe, state: TrainingState[Rpn3d], checkpoint: Path) -> Rpn3d:
     """The averaged network after `recipe.steps` steps; resumes from `checkpoint` when it exists."""
     resume(state, checkpoint)
+
+    def loss_of(network: Rpn3d, example: Example) -> torch.Tensor:
+        image = example[0].to(memory_format=torch.channels_last_3d)
+        return rpn_loss(network(image).float(), example, recipe.loss)
+
     while state.step < recipe.steps:
         until = min(recipe.steps, (state.step // recipe.mine_every + 1) * recipe.mine_every)
         if state.step >= recipe.mine_every:
             source = with_hard_negatives(source, config, state.average)
-        _run(source, config, recipe, state, until)
+        run(PatchStream(source, config, recipe.seed + state.step), loss_of, recipe, state, until)
         save(state, checkpoint)
     return state.average
 
 
-def _run(source: Source, config: RpnConfig, recipe: Recipe, state: TrainingState, until: int) -> None:
-    stream = PatchStream(source, config, recipe.seed + state.step)
+def run(
+    stream: IterableDataset[Batch],
+    loss_of: Callable[[Net, Batch], torch.Tensor],
+    recipe: Recipe,
+    state: TrainingState[Net],
+    until: int,
+) -> None:
+    """Steps on batches of the stream up to step `until`."""
     loader = DataLoader(stream, batch_size=recipe.batch, num_workers=1, prefetch_factor=3)
     device = next(state.network.parameters()).device
     started, losses = time.monotonic(), [0.0]
     state.network.train()
     for batch in loader:
-        example = cast(Example, tuple(t.to(device) for t in batch))
+        example = cast(Batch, tuple(t.to(device) for t in batch))
         for group in state.optimiser.param_groups:
             group["lr"] = learning_rate_at(state.step, recipe)
-        image = example[0].to(memory_format=torch.channels_last_3d)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            output = state.network(image).float()
-        loss = rpn_loss(output, example)
+            loss = loss_of(state.network, example)
         state.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
@@ -136,24 +164,28 @@ def _run(source: Source, config: RpnConfig, recipe: Recipe, state: TrainingState
 
 def with_hard_negatives(source: Source, config: RpnConfig, network: Rpn3d) -> Source:
     """The source with the network's current false marks in each scan as hard negatives."""
-    mined = tuple(false_marks(network, config, b) if b.sites is not None else () for b in source.backgrounds)
+    mined = tuple(
+        false_marks(network, config, b, MINING_MIN_LOGIT)[:MINED_PER_SCAN] if b.sites is not None else ()
+        for b in source.backgrounds
+    )
     logger.info("hard negatives per scan: %s", [len(m) for m in mined])
     return replace(source, hard_negatives=mined)
 
 
-def false_marks(network: Rpn3d, config: RpnConfig, background: Background) -> tuple[tuple[float, float, float], ...]:
-    """Centres (k, j, i) of the best marks in one scan that are on none of its lesions, near or in the lungs."""
-    marks = propose(network, config, torch.from_numpy(np.array(background.hu)).float(), MINING_MIN_LOGIT)
+def false_marks(
+    network: Rpn3d, config: RpnConfig, background: Background, min_logit: float
+) -> tuple[tuple[float, float, float], ...]:
+    """Centres (k, j, i) of the marks in one scan that are on none of its lesions, best first."""
+    marks = propose(network, config, torch.from_numpy(np.array(background.hu)).float(), min_logit)
     known = (*background.lesions, *background.unsure)
-    false = [
+    return tuple(
         m.centre
         for m in marks
         if all(np.linalg.norm(np.subtract(m.centre, s.centre)) > s.diameter_mm / 2 + 4 for s in known)
-    ]
-    return tuple(false[:MINED_PER_SCAN])
+    )
 
 
-def save(state: TrainingState, checkpoint: Path) -> None:
+def save(state: TrainingState[Net], checkpoint: Path) -> None:
     """Write the checkpoint, complete or not at all."""
     parts = {
         "network": state.network.state_dict(),
@@ -166,7 +198,7 @@ def save(state: TrainingState, checkpoint: Path) -> None:
     temporary.replace(checkpoint)
 
 
-def resume(state: TrainingState, checkpoint: Path) -> None:
+def resume(state: TrainingState[Net], checkpoint: Path) -> None:
     """Load the checkpoint into `state` when there is one."""
     if not checkpoint.exists():
         return

@@ -13,9 +13,10 @@ import torch
 from cad.domain import Composition
 from models.rpn3d import RpnConfig
 from models.training.blend import Optics, blend, render
-from models.training.sampling import PATCH, Background, Lesion, Mixture, PatchStream, Source, drawn_patch, sites_of
+from models.training.sampling import PATCH, Background, Lesion, Mixture, PatchStream, Source, drawn_patch
 from models.training.shapes import NoduleShape, split_by_patient
-from models.training.train import Recipe, fit, learning_rate_at, new_state
+from models.training.sites import sites_of
+from models.training.train import Recipe, fit, learning_rate_at, new_rpn, quality_loss
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
 OPTICS = Optics(in_plane_sigma_mm=0.4, axial_sigma_mm=0.4, noise_hu=5.0)
@@ -118,8 +119,8 @@ def test_training_lowers_the_loss_and_resumes_from_its_checkpoint(tmp_path: Path
     source = Source((_background(),), (_ball(10.0),), ())
     recipe = Recipe(steps=4, batch=2, mine_every=2, warm_up=1)
     checkpoint = tmp_path / "run.pt"
-    fit(source, TINY, recipe, new_state(TINY, recipe, torch.device("cpu")), checkpoint)
-    again = new_state(TINY, recipe, torch.device("cpu"))
+    fit(source, TINY, recipe, new_rpn(TINY, recipe, torch.device("cpu")), checkpoint)
+    again = new_rpn(TINY, recipe, torch.device("cpu"))
     network = fit(source, TINY, recipe, again, checkpoint)
     assert again.step == 4
     assert all(torch.isfinite(p).all() for p in network.parameters())
@@ -133,3 +134,19 @@ def test_the_stream_yields_what_the_loss_expects() -> None:
     assert heat.shape == weight.shape == geometry_weight.shape == (cells,) * 3
     assert geometry.shape == (4, cells, cells, cells)
     assert image.abs().max() <= 1
+
+
+def test_the_quality_loss_is_least_where_the_score_is_the_heat() -> None:
+    heat = torch.tensor([0.0, 0.3, 0.7, 1.0]).reshape(1, 1, 2, 2)
+    weight = torch.ones_like(heat)
+    right = torch.logit(heat.clamp(1e-4, 1 - 1e-4))
+    least = quality_loss(right, heat, weight)
+    for shift in (-0.5, 0.5):
+        assert quality_loss(right + shift, heat, weight) > least
+
+
+def test_a_nodule_swallowed_by_a_wall_is_no_target() -> None:
+    wall = replace(_background(), hu=np.full((90, 90, 90), 40, dtype=np.int16), lesions=())
+    source = Source((wall,), (_ball(8.0),), (), Mixture(blended=1.0, real=0.0, hard=0.0))
+    rng = np.random.default_rng(12)
+    assert all(not drawn_patch(source, rng).lesions for _ in range(6))
