@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,9 +15,19 @@ from cad.qa.froc import (
     Reference,
     ScanMatch,
     bootstrap_interval,
+    cluster_draws,
+    clusters_of,
     cpm,
+    false_marks_per_scan,
     froc,
+    froc_estimate,
     match_marks,
+    narrowed,
+    paired_change,
+    resampled_above,
+    resampled_false_marks,
+    resampled_sensitivities,
+    sensitivity_above,
     sensitivity_at,
     threshold_at,
 )
@@ -100,3 +112,72 @@ def test_the_interval_holds_the_estimate_and_is_a_point_without_variation() -> N
     assert low < 20 / 30 < high
     same = [ScanMatch((_reference(0.0),), (0.9,), ())] * 5
     assert bootstrap_interval(same, 1.0, seed=1) == (1.0, 1.0)
+
+
+def test_copies_of_one_scan_are_resampled_together() -> None:
+    found = [ScanMatch((_reference(0.0),), (0.9,), (), "a")] * 10
+    missed = [ScanMatch((_reference(0.0),), (None,), (), "b")] * 10
+    assert bootstrap_interval([*found, *missed], 1.0, seed=1) == (0.0, 1.0)
+    alone = [replace(m, cluster="") for m in (*found, *missed)]
+    low, high = bootstrap_interval(alone, 1.0, seed=1)
+    assert 0.2 < low < high < 0.8
+
+
+def test_the_bounds_of_the_froc_hold_its_points_and_the_cpm() -> None:
+    rng = np.random.default_rng(3)
+    matches = [
+        ScanMatch((_reference(0.0),) * 3, tuple(rng.uniform(0.3, 1, 3)), tuple(rng.uniform(0, 0.9, 6)), f"s{n // 4}")
+        for n in range(32)
+    ]
+    points, mean = froc_estimate(matches, seed=4)
+    assert [p.value for p in points] == froc(matches).tolist()
+    assert mean.value == pytest.approx(cpm(matches))
+    assert all(p.low <= p.value <= p.high for p in (*points, mean))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.one_of(st.none(), st.sampled_from([0.0, 0.2, 0.4, 0.6, 1.0])), max_size=4),
+            st.lists(st.sampled_from([0.1, 0.2, 0.4, 0.5, 0.6]), max_size=6),
+            st.sampled_from(["", "a", "b"]),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(0, 9),
+)
+def test_resampling_is_counting_in_the_scans_drawn(
+    scans: list[tuple[list[float | None], list[float], str]], seed: int
+) -> None:
+    matches = [ScanMatch((_reference(0.0),) * len(h), tuple(h), tuple(f), c) for h, f, c in scans]
+    draws = cluster_draws(matches, seed)[:2]
+    sensitivities = resampled_sensitivities(matches, CPM_POINTS, draws)
+    for counts, row in zip(draws, sensitivities, strict=True):
+        drawn = [
+            matches[n]
+            for count, places in zip(counts, clusters_of(matches).values(), strict=True)
+            for _ in range(int(count))
+            for n in places
+        ]
+        assert np.array_equal(row, froc(drawn), equal_nan=True)
+        above = resampled_above(matches, 0.4, counts[None])
+        assert np.array_equal(above, [sensitivity_above(drawn, 0.4)], equal_nan=True)
+        false = resampled_false_marks(matches, 0.4, counts[None])
+        assert false == pytest.approx(false_marks_per_scan(drawn, 0.4))
+
+
+def test_narrowing_keeps_the_operating_point() -> None:
+    matches = [ScanMatch((_reference(0.0), _reference(9.0, 20.0)), (0.3, 0.9), (0.5,))]
+    small = narrowed(matches, lambda _, r: r.diameter_mm < 10)
+    assert sensitivity_at(small, 0.0) == 0.0
+    assert sensitivity_at(small, 1.0) == 1.0
+
+
+def test_a_paired_change_is_certain_when_all_scans_change_alike() -> None:
+    before = [ScanMatch((_reference(0.0),) * 2, (0.9, 0.8 if n % 2 else None), (), f"s{n}") for n in range(20)]
+    after = [replace(m, hits=(None, m.hits[1])) for m in before]
+    change = paired_change(before, after, 1.0, seed=5)
+    assert (change.value, change.low, change.high) == pytest.approx((-0.5, -0.5, -0.5))
+    with pytest.raises(ValueError, match="same scans"):
+        paired_change(before, after[1:], 1.0, seed=5)
