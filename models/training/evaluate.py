@@ -1,87 +1,172 @@
-"""Evaluation on scans left out of training: inserted nodules for FROC, real nodules one by one, score calibration."""
+"""Evaluation of one fold: the detector on scans left out of its training, with inserted nodules and as they are.
+
+Each left-out scan is filled several times; each filled copy is shown as it is and as other protocols would have shown
+it (`models.training.rescanning`), so that the effect of a protocol is measured on the same nodules.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from cad.domain import Candidate, Detector, Int16Array, LungMask, PointLps, Volume
 from cad.geometry import grid_from
 from cad.policy import CandidatePolicy
+from cad.qa import reliability
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.candidates import select_candidates
-from models.training.blend import blend, drawn_composition, drawn_diameter_mm, drawn_shape, is_visible, overlap, render
-from models.training.sampling import Background, Lesion
+from models.training.inserting import filled, places_of, real_reference, size_of, wishes
+from models.training.rescanning import DEGRADATIONS, rescanned
+from models.training.sampling import Background
 from models.training.shapes import NoduleShape
-from models.training.sites import drawn_site
 
-MIN_EVALUATED_MM = 4.0
 LOWEST_SCORE = 0.005
-
-LARGE_SHARE = 0.25
-"""Share of inserted nodules above 10 mm."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class InsertedScan:
-    """A left-out scan with inserted nodules and their references."""
-
-    hu: Int16Array
-    references: tuple[Reference, ...]
+AS_IS = "as it is"
+NATURAL = "without inserted nodules"
 
 
-def inserted_scan(background: Background, shapes: Sequence[NoduleShape], count: int, seed: int) -> InsertedScan:
-    """The background with up to `count` nodules of at least 4 mm that touch neither each other nor real ones."""
-    rng = np.random.default_rng(seed)
-    hu = background.hu.astype(np.float32)
-    taken: list[Lesion] = [*background.lesions, *background.unsure]
-    references = [_reference(lesion, ignore=True, kind="real") for lesion in taken]
-    for _ in range(count * 4):
-        if len(references) >= count + len(background.lesions) + len(background.unsure):
-            break
-        diameter = drawn_diameter_mm(rng, LARGE_SHARE)
-        shape = drawn_shape(shapes, diameter, rng)
-        composition = drawn_composition(rng, shape.texture)
-        assert background.sites is not None
-        centre = drawn_site(background.sites, diameter, rng)
-        if diameter < MIN_EVALUATED_MM or _touches(centre, diameter, taken):
-            continue
-        nodule = render(shape, composition, diameter, background.optics, rng)
-        corner = tuple(round(c - (n - 1) / 2) for c, n in zip(centre, nodule.opacity.shape, strict=True))
-        there, _ = overlap(hu.shape, corner, nodule.opacity.shape)
-        before = hu[there].copy()
-        blend(hu, nodule, (corner[0], corner[1], corner[2]), background.optics, rng)
-        if not is_visible(before, hu[there], nodule.diameter_mm):
-            hu[there] = before
-            continue
-        lesion = Lesion((float(centre[0]), float(centre[1]), float(centre[2])), nodule.diameter_mm)
-        taken.append(lesion)
-        references.append(_reference(lesion, ignore=False, kind=composition.value))
-    return InsertedScan(hu.round().clip(-1024, 3071).astype(np.int16), tuple(references))
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a scan was made. `kernel` is the scanner's own word."""
+
+    slice_thickness_mm: float
+    kernel: str
 
 
-def _touches(centre: Sequence[float], diameter_mm: float, others: Sequence[Lesion]) -> bool:
-    return any(np.linalg.norm(np.subtract(centre, o.centre)) < (diameter_mm + o.diameter_mm) / 2 + 5 for o in others)
+@dataclass(frozen=True, slots=True)
+class EvaluationPlan:
+    """What is done with each left-out scan.
+
+    `protocols` is by scan; one that is absent has the thickness that the background's blur tells, and no kernel.
+    """
+
+    copies: int = 4
+    nodules: int = 10
+    seed: int = 4000
+    degradations: tuple[str, ...] = tuple(DEGRADATIONS)
+    protocols: Mapping[str, Protocol] = field(default_factory=dict)
+    lowest_score: float = LOWEST_SCORE
 
 
-def _reference(lesion: Lesion, *, ignore: bool, kind: str) -> Reference:
-    k, j, i = lesion.centre
-    return Reference(PointLps(i, j, k), max(lesion.diameter_mm, 5.0), ignore, kind)
+@dataclass(frozen=True, slots=True)
+class CopyResult:
+    """One reading: of which scan, which copy, shown how (`AS_IS`, a degradation or `NATURAL`), and what came of it."""
+
+    scan: str
+    copy: int
+    shown: str
+    match: ScanMatch
 
 
-def marks_on(hu: Int16Array, background: Background, detector: Detector) -> tuple[Candidate, ...]:
+@dataclass(frozen=True, slots=True)
+class FoldResult:
+    """All readings of a fold, the protocols of its scans, and the wishes for nodules that found no place, by name."""
+
+    readings: tuple[CopyResult, ...]
+    protocols: Mapping[str, Protocol]
+    dropped: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """The result as JSON, for `from_json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> FoldResult:
+        """What `to_json` wrote. Raises KeyError or ValueError for anything else."""
+        raw = json.loads(text)
+        return cls(
+            tuple(CopyResult(r["scan"], r["copy"], r["shown"], _match(r["match"])) for r in raw["readings"]),
+            {name: Protocol(**p) for name, p in raw["protocols"].items()},
+            tuple(raw["dropped"]),
+        )
+
+
+def _match(raw: Mapping[str, Any]) -> ScanMatch:
+    references = tuple(Reference(**{**r, "centre": PointLps(**r["centre"])}) for r in raw["references"])
+    return ScanMatch(references, tuple(raw["hits"]), tuple(raw["false_scores"]), raw["cluster"])
+
+
+def evaluate_fold(
+    detector: Detector, backgrounds: Sequence[Background], shapes: Sequence[NoduleShape], plan: EvaluationPlan
+) -> FoldResult:
+    """The detector's readings of the left-out backgrounds, on the working grid, LPS = (i, j, k) mm.
+
+    The shapes must come from patients that no network of the fold learnt from; none may be of a background's own
+    patient. Scores are as the detector gives them, so it should be uncalibrated (slope 1, intercept 0).
+    """
+    assert not {s.patient for s in shapes} & {patient_of(b) for b in backgrounds}
+    readings: list[CopyResult] = []
+    dropped: list[str] = []
+    for n, background in enumerate(backgrounds):
+        copies, missing = _filled_readings(detector, background, shapes, (plan, plan.seed + 1000 * n))
+        readings += [*copies, _natural(detector, background, plan)]
+        dropped += missing
+    protocols = {b.name: plan.protocols.get(b.name, _told_by_blur(b)) for b in backgrounds}
+    return FoldResult(tuple(readings), protocols, tuple(dropped))
+
+
+def patient_of(background: Background) -> str:
+    """The patient of a background; a crop's name has a suffix after an underscore."""
+    return background.name.split("_")[0]
+
+
+def _told_by_blur(background: Background) -> Protocol:
+    return Protocol(round(background.optics.axial_sigma_mm / 0.32, 2), "")
+
+
+def _filled_readings(
+    detector: Detector, background: Background, shapes: Sequence[NoduleShape], context: tuple[EvaluationPlan, int]
+) -> tuple[list[CopyResult], list[str]]:
+    plan, seed = context
+    places = places_of(background.hu, background.lungs, seed)
+    stream = wishes(seed)
+    readings, dropped = [], []
+    for copy in range(plan.copies):
+        rng = np.random.default_rng([seed, copy])
+        scan = filled(background, places, shapes, list(islice(stream, plan.nodules)), rng)
+        dropped += [f"{w.size}, {w.kind.value}, {w.location}" for w in scan.dropped]
+        for shown in (AS_IS, *plan.degradations):
+            hu = scan.hu if shown == AS_IS else rescanned(scan.hu, background.lungs, shown, seed + copy)
+            marks = marks_on(hu, background, detector, plan.lowest_score)
+            match = match_marks(marks, scan.references, patient_of(background))
+            readings.append(CopyResult(background.name, copy, shown, match))
+    return readings, dropped
+
+
+def _natural(detector: Detector, background: Background, plan: EvaluationPlan) -> CopyResult:
+    """The scan as it is, with its real nodules as references."""
+    sure = [real_reference(lesion, sure=True, ignore=False) for lesion in background.lesions]
+    unsure = [real_reference(lesion, sure=False, ignore=False) for lesion in background.unsure]
+    marks = marks_on(background.hu, background, detector, plan.lowest_score)
+    match = match_marks(marks, [*sure, *unsure], patient_of(background))
+    return CopyResult(background.name, 0, NATURAL, match)
+
+
+def marks_on(
+    hu: Int16Array, background: Background, detector: Detector, lowest_score: float = LOWEST_SCORE
+) -> tuple[Candidate, ...]:
     """The detector's marks on an array of the background's 1 mm grid (LPS = i, j, k), as the pipeline selects them."""
+    volume, lungs = working_volume(hu, background)
+    return select_candidates(detector(volume, lungs, lowest_score), lungs, CandidatePolicy())
+
+
+def working_volume(hu: Int16Array, background: Background) -> tuple[Volume, LungMask]:
+    """An array of the background's 1 mm grid (LPS = i, j, k mm) as volume and lungs."""
     grid = grid_from((hu.shape[0], hu.shape[1], hu.shape[2]), (1.0, 1.0, 1.0), PointLps(0, 0, 0))
-    lungs = LungMask(np.array(background.lungs), grid)
-    marks = detector(Volume(np.array(hu), grid, "evaluation"), lungs, LOWEST_SCORE)
-    return select_candidates(marks, lungs, CandidatePolicy())
+    return Volume(np.array(hu), grid, "evaluation"), LungMask(np.array(background.lungs), grid)
 
 
 @dataclass(frozen=True, slots=True)
 class RealNodule:
-    """A real nodule of a left-out scan: its best mark's score and how many false marks of that scan score higher."""
+    """A real nodule of a left-out scan: its best mark's score and how many false marks of that scan score higher.
+
+    `sure` when enough readers saw it. A missed one has no score and every false mark of its scan above it.
+    """
 
     scan: str
     diameter_mm: float
@@ -90,62 +175,44 @@ class RealNodule:
     false_marks_above: int
 
 
+def real_nodules(reading: CopyResult) -> tuple[RealNodule, ...]:
+    """The real nodules of one reading of a scan without inserted nodules."""
+    match = reading.match
+    return tuple(
+        RealNodule(
+            reading.scan,
+            reference.diameter_mm,
+            reference.kind == "real",
+            hit,
+            sum(1 for s in match.false_scores if hit is None or s > hit),
+        )
+        for reference, hit in zip(match.references, match.hits, strict=True)
+    )
+
+
 def evaluate_inserted(
     detector: Detector, backgrounds: Sequence[Background], shapes: Sequence[NoduleShape], repeats: int, seed: int
 ) -> list[ScanMatch]:
     """Matches of `repeats` differently filled copies of each left-out scan, 10 nodules each."""
-    matches = []
-    for n, background in enumerate(backgrounds):
-        for repeat in range(repeats):
-            scan = inserted_scan(background, shapes, 10, seed + 1000 * n + repeat)
-            matches.append(match_marks(marks_on(scan.hu, background, detector), scan.references))
-    return matches
+    plan = EvaluationPlan(copies=repeats, seed=seed, degradations=())
+    fold = evaluate_fold(detector, backgrounds, shapes, plan)
+    return [r.match for r in fold.readings if r.shown == AS_IS]
 
 
 def evaluate_real(detector: Detector, backgrounds: Sequence[Background]) -> list[RealNodule]:
     """Each real nodule of the left-out scans against the scan's false marks."""
-    found = []
-    for background in backgrounds:
-        lesions = [*((s, True) for s in background.lesions), *((s, False) for s in background.unsure)]
-        references = [_reference(lesion, ignore=False, kind="real") for lesion, _ in lesions]
-        match = match_marks(marks_on(background.hu, background, detector), references)
-        for (lesion, sure), hit in zip(lesions, match.hits, strict=True):
-            above = sum(1 for s in match.false_scores if hit is None or s > hit)
-            found.append(RealNodule(background.name, lesion.diameter_mm, sure, hit, above))
-    return found
+    return [n for b in backgrounds for n in real_nodules(_natural(detector, b, EvaluationPlan()))]
 
 
 def fitted_calibration(matches: Sequence[ScanMatch]) -> tuple[float, float]:
-    """Slope and intercept of a logistic regression of "is a nodule" on the logit of the score (Platt 1999).
-
-    Newton's method on scores of at least 0.005; the scores must come from an uncalibrated detector (slope 1,
-    intercept 0).
-    """
-    hits = [h for m in matches for h in m.hits if h is not None]
-    false = [s for m in matches for s in m.false_scores]
-    score = np.clip(np.array(hits + false), 1e-6, 1 - 1e-6)
-    truth = np.array([1.0] * len(hits) + [0.0] * len(false))
-    design = np.stack([np.log(score / (1 - score)), np.ones_like(score)], axis=1)
-    theta = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-design @ theta))
-        hessian = design.T @ (design * (p * (1 - p))[:, None]) + 1e-6 * np.eye(2)
-        theta = theta + np.linalg.solve(hessian, design.T @ (truth - p))
-    return float(theta[0]), float(theta[1])
+    """Slope and intercept of `cad.qa.reliability.fitted_calibration`."""
+    fitted = reliability.fitted_calibration(matches)
+    return fitted.slope, fitted.intercept
 
 
-def calibration_error(matches: Sequence[ScanMatch], bins: int = 10) -> float:
-    """Expected calibration error of marks of at least 0.05, over equal-width bins of the score."""
-    scored = [(h, 1.0) for m in matches for h in m.hits if h is not None and h >= 0.05]
-    scored += [(s, 0.0) for m in matches for s in m.false_scores if s >= 0.05]
-    score, truth = np.array(scored).T
-    bin_of = np.minimum((score * bins).astype(int), bins - 1)
-    gaps = [
-        np.mean(bin_of == b) * abs(score[bin_of == b].mean() - truth[bin_of == b].mean())
-        for b in range(bins)
-        if (bin_of == b).any()
-    ]
-    return float(np.sum(gaps))
+def calibration_error(matches: Sequence[ScanMatch]) -> float:
+    """Expected calibration error of marks of at least 0.05."""
+    return reliability.expected_calibration_error(reliability.reliability_bins(matches, least=0.05))
 
 
 def strata(matches: Sequence[ScanMatch]) -> dict[str, list[float | None]]:
@@ -153,7 +220,6 @@ def strata(matches: Sequence[ScanMatch]) -> dict[str, list[float | None]]:
     table: dict[str, list[float | None]] = {}
     for match in matches:
         for reference, hit in zip(match.references, match.hits, strict=True):
-            size = "4-6 mm" if reference.diameter_mm < 6 else "6-10 mm" if reference.diameter_mm < 10 else ">=10 mm"
-            table.setdefault(reference.kind, []).append(hit)
-            table.setdefault(size, []).append(hit)
+            for name in (reference.kind, size_of(reference.diameter_mm)):
+                table.setdefault(name, []).append(hit)
     return table
