@@ -28,7 +28,7 @@ $(DEBIAN_READY): .ci/debian-packages $(PYTHON_READY)
 
 $(PACKAGE_READY): pyproject.toml constraints.txt $(PYTHON_READY)
 	@echo "Installing lungcad and its pinned dependencies (about 2 GB, some minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev,train]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev,train,openvino]'
 	@touch $@
 
 demo: setup ## Analyse a made-up study end to end: C-STORE into an embedded Orthanc, SR and SEG back

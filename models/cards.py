@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
 from cad.domain import ModelIdentity
 from models.rpn3d import Rpn3d, RpnConfig, folded, on_device
+from models.verifier import Verifier, VerifierConfig
+
+FIRST, SECOND = "rpn.", "verifier."
+"""Prefixes of the two stages' tensors in the weight file."""
 
 CARDS = Path(__file__).parent / "cards"
 WEIGHTS = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """How logits become a score: the logistic function of `weights` · logits + `intercept`.
+
+    One weight for each stage of the detector; fitted on scans left out of training.
+    """
+
+    weights: tuple[float, ...]
+    intercept: float
+
+    def of(self, logits: Sequence[float]) -> float:
+        """The score in 0..1 of one mark."""
+        total = self.intercept + sum(w * x for w, x in zip(self.weights, logits, strict=True))
+        return 1 / (1 + math.exp(-min(max(total, -700.0), 700.0)))
+
+
+@dataclass(frozen=True, slots=True)
 class DetectorCard:
     """What a card says that the detector needs.
 
-    A proposal's score is the logistic function of `slope` × logit + `intercept`, fitted on scans left out of training.
+    Proposals below `floor`, a logit of the first stage, are not looked at any further. `second` is absent where the
+    detector has one stage.
     """
 
     identity: ModelIdentity
     config: RpnConfig
-    slope: float
-    intercept: float
+    second: VerifierConfig | None
+    score: Score
+    floor: float
     default_min_score: float
 
 
@@ -54,17 +79,37 @@ def read_detector_card(name: str) -> DetectorCard:
     )
     score = card["score"]
     identity = ModelIdentity(name, card["version"], card["sha256"])
-    return DetectorCard(identity, config, score["slope"], score["intercept"], score["default_min_score"])
+    calibration = Score(tuple(score["weights"]), score["intercept"])
+    return DetectorCard(
+        identity, config, _second_of(card), calibration, score["first_stage_min_logit"], score["default_min_score"]
+    )
 
 
-def load_rpn(card: DetectorCard, device: torch.device) -> Rpn3d:
-    """The card's network in evaluation mode on `device`.
+def _second_of(card: Mapping[str, Any]) -> VerifierConfig | None:
+    if "second_stage" not in card:
+        return None
+    second = card["second_stage"]
+    c1, c2, c4, c8 = second["channels"]
+    return VerifierConfig(second["side"], (c1, c2, c4, c8))
+
+
+def load_networks(card: DetectorCard, device: torch.device) -> tuple[Rpn3d, Verifier | None]:
+    """The card's networks in evaluation mode on `device`, their normalisations folded into their convolutions.
 
     Raises WeightsMismatchError when the weights' SHA-256 is not the card's.
     """
     file = WEIGHTS / f"{card.identity.name}.safetensors"
     if sha256_of(file) != card.identity.sha256:
         raise WeightsMismatchError(f"{file.name} is not the file that its card describes")
-    network = Rpn3d(card.config)
-    network.load_state_dict(load_file(file))
-    return on_device(folded(network), device)
+    weights = load_file(file)
+    first = Rpn3d(card.config)
+    first.load_state_dict(_under(FIRST, weights))
+    if card.second is None:
+        return on_device(folded(first), device), None
+    second = Verifier(card.second)
+    second.load_state_dict(_under(SECOND, weights))
+    return on_device(folded(first), device), on_device(folded(second), device)
+
+
+def _under(prefix: str, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}

@@ -1,29 +1,33 @@
-"""The nodule detector: the region-proposal network behind the `Detector` protocol of `cad.domain`."""
+"""The nodule detector: the region-proposal network and its second stage, as a `Detector` of `cad.domain`."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from cad.domain import Candidate, LungMask, ModelIdentity, Volume
 from cad.geometry import position_of
-from models.cards import DetectorCard, load_rpn, read_detector_card
+from models.cards import DetectorCard, load_networks, read_detector_card
 from models.inference import device_named
 from models.proposing import box_bounds, propose
 from models.resample import WorkingBox, working_box
 from models.rpn3d import Proposal, Rpn3d
+from models.verifier import Verifier, verified
 
 DETECTOR_NAME = "rpn3d"
 
 
+MAX_VERIFIED = 80
+"""Proposals of one lung that the second stage looks at: far beyond any threshold in use; bounds the time."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RpnDetector:
-    """A loaded network with its card; callable as a `Detector`."""
+    """The loaded networks with their card; callable as a `Detector`."""
 
-    network: Rpn3d
+    first: Rpn3d
+    second: Verifier | None
     card: DetectorCard
     device: torch.device
 
@@ -39,26 +43,36 @@ class RpnDetector:
 
     def __call__(self, volume: Volume, lungs: LungMask, min_score: float) -> tuple[Candidate, ...]:
         """Marks with a score of at least `min_score`, best first; marks in both lungs' boxes may come twice."""
-        found: list[Candidate] = []
+        marks = (mark for mark, _ in self.features(volume, lungs) if mark.score >= min_score)
+        return tuple(sorted(marks, key=lambda c: -c.score))
+
+    def features(self, volume: Volume, lungs: LungMask) -> list[tuple[Candidate, tuple[float, ...]]]:
+        """Every mark with the logits of both stages, from which its score is made."""
+        found = []
         for low, high in box_bounds(lungs):
             box = working_box(volume, low, high, self.card.config.spacing_mm, self.device)
-            proposals = propose(self.network, self.card.config, box.hu, self._logit_of(min_score))
-            found.extend(self._candidate(box, p) for p in proposals)
-        return tuple(sorted(found, key=lambda c: -c.score))
+            proposals = propose(self.first, self.card.config, box.hu, self.card.floor)
+            if self.second is None or self.card.second is None:
+                found += [self._mark(box, p, (p.logit,)) for p in proposals]
+                continue
+            proposals = proposals[:MAX_VERIFIED]
+            configs = (self.card.config, self.card.second)
+            seconds = verified(self.second, configs, box.hu, [p.centre for p in proposals])
+            found += [self._mark(box, p, (p.logit, s)) for p, s in zip(proposals, seconds, strict=True)]
+        return found
 
-    def _candidate(self, box: WorkingBox, proposal: Proposal) -> Candidate:
-        spacing = self.card.config.spacing_mm
-        score = 1 / (1 + math.exp(-(self.card.slope * proposal.logit + self.card.intercept)))
+    def _mark(
+        self, box: WorkingBox, proposal: Proposal, logits: tuple[float, ...]
+    ) -> tuple[Candidate, tuple[float, ...]]:
         origin = f"{self.card.identity.name}-{self.card.identity.version}"
-        return Candidate(position_of(box.grid, proposal.centre), proposal.diameter * spacing, score, origin)
-
-    def _logit_of(self, score: float) -> float:
-        bounded = float(np.clip(score, 1e-6, 1 - 1e-6))
-        return (math.log(bounded / (1 - bounded)) - self.card.intercept) / self.card.slope
+        diameter = proposal.diameter * self.card.config.spacing_mm
+        centre = position_of(box.grid, proposal.centre)
+        return Candidate(centre, diameter, self.card.score.of(logits), origin), logits
 
 
 def load_detector(device: str) -> RpnDetector:
     """The detector that is shipped, on "cpu" or "cuda"."""
     card = read_detector_card(DETECTOR_NAME)
     target = device_named(device)
-    return RpnDetector(load_rpn(card, target), card, target)
+    first, second = load_networks(card, target)
+    return RpnDetector(first, second, card, target)

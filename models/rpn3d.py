@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -96,13 +96,16 @@ class Rpn3d(nn.Module):
         return cast(torch.Tensor, self.head(at4 + _upsampled(self.lateral8(at8))))
 
 
-def on_device(network: Rpn3d, device: torch.device) -> Rpn3d:
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def on_device(network: Net, device: torch.device) -> Net:
     """The network on `device` in channels-last layout, in which its convolutions are fastest."""
     # torch's annotations of Module.to lack memory_format
-    return cast(Rpn3d, network.to(device).to(memory_format=torch.channels_last_3d))  # type: ignore[call-overload]
+    return cast(Net, network.to(device).to(memory_format=torch.channels_last_3d))  # type: ignore[call-overload]
 
 
-def folded(network: Rpn3d) -> Rpn3d:
+def folded(network: Net) -> Net:
     """The network for inference: each batch normalisation is folded into the convolution before it."""
     network = copy.deepcopy(network).eval()
     for module in network.modules():

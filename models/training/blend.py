@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy import ndimage
+from torch.nn import functional as F
 
 from cad.domain import Composition, Float32Array
 from models.training.shapes import NoduleShape
@@ -39,6 +41,14 @@ class RenderedNodule:
     target_hu: Float32Array
     composition: Composition
     diameter_mm: float
+
+    @property
+    def centre(self) -> tuple[float, float, float]:
+        """Centre of mass (k, j, i) of the opacity in its voxels."""
+        total = max(float(self.opacity.sum()), 1e-6)
+        sums = (self.opacity.sum(axis=others) for others in ((1, 2), (0, 2), (0, 1)))
+        k, j, i = (float(np.arange(len(s)) @ s) / total for s in sums)
+        return k, j, i
 
 
 def drawn_diameter_mm(rng: np.random.Generator, large: float) -> float:
@@ -102,7 +112,7 @@ def render(
     target += _mottle(opacity.shape, 25.0, rng)
     if composition is Composition.PART_SOLID:
         core = _posed(shape.solid, _random_rotation(rng), scale * rng.uniform(0.35, 0.7), side)
-        core = ndimage.shift(core, rng.uniform(-0.15, 0.15, 3) * diameter, order=1)
+        core = np.roll(core, np.round(rng.uniform(-0.15, 0.15, 3) * diameter).astype(int), axis=(0, 1, 2))
         target += np.clip(_blurred(core, optics), 0, 1) * (rng.uniform(-20, 60) - target)
     if composition in (Composition.GROUND_GLASS, Composition.PART_SOLID):
         opacity = ndimage.gaussian_filter(opacity, rng.uniform(0.3, 0.1 * diameter + 0.3))
@@ -121,10 +131,15 @@ def _core_hu(composition: Composition, rng: np.random.Generator) -> float:
     return float(rng.uniform(low, high))
 
 
+def enlarged(coarse: Float32Array, factor: int) -> Float32Array:
+    """A field [k, j, i] made `factor` times finer by trilinear interpolation."""
+    field = F.interpolate(torch.from_numpy(coarse)[None, None], scale_factor=factor, mode="trilinear")
+    return np.asarray(field[0, 0].numpy(), dtype=np.float32)
+
+
 def _mottle(shape: tuple[int, ...], amplitude: float, rng: np.random.Generator) -> Float32Array:
-    coarse = rng.normal(scale=amplitude, size=tuple(n // 4 + 2 for n in shape))
-    fine = ndimage.zoom(coarse, 4, order=1)
-    return np.asarray(fine[tuple(slice(0, n) for n in shape)], dtype=np.float32)
+    coarse = amplitude * rng.standard_normal(tuple(n // 4 + 2 for n in shape), dtype=np.float32)
+    return enlarged(coarse, 4)[tuple(slice(0, n) for n in shape)]
 
 
 def blend(

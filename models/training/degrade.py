@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from cad.domain import Float32Array
+from models.training.blend import enlarged
 
 HOLE_HU = -985.0
 AERATED_HU = -650.0
@@ -87,6 +88,6 @@ def with_holes(box: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Centrilobular emphysema: ragged holes of some millimetres in aerated lung."""
     grain = int(rng.integers(4, 8))
     coarse = rng.standard_normal(tuple(n // grain + 2 for n in box.shape), dtype=np.float32)
-    field = ndimage.zoom(coarse, grain, order=1)[tuple(slice(0, n) for n in box.shape)]
+    field = enlarged(coarse, grain)[tuple(slice(0, n) for n in box.shape)]
     hole = np.clip((field - np.float32(rng.uniform(0.4, 1.1))) / 0.25, 0, 1) * np.float32(rng.uniform(0.4, 0.95))
     return np.where(box < AERATED_HU, box + (HOLE_HU - box) * hole, box).astype(np.float32)

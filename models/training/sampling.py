@@ -178,7 +178,8 @@ def _added_nodule(
     if not is_visible(before, cube[there], nodule.diameter_mm):
         cube[there] = before
         return []
-    return [Lesion((local[0], local[1], local[2]), nodule.diameter_mm)]
+    k, j, i = (float(c + m) for c, m in zip(start, nodule.centre, strict=True))
+    return [Lesion((k, j, i), nodule.diameter_mm)]
 
 
 def real_patch(source: Source, sides: Sides, rng: np.random.Generator, *, reach: float) -> Patch:
@@ -216,7 +217,7 @@ def drawn_patch(source: Source, rng: np.random.Generator) -> Patch:
     draw = rng.random()
     mixture = source.mixture
     if draw < mixture.blended:
-        patch = blended_patch(source, sides, rng, reach=0.35 * PATCH, count=2 + int(rng.integers(0, 3)))
+        patch = blended_patch(source, sides, rng, reach=0.35 * PATCH, count=3 + int(rng.integers(0, 4)))
     elif draw < mixture.blended + mixture.real:
         patch = real_patch(source, sides, rng, reach=0.3 * PATCH)
     else:

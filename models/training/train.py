@@ -40,8 +40,9 @@ class Recipe:
     ema_decay: float = 0.998
     warm_up: int = 80
     mine_every: int = 500
+    mine_from: int = 500
     seed: int = 20261122
-    loss: Literal["focal", "quality"] = "quality"
+    loss: Literal["focal", "quality"] = "focal"
 
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -123,7 +124,7 @@ def fit(source: Source, config: RpnConfig, recipe: Recipe, state: TrainingState[
 
     while state.step < recipe.steps:
         until = min(recipe.steps, (state.step // recipe.mine_every + 1) * recipe.mine_every)
-        if state.step >= recipe.mine_every:
+        if state.step >= recipe.mine_from:
             source = with_hard_negatives(source, config, state.average)
         run(PatchStream(source, config, recipe.seed + state.step), loss_of, recipe, state, until)
         save(state, checkpoint)

@@ -16,9 +16,9 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import IterableDataset
 
-from models.rpn3d import Rpn3d, RpnConfig, normalised
+from models.rpn3d import Rpn3d, RpnConfig, normalised, on_device
 from models.training.sampling import Patch, Source, augmented, blended_patch, drawn_sides, negative_patch, real_patch
-from models.training.train import Recipe, TrainingState, false_marks, new_state, resume, run, save
+from models.training.train import Recipe, false_marks, new_state, resume, run, save
 from models.verifier import Verifier, VerifierConfig
 
 logger = logging.getLogger(__name__)
@@ -109,9 +109,7 @@ def fit_verifier(
     )
     logger.info("false marks for the second stage: %s", [len(m) for m in mined])
     torch.manual_seed(second.recipe.seed)
-    # torch's annotations of Module.to lack memory_format
-    fresh = Verifier(second.config).to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    state: TrainingState[Verifier] = new_state(fresh, second.recipe)
+    state = new_state(on_device(Verifier(second.config), device), second.recipe)
     resume(state, checkpoint)
     stream = CubeStream(replace(source, hard_negatives=mined), (window, second.config), second.recipe.seed + state.step)
     while state.step < second.recipe.steps:
