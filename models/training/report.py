@@ -34,8 +34,8 @@ def measured_lines(found: Summary, variants: Sequence[Variant]) -> list[str]:
     """The card's table [measured] and its sub-tables, one line of TOML each."""
     lines = [
         "[measured]",
-        "# Every scan was read by a network that never saw its patient; the inserted nodules have shapes of patients that",
-        "# none of these networks learnt from. The shipped weights learnt from all scans and were not measured themselves.",
+        "# Every scan was read by a network that never saw its patient; the inserted nodules have shapes of patients",
+        "# that none of these networks learnt from. The shipped weights learnt from all scans and were not measured.",
         "# Intervals: 95 %, resampling patients with all their copies; they hold for scans like these few.",
         f"scans = {json.dumps(list(found.scans))}",
         f"scan_copies = {found.copies}",
@@ -154,11 +154,11 @@ Written by `models.training.report` from the saved readings; do not edit.
 
 {found.nodules} nodules of 4 to 30 mm in {found.copies} filled copies of {len(found.scans)} scans: \
 {", ".join(found.scans)}. Every scan was read by a network that never saw its patient, and the shapes of the inserted \
-nodules come from patients that none of these networks learnt from. {len(found.dropped)} nodules that were wanted found \
-no place and are not counted.
+nodules come from patients that none of these networks learnt from. {len(found.dropped)} nodules that were wanted \
+found no place and are not counted.
 
-A mark hits a nodule when it lies within the nodule's radius of its centre. Intervals are 95 %, from 1,000 resamples of \
-the patients, all copies of a patient's scans together."""
+A mark hits a nodule when it lies within the nodule's radius of its centre. Intervals are 95 %, from 1,000 resamples \
+of the patients, all copies of a patient's scans together."""
 
 
 def _operating(found: Summary) -> str:
@@ -172,8 +172,8 @@ def _operating(found: Summary) -> str:
 {table}
 
 At the default threshold {found.threshold:.3f}: sensitivity {_shown(found.at_default)}, \
-{_shown(found.false_marks)} false marks per scan; {found.natural_false_marks:.2f} in the scans without inserted nodules. \
-When each scan is read at the threshold chosen on the others: sensitivity {found.transferred.sensitivity:.3f}, \
+{_shown(found.false_marks)} false marks per scan; {found.natural_false_marks:.2f} in the scans without inserted \
+nodules. When each scan is read at the threshold chosen on the others: sensitivity {found.transferred.sensitivity:.3f}, \
 {found.transferred.false_marks:.2f} false marks per scan."""
 
 
@@ -218,8 +218,8 @@ def _calibration(found: Summary) -> str:
 
 {table}
 
-Expected calibration error {found.calibration_error:.3f}, Brier score {found.brier:.3f}, of marks of at least 0.05; each \
-scan's scores are calibrated on the others. This holds at {found.nodules_per_scan:.1f} nodules per scan: with fewer, a \
+Expected calibration error {found.calibration_error:.3f}, Brier score {found.brier:.3f}, of marks of at least 0.05; \
+each scan's scores are calibrated on the others. This holds at {found.nodules_per_scan:.1f} nodules per scan: with fewer, a \
 mark of the same score is less often a nodule."""
 
 
