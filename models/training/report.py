@@ -173,8 +173,8 @@ def _operating(found: Summary) -> str:
 
 At the default threshold {found.threshold:.3f}: sensitivity {_shown(found.at_default)}, \
 {_shown(found.false_marks)} false marks per scan; {found.natural_false_marks:.2f} in the scans without inserted \
-nodules. When each scan is read at the threshold chosen on the others: sensitivity {found.transferred.sensitivity:.3f}, \
-{found.transferred.false_marks:.2f} false marks per scan."""
+nodules. When each scan is read at the threshold chosen on the others: sensitivity \
+{found.transferred.sensitivity:.3f}, {found.transferred.false_marks:.2f} false marks per scan."""
 
 
 def _groups(found: Summary) -> str:
@@ -219,8 +219,8 @@ def _calibration(found: Summary) -> str:
 {table}
 
 Expected calibration error {found.calibration_error:.3f}, Brier score {found.brier:.3f}, of marks of at least 0.05; \
-each scan's scores are calibrated on the others. This holds at {found.nodules_per_scan:.1f} nodules per scan: with fewer, a \
-mark of the same score is less often a nodule."""
+each scan's scores are calibrated on the others. This holds at {found.nodules_per_scan:.1f} nodules per scan: with \
+fewer, a mark of the same score is less often a nodule."""
 
 
 def _real(found: Summary) -> str:
