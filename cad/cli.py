@@ -18,7 +18,7 @@ from cad.errors import Refusal, Unavailable
 from cad.service.folders import FolderInUse, check_free, complete_folder
 
 if TYPE_CHECKING:
-    from cad.service.case import CaseResult, CaseTools
+    from cad.service.case import CaseResult, CaseTools, Machinery
     from cad.service.stopwatch import Stopwatch
 
 WRONG_ARGUMENTS, REFUSED, UNAVAILABLE = 2, 3, 4
@@ -29,20 +29,20 @@ PARTS = ("nodules", "calcium")
 """The values of `cad.service.case.Part`, without its imports."""
 
 
-LoadTools = Callable[[str], "CaseTools"]
+LoadTools = Callable[["Machinery"], "CaseTools"]
 
 
-def load_tools(device: str) -> CaseTools:
-    """The trained networks on a device; imported when they are needed."""
+def load_tools(machinery: Machinery) -> CaseTools:
+    """The trained networks; imported when they are needed."""
     from cad.service.case import load_tools as load
 
-    return load(device)
+    return load(machinery)
 
 
 def main(argv: Sequence[str] | None = None, load: LoadTools = load_tools) -> int:
     """Runs one command and returns its exit code; bugs leave as exceptions, and Python exits with 1.
 
-    `load` gives the networks for a device, and is called only when a series is fit for analysis.
+    `load` gives the networks, and is called only when a series is fit for analysis.
     """
     arguments = _parser().parse_args(argv)
     arguments.load = load
@@ -92,6 +92,9 @@ def _add_analyze(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument("--only", type=_parts, metavar="PARTS", help="nodules, calcium or both, with a comma between")
     command.add_argument("--min-score", type=_score, metavar="S", help="least score of a mark, 0..1")
     command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
+    command.add_argument(
+        "--detector", type=_detector, default="lungcad", metavar="WHICH", help="lungcad or monai-bundle:FOLDER"
+    )
     command.add_argument("--images", action="store_true", help="also write overlay/*.png")
     command.set_defaults(run=_analyze)
 
@@ -115,7 +118,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
 def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
     """Reads and analyses the series that the arguments name. Raises Refusal."""
     from cad.policy import Policy
-    from cad.service.case import CaseRequest, Part, read_case
+    from cad.service.case import CaseRequest, Machinery, Part, read_case
     from cad.service.patient import PatientFactors, parse_patient
     from dicom_io.reading import load_series
 
@@ -130,7 +133,7 @@ def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
         has_prior=bool(arguments.prior),
         stopwatch=stopwatch,
     )
-    return read_case(loaded, arguments.load(arguments.device), request)
+    return read_case(loaded, arguments.load(Machinery(arguments.device, arguments.detector)), request)
 
 
 def _say(text: str) -> None:
@@ -170,6 +173,15 @@ def _parts(text: str) -> tuple[str, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(PARTS)}")
     return parts
+
+
+def _detector(text: str) -> str:
+    which, _, folder = text.partition(":")
+    if which not in ("lungcad", "monai-bundle") or (which == "lungcad") == bool(folder):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither lungcad nor monai-bundle:FOLDER")
+    if folder:
+        _existing(folder)
+    return text
 
 
 def _score(text: str) -> float:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
-from cad.domain import Caution, Findings, Networks, NotAssessedReason
+from cad.domain import Caution, Detector, Findings, Networks, NotAssessedReason
 from cad.pipeline import Request, analyze
 from cad.policy import Policy
 from cad.service.findings_json import Circumstances, Document, Provenance, findings_document, with_timings
@@ -82,11 +83,32 @@ class CaseResult:
     job_key: str
 
 
-def load_tools(device: str) -> CaseTools:
-    """The tools with the trained networks on `device` ("cpu" or "cuda")."""
-    from models.detector import load_detector  # torch takes seconds to import; refusals do not need it
+LUNGCAD, MONAI_BUNDLE = "lungcad", "monai-bundle:"
 
-    return CaseTools(Networks(detector=load_detector(device)))
+
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """Which networks run, and on what. `detector` is "lungcad" or "monai-bundle:" and the folder of MONAI's bundle."""
+
+    device: str = "cpu"
+    detector: str = LUNGCAD
+
+
+def load_tools(machinery: Machinery) -> CaseTools:
+    """The tools with trained networks. Raises Unavailable when the device or the bundle cannot be used."""
+    return CaseTools(Networks(detector=_detector(machinery)))
+
+
+def _detector(machinery: Machinery) -> Detector:
+    # torch takes seconds to import; refusals do not need it
+    if machinery.detector.startswith(MONAI_BUNDLE):
+        from models.inference import device_named
+        from models.monai_bundle import load_monai_bundle
+
+        return load_monai_bundle(Path(machinery.detector.removeprefix(MONAI_BUNDLE)), device_named(machinery.device))
+    from models.detector import load_detector
+
+    return load_detector(machinery.device)
 
 
 def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> CaseResult:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
 
-from cad.service.case import CaseRequest, CaseTools, load_tools, read_case
+from cad.service.case import CaseRequest, CaseTools, Machinery, load_tools, read_case
 from cad.service.settings import Settings
 from cad.service.worker import Reader, Reading
 from dicom_io.reading import load_datasets
@@ -14,7 +14,7 @@ from dicom_io.reading import load_datasets
 
 def installed_reader(settings: Settings) -> Reader:
     """The reader with the installed networks, on the device of the settings."""
-    return reader_with(load_tools(settings.device), settings.min_score)
+    return reader_with(load_tools(Machinery(settings.device, settings.detector)), settings.min_score)
 
 
 def reader_with(tools: CaseTools, min_score: float | None) -> Reader:

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     )
 
     device: str = Field("cpu", description="Device of the networks: cpu or cuda.")
+    detector: str = Field(
+        "lungcad", pattern="^(lungcad|monai-bundle:.+)$", description="lungcad, or monai-bundle: and a folder."
+    )
     min_score: float | None = Field(None, ge=0, le=1, description="Mark threshold; by default the detector's own.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 

@@ -10,7 +10,7 @@ import pytest
 
 from cad.cli import main
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
-from cad.service.case import CaseTools
+from cad.service.case import CaseTools, Machinery
 from tests.builders import CHINESE_NAME, Sphere, a_series, save_series
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -36,12 +36,12 @@ class MarkingDetector:
         return tuple(mark for mark in marks if mark.score >= min_score)
 
 
-def marking_tools(device: str) -> CaseTools:
+def marking_tools(machinery: Machinery) -> CaseTools:
     """Tools whose clock stands still."""
     return CaseTools(Networks(MarkingDetector()), clock=lambda: NOW, software_version="1.2.3", host_cores=2)
 
 
-def no_tools(device: str) -> CaseTools:
+def no_tools(machinery: Machinery) -> CaseTools:
     """For inputs that must be refused before any network is loaded."""
     raise AssertionError("the networks were loaded")
 
