@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset
 
+from models.inference import is_bf16_fast
 from models.proposing import propose
 from models.rpn3d import Rpn3d, RpnConfig, on_device
 from models.training.sampling import Background, Example, PatchStream, Source
@@ -147,7 +148,7 @@ def run(
         example = cast(Batch, tuple(t.to(device) for t in batch))
         for group in state.optimiser.param_groups:
             group["lr"] = learning_rate_at(state.step, recipe)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16_fast(device)):
             loss = loss_of(state.network, example)
         state.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
