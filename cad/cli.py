@@ -259,17 +259,31 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     detector.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="weights, card and checkpoints; resumes what is there"
     )
+    detector.add_argument("--docs", type=Path, metavar="DIR", help="folder of detector.md and its plots (default OUT)")
     detector.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train")
+    detector.add_argument(
+        "--processes", type=_Whole(1, 64), metavar="N", help="networks trained at once (default: one a core; CUDA: one)"
+    )
+    detector.add_argument(
+        "--compare", action="store_true", help="train and measure the variants only; their table is then published"
+    )
     detector.set_defaults(run=_train_detector)
 
 
 def _train_detector(arguments: argparse.Namespace) -> int:
     import logging
 
-    from cad.service.training import train_detector_from
+    from cad.service.case import usable_cores
+    from cad.service.training import TrainingOrder, compare_variants_from, train_detector_from
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    card = train_detector_from(arguments.data, arguments.out, arguments.device, _say)
+    processes = arguments.processes or (usable_cores() if arguments.device == "cpu" else 1)
+    docs = arguments.docs or arguments.out
+    order = TrainingOrder(arguments.data, arguments.out, docs, arguments.device, processes)
+    if arguments.compare:
+        print(f"comparison: {compare_variants_from(order, _say)}")
+        return 0
+    card = train_detector_from(order, _say)
     print(f"weights and card: {card.with_suffix('.safetensors')}, {card}")
     return 0
 

@@ -72,6 +72,7 @@ class Rpn3d(nn.Module):
 
     def __init__(self, config: RpnConfig) -> None:
         super().__init__()
+        self.config = config
         c2a, c2, c4, c8, c16 = config.channels
         n4, n8, n16 = config.blocks
         self.stem = nn.Sequential(_conv(1, c2a, kernel=4, stride=2), _conv(c2a, c2))

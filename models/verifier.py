@@ -35,6 +35,7 @@ class Verifier(nn.Module):
 
     def __init__(self, config: VerifierConfig) -> None:
         super().__init__()
+        self.config = config
         c1, c2, c4, c8 = config.channels
         self.features = nn.Sequential(
             *(_conv(1, c1), _conv(c1, c2, stride=2), _conv(c2, c2)),

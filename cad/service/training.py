@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from cad.science.lungs import segment_lungs
 from dicom_io.reading import load_series
 from models.inference import device_named
 from models.rpn3d import RpnConfig
-from models.training.detector import DetectorRecipe, TrainingData, train_detector
+from models.training.detector import compare_variants, train_detector
+from models.training.plan import DetectorRecipe, Place, TrainingData
 from models.training.scans import LabelledNodule, TrainingScan, crop_backgrounds
 from models.training.shapes import read_shapes
 
@@ -23,11 +25,33 @@ MIN_READERS = 2
 """Nodules that fewer readers saw are neither learnt as nodules nor as background."""
 
 
-def train_detector_from(folder: Path, out: Path, device: str, say: Callable[[str], None]) -> Path:
+@dataclass(frozen=True, slots=True)
+class TrainingOrder:
+    """What to train from, where to put weights, card and checkpoints (`out`) and the document (`docs`), on what."""
+
+    data: Path
+    out: Path
+    docs: Path
+    device: str
+    processes: int
+
+
+def train_detector_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
     """Train the detector on a folder laid out as `ct/*/`, `ct/truth.json`, `lidc_crops.npz` and `lidc_hu_crops.npz`.
 
     Returns the path of the card. Raises Refusal when a scan cannot be read.
     """
+    place = Place(order.out, str(device_named(order.device)), order.processes)
+    return train_detector(_read_data(order.data, say), DetectorRecipe(), place, order.docs)
+
+
+def compare_variants_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
+    """Train and measure the variants of the detector on such a folder; the path of the table."""
+    place = Place(order.out, str(device_named(order.device)), order.processes)
+    return compare_variants(_read_data(order.data, say), DetectorRecipe(), place)
+
+
+def _read_data(folder: Path, say: Callable[[str], None]) -> TrainingData:
     truth = json.loads((folder / "ct" / "truth.json").read_text(encoding="utf-8"))
     scans = []
     for name, nodules in sorted(truth.items()):
@@ -36,14 +60,15 @@ def train_detector_from(folder: Path, out: Path, device: str, say: Callable[[str
     say("reading nodule shapes")
     shapes = tuple(read_shapes(folder / "lidc_crops.npz", MIN_READERS))
     crops = crop_backgrounds(folder / "lidc_hu_crops.npz", _spacings(folder / "lidc_crops.npz"), RpnConfig())
-    return train_detector(TrainingData(tuple(scans), crops, shapes), DetectorRecipe(), device_named(device), out)
+    return TrainingData(tuple(scans), crops, shapes)
 
 
 def _training_scan(name: str, series: Path, nodules: list[dict[str, object]]) -> TrainingScan:
     loaded = load_series([series], SeriesPolicy())
     lungs = segment_lungs(loaded.volume, LungPolicy()).lungs
     thickness = loaded.series.slice_thickness_mm or loaded.series.spacing_mm[2]
-    return TrainingScan(name, loaded.volume, lungs, thickness, tuple(_labelled(n) for n in nodules))
+    labelled = tuple(_labelled(n) for n in nodules)
+    return TrainingScan(name, loaded.volume, lungs, thickness, labelled, loaded.series.kernel or "")
 
 
 def _labelled(nodule: dict[str, object]) -> LabelledNodule:

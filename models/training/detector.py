@@ -1,216 +1,104 @@
-"""The detector's training from data to weights and card: two phases with an honest measurement in between.
-
-Phase 1 learns from some scans and is measured on those left out; phase 2 goes on with all scans. The card's figures are
-phase 1's: what the shipped weights gain from the left-out scans cannot be measured on them.
-"""
+"""The detector's training, from data to weights, card and document, and the comparison of its variants."""
 
 from __future__ import annotations
 
+import json
 import logging
-import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors.torch import save_file
 
-from cad.domain import ModelIdentity
-from cad.qa.froc import CPM_POINTS, ScanMatch, bootstrap_interval, cpm, froc, sensitivity_at, threshold_at
-from models.cards import DetectorCard, sha256_of
-from models.detector import DETECTOR_NAME, RpnDetector
-from models.rpn3d import Rpn3d, RpnConfig
-from models.training.evaluate import (
-    RealNodule,
-    calibration_error,
-    evaluate_inserted,
-    evaluate_real,
-    fitted_calibration,
-    strata,
-)
-from models.training.sampling import Background, Mixture, Source
-from models.training.scans import TrainingScan, background_of
-from models.training.shapes import NoduleShape, split_by_patient
-from models.training.train import Recipe, fit, new_rpn
+from cad.qa.reliability import logistic_fit
+from models.cards import Score
+from models.training.card import Shipped, write_card
+from models.training.evaluate import Labelled
+from models.training.members import Architecture, Member, load_member
+from models.training.plan import SHIPPED, DetectorRecipe, Place, TrainingData, branches, material_of, roots, second_half
+from models.training.report import Variant, write_document
+from models.training.sampling import patient_of
+from models.training.summary import Summary, summary
+from models.training.workers import FIRST_FLOOR, Compared, Held, branch, compared, cross, grow, pool_of
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class DetectorRecipe:
-    """Both phases, what is left out of the first, and how the threshold is chosen."""
-
-    version: str = "0.1.0"
-    first: Recipe = field(default_factory=lambda: Recipe(steps=2100))
-    second: Recipe = field(default_factory=lambda: Recipe(steps=1000, learning_rate=4e-4, seed=20261123))
-    second_mixture: Mixture = field(default_factory=lambda: Mixture(blended=0.6, real=0.16, hard=0.16, large=0.4))
-    left_out: tuple[str, ...] = ("LIDC-IDRI-0023", "LIDC-IDRI-0063", "QIN-LSC-0055")
-    evaluation_patients: float = 0.2
-    split_seed: int = 11
-    repeats: int = 4
-    false_marks_per_scan: float = 2.0
+VARIANTS = "variants.json"
+BOOTSTRAP_SEED = 5
+WIDE = (24, 32, 64, 96, 128)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainingData:
-    """Scans, HU crops as backgrounds, and nodule shapes."""
+def train_detector(data: TrainingData, recipe: DetectorRecipe, place: Place, docs: Path) -> Path:
+    """The path of the card in `place.out`, with the weights beside it; detector.md and its plots go to `docs`.
 
-    scans: tuple[TrainingScan, ...]
-    crops: tuple[Background, ...]
-    shapes: tuple[NoduleShape, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """What phase 1 showed on the scans left out of it."""
-
-    matches: tuple[ScanMatch, ...]
-    real: tuple[RealNodule, ...]
-    slope: float
-    intercept: float
-    threshold: float
-    calibration_error: float
-
-
-def train_detector(data: TrainingData, recipe: DetectorRecipe, device: torch.device, out: Path) -> Path:
-    """The path of the card in `out`, with the weights beside it; checkpoints there let it resume."""
-    out.mkdir(parents=True, exist_ok=True)
-    config = RpnConfig()
-    backgrounds = [background_of(scan, config) for scan in data.scans]
-    training_shapes, evaluation_shapes = split_by_patient(data.shapes, recipe.evaluation_patients, recipe.split_seed)
-    seen = tuple(b for b in backgrounds if b.name not in recipe.left_out)
-    unseen = tuple(b for b in backgrounds if b.name in recipe.left_out)
-    strange = tuple(s for s in training_shapes if s.patient not in recipe.left_out)
-    source = Source((*seen, *data.crops), strange, ())
-    state = new_rpn(config, recipe.first, device)
-    network = fit(source, config, recipe.first, state, out / "phase1.pt")
-    known = {b.name.split("_")[0] for b in (*seen, *data.crops)}
-    fresh_shapes = tuple(s for s in evaluation_shapes if s.patient not in known)
-    measured = measure(network, config, unseen, (fresh_shapes, recipe))
-    logger.info("left out: cpm %.3f, threshold %.3f, %s", cpm(measured.matches), measured.threshold, measured.real)
-    shutil.copyfile(out / "phase1.pt", out / "phase1-kept.pt")
-    everything = Source((*backgrounds, *data.crops), training_shapes, (), recipe.second_mixture)
-    final = continue_training(everything, config, recipe.second, out, device)
-    return write_result(final, config, measured, recipe, out)
-
-
-def continue_training(source: Source, config: RpnConfig, recipe: Recipe, out: Path, device: torch.device) -> Rpn3d:
-    """Phase 2: from the averaged weights of phase 1 in `out`, with a fresh optimiser."""
-    state = new_rpn(config, recipe, device)
-    kept = torch.load(out / "phase1-kept.pt", weights_only=True)["average"]
-    state.network.load_state_dict(kept)
-    state.average.load_state_dict(kept)
-    return fit(source, config, recipe, state, out / "phase2.pt")
-
-
-def measure(
-    network: Rpn3d,
-    config: RpnConfig,
-    unseen: Sequence[Background],
-    context: tuple[Sequence[NoduleShape], DetectorRecipe],
-) -> Measured:
-    """FROC on inserted nodules and the real nodules of the left-out scans; calibration and threshold from them.
-
-    Calibration is fitted on the odd and measured on the even filled copies, so that its error is honest.
+    Checkpoints and readings in `place.out` let it resume.
     """
-    shapes, recipe = context
-    plain = _detector(network, config, 1.0, 0.0, recipe.version)
-    matches = evaluate_inserted(plain, unseen, shapes, recipe.repeats, seed=4000)
-    slope, intercept = fitted_calibration(matches[1::2])
-    calibrated = [_rescored(m, slope, intercept) for m in matches]
-    threshold = threshold_at(calibrated, recipe.false_marks_per_scan)
-    real = evaluate_real(_detector(network, config, slope, intercept, recipe.version), unseen)
-    return Measured(tuple(calibrated), tuple(real), slope, intercept, threshold, calibration_error(calibrated[0::2]))
+    place.out.mkdir(parents=True, exist_ok=True)
+    material = material_of(data, recipe)
+    with pool_of(Held(material, recipe, place)) as pool:
+        grown = list(pool.map(grow, roots(recipe, [patient_of(b) for b in material.scans])))
+        scores = {m.name: fitted_score(seen) for m, seen in zip(grown, pool.map(cross, grown), strict=True)}
+        logger.info("weights of the stages: %s", scores)
+        tasks = [(m, scores[m.parent or ""]) for m in branches(recipe)]
+        results = [fold for fold in pool.map(branch, tasks) if fold is not None]
+    found = summary(results, BOOTSTRAP_SEED)
+    variants = read_variants(place.out)
+    write_document(found, variants, docs)
+    return write_card(shipped_of(found, scores, recipe, place), found, variants, place.out)
 
 
-def _detector(network: Rpn3d, config: RpnConfig, slope: float, intercept: float, version: str) -> RpnDetector:
-    card = DetectorCard(ModelIdentity(DETECTOR_NAME, version, "in-training"), config, slope, intercept, 0.5)
-    return RpnDetector(network.eval(), card, next(network.parameters()).device)
+def fitted_score(labelled: Sequence[Labelled]) -> Score:
+    """Weights of both stages' logits, from marks in scans that the networks never saw."""
+    logits = np.array([values for values, _ in labelled], dtype=float)
+    return Score(*logistic_fit(logits, np.array([float(hit) for _, hit in labelled])))
 
 
-def _rescored(match: ScanMatch, slope: float, intercept: float) -> ScanMatch:
-    def rescored(score: float) -> float:
-        bounded = float(np.clip(score, 1e-6, 1 - 1e-6))
-        return float(1 / (1 + np.exp(-(slope * np.log(bounded / (1 - bounded)) + intercept))))
-
-    hits = tuple(None if h is None else rescored(h) for h in match.hits)
-    return replace(match, hits=hits, false_scores=tuple(rescored(s) for s in match.false_scores))
-
-
-def write_result(network: Rpn3d, config: RpnConfig, measured: Measured, recipe: DetectorRecipe, out: Path) -> Path:
-    """Weights as safetensors and the card as TOML."""
-    weights = out / f"{DETECTOR_NAME}.safetensors"
-    save_file({k: _stored(v) for k, v in network.state_dict().items()}, weights)
-    card = out / f"{DETECTOR_NAME}.toml"
-    card.write_text(card_text(config, measured, recipe, sha256_of(weights)), encoding="utf-8")
-    return card
+def shipped_of(found: Summary, scores: Mapping[str, Score], recipe: DetectorRecipe, place: Place) -> Shipped:
+    """The shipped member with the mean of the roots' weights, calibrated as all folds' readings ask."""
+    weights = np.mean([s.weights for s in scores.values()], axis=0)
+    intercept = float(np.mean([s.intercept for s in scores.values()]))
+    slope, shift = found.calibration.slope, found.calibration.intercept
+    score = Score(tuple(float(slope * w) for w in weights), slope * intercept + shift)
+    trained = load_member(SHIPPED, recipe.architecture, place.out)
+    return Shipped(trained, recipe.architecture, score, FIRST_FLOOR, recipe.version, recipe_lines(recipe))
 
 
-def _stored(value: torch.Tensor) -> torch.Tensor:
-    """Kernels in half precision, which halves the file and moves scores by less than 0.001; the rest as it is."""
-    value = value.detach().cpu().contiguous()
-    return value.half() if value.ndim > 1 else value
+def recipe_lines(recipe: DetectorRecipe) -> tuple[str, ...]:
+    """The recipe as lines of TOML; of each pair the second is the second stage's."""
+    named = {"root": recipe.root, "fold": recipe.branch, "shipped": recipe.shipped}
+    lines = [f"{name}_steps = {[r.steps for r in pair]}" for name, pair in named.items()]
+    lines += [f"{name}_batch = {[r.batch for r in pair]}" for name, pair in named.items()]
+    lines += [f"{name}_seeds = {[r.seed for r in pair]}" for name, pair in named.items()]
+    lines.append(f"folds = {json.dumps([list(fold) for fold in recipe.folds])}")
+    return tuple(lines)
 
 
-def card_text(config: RpnConfig, measured: Measured, recipe: DetectorRecipe, sha256: str) -> str:
-    """The model card: what was learnt from, how, and what was measured on what."""
-    matches = measured.matches
-    at = {fp: (sensitivity_at(matches, fp), bootstrap_interval(matches, fp, seed=5)) for fp in (1.0, 2.0, 4.0)}
-    by_stratum = {
-        name: (np.mean([h is not None and h >= measured.threshold for h in rows]), len(rows))
-        for name, rows in sorted(strata(matches).items())
-    }
-    lines = [
-        f'version = "{recipe.version}"',
-        f'sha256 = "{sha256}"',
-        'licence = "Apache-2.0 (weights); learnt from data under CC BY 3.0, see data"',
-        'use = "Marks suspected lung nodules of 3 to 30 mm on chest CT. Not a medical device."',
-        "",
-        "[network]",
-        f"channels = {list(config.channels)}",
-        f"blocks = {list(config.blocks)}",
-        f"spacing_mm = {config.spacing_mm}",
-        f"low_hu = {config.low_hu}",
-        f"high_hu = {config.high_hu}",
-        "",
-        "[score]",
-        "# score = 1 / (1 + exp(-(slope * logit + intercept))), fitted on scans left out of phase 1",
-        f"slope = {measured.slope:.4f}",
-        f"intercept = {measured.intercept:.4f}",
-        f"default_min_score = {measured.threshold:.4f}",
-        "",
-        "[data]",
-        'scans = "LIDC-IDRI (Armato et al. 2011, doi 10.7937/K9/TCIA.2015.LO9QL9SX) and QIN LUNG CT '
-        '(Kalpathy-Cramer et al. 2015, doi 10.7937/K9/TCIA.2015.NPGZYZBZ), CC BY 3.0"',
-        'nodules = "shapes of LIDC-IDRI readers blended into real scans; real nodules of the scans and of HU crops"',
-        "",
-        "[recipe]",
-        'command = "lungcad train detector --data DATA --out OUT"',
-        f"phase1_steps = {recipe.first.steps}",
-        f"phase2_steps = {recipe.second.steps}",
-        f"batch = {recipe.first.batch}",
-        f"seeds = [{recipe.first.seed}, {recipe.second.seed}]",
-        f"left_out_of_phase1 = {list(recipe.left_out)}",
-        "",
-        "[measured]",
-        "# On phase 1's left-out scans, with nodules inserted whose shapes come from patients never trained on.",
-        "# The shipped weights (phase 2) also learnt from these scans; they were not measured on unseen scans.",
-        "# Copies of one scan are not independent: the intervals hold for these scans, not for other patients.",
-        f"scan_copies = {len(matches)}",
-        f"inserted_nodules = {sum(len(m.references) for m in matches)}",
-        f"froc_false_marks = {list(CPM_POINTS)}",
-        f"froc_sensitivity = {[round(float(s), 3) for s in froc(matches)]}",
-        f"cpm = {cpm(matches):.3f}",
-        f"expected_calibration_error = {measured.calibration_error:.3f}",
-    ]
-    for fp, (value, (low, high)) in at.items():
-        lines.append(f"sensitivity_at_{fp:g}_fp = {{ value = {value:.3f}, ci95 = [{low:.3f}, {high:.3f}] }}")
-    lines += ["", "[measured.sensitivity_at_default_by_stratum]"]
-    lines += [f'"{k}" = {{ value = {v:.3f}, nodules = {n} }}' for k, (v, n) in by_stratum.items()]
-    for nodule in measured.real:
-        lines += ["", "[[measured.real_nodules]]", f'scan = "{nodule.scan}"', f"diameter_mm = {nodule.diameter_mm:.1f}"]
-        lines.append(f"score = {'nan' if nodule.score is None else f'{nodule.score:.3f}'}")
-        lines.append(f"false_marks_above = {nodule.false_marks_above}")
-        lines.append(f"at_least_two_readers = {str(nodule.sure).lower()}")
-    return "\n".join(lines) + "\n"
+def compare_variants(data: TrainingData, recipe: DetectorRecipe, place: Place) -> Path:
+    """Trains and measures each variant; the path of the table in `place.out`, which `train_detector` publishes."""
+    place.out.mkdir(parents=True, exist_ok=True)
+    material = material_of(data, recipe)
+    left_out = second_half(recipe, [patient_of(b) for b in material.scans])
+    with pool_of(Held(material, recipe, place)) as pool:
+        rows = [row for pair in pool.map(compared, variants_of(recipe, left_out)) for row in pair]
+    file = place.out / VARIANTS
+    file.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    return file
+
+
+def variants_of(recipe: DetectorRecipe, left_out: tuple[str, ...]) -> tuple[Compared, ...]:
+    """The variants: the loss and the width of the first stage; each is measured with and without the second stage."""
+    first, second = recipe.compared
+    plain = recipe.architecture
+    wide = Architecture(replace(plain.first, channels=WIDE), plain.second)
+    quality = Member("variant-quality", left_out, replace(first, loss="quality"), second)
+    return (
+        Compared("focal loss", Member("variant-focal", left_out, first, second), plain),
+        Compared("quality focal loss", quality, plain),
+        Compared("wide, focal loss", Member("variant-wide", left_out, first, second), wide),
+    )
+
+
+def read_variants(out: Path) -> tuple[Variant, ...]:
+    """The comparison that was written to `out`; empty when there is none."""
+    file = out / VARIANTS
+    return tuple(Variant(**row) for row in json.loads(file.read_text(encoding="utf-8"))) if file.exists() else ()

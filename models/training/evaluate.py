@@ -15,27 +15,20 @@ from typing import Any
 import numpy as np
 
 from cad.domain import Candidate, Detector, Int16Array, LungMask, PointLps, Volume
-from cad.geometry import grid_from
+from cad.geometry import distance_mm, grid_from
 from cad.policy import CandidatePolicy
-from cad.qa import reliability
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.candidates import select_candidates
-from models.training.inserting import filled, places_of, real_reference, size_of, wishes
+from models.detector import RpnDetector
+from models.training.inserting import filled, places_of, real_reference, wishes
 from models.training.rescanning import DEGRADATIONS, rescanned
-from models.training.sampling import Background
+from models.training.sampling import Background, patient_of
+from models.training.scans import Protocol
 from models.training.shapes import NoduleShape
 
 LOWEST_SCORE = 0.005
 AS_IS = "as it is"
 NATURAL = "without inserted nodules"
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """How a scan was made. `kernel` is the scanner's own word."""
-
-    slice_thickness_mm: float
-    kernel: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +103,6 @@ def evaluate_fold(
     return FoldResult(tuple(readings), protocols, tuple(dropped))
 
 
-def patient_of(background: Background) -> str:
-    """The patient of a background; a crop's name has a suffix after an underscore."""
-    return background.name.split("_")[0]
-
-
 def _told_by_blur(background: Background) -> Protocol:
     return Protocol(round(background.optics.axial_sigma_mm / 0.32, 2), "")
 
@@ -136,6 +124,33 @@ def _filled_readings(
             match = match_marks(marks, scan.references, patient_of(background))
             readings.append(CopyResult(background.name, copy, shown, match))
     return readings, dropped
+
+
+Labelled = tuple[tuple[float, ...], bool]
+
+
+def labelled_logits(
+    detector: RpnDetector, backgrounds: Sequence[Background], shapes: Sequence[NoduleShape], plan: EvaluationPlan
+) -> list[Labelled]:
+    """Both stages' logits of every mark in filled copies of the backgrounds, and whether it is on a nodule.
+
+    Marks on real lesions are left out.
+    """
+    found: list[Labelled] = []
+    for n, background in enumerate(backgrounds):
+        seed = plan.seed + 1000 * n
+        places, stream = places_of(background.hu, background.lungs, seed), wishes(seed)
+        for copy in range(plan.copies):
+            rng = np.random.default_rng([seed, copy])
+            scan = filled(background, places, shapes, list(islice(stream, plan.nodules)), rng)
+            volume, lungs = working_volume(scan.hu, background)
+            marks = {id(mark): (mark, logits) for mark, logits in detector.features(volume, lungs)}
+            kept = select_candidates(tuple(mark for mark, _ in marks.values()), lungs, CandidatePolicy())
+            for mark in kept:
+                on = [r for r in scan.references if distance_mm(mark.centre, r.centre) <= r.diameter_mm / 2]
+                if not any(r.ignore for r in on):
+                    found.append((marks[id(mark)][1], bool(on)))
+    return found
 
 
 def _natural(detector: Detector, background: Background, plan: EvaluationPlan) -> CopyResult:
@@ -188,38 +203,3 @@ def real_nodules(reading: CopyResult) -> tuple[RealNodule, ...]:
         )
         for reference, hit in zip(match.references, match.hits, strict=True)
     )
-
-
-def evaluate_inserted(
-    detector: Detector, backgrounds: Sequence[Background], shapes: Sequence[NoduleShape], repeats: int, seed: int
-) -> list[ScanMatch]:
-    """Matches of `repeats` differently filled copies of each left-out scan, 10 nodules each."""
-    plan = EvaluationPlan(copies=repeats, seed=seed, degradations=())
-    fold = evaluate_fold(detector, backgrounds, shapes, plan)
-    return [r.match for r in fold.readings if r.shown == AS_IS]
-
-
-def evaluate_real(detector: Detector, backgrounds: Sequence[Background]) -> list[RealNodule]:
-    """Each real nodule of the left-out scans against the scan's false marks."""
-    return [n for b in backgrounds for n in real_nodules(_natural(detector, b, EvaluationPlan()))]
-
-
-def fitted_calibration(matches: Sequence[ScanMatch]) -> tuple[float, float]:
-    """Slope and intercept of `cad.qa.reliability.fitted_calibration`."""
-    fitted = reliability.fitted_calibration(matches)
-    return fitted.slope, fitted.intercept
-
-
-def calibration_error(matches: Sequence[ScanMatch]) -> float:
-    """Expected calibration error of marks of at least 0.05."""
-    return reliability.expected_calibration_error(reliability.reliability_bins(matches, least=0.05))
-
-
-def strata(matches: Sequence[ScanMatch]) -> dict[str, list[float | None]]:
-    """Hits by composition and by size, for tables: name → score of each, None when missed."""
-    table: dict[str, list[float | None]] = {}
-    for match in matches:
-        for reference, hit in zip(match.references, match.hits, strict=True):
-            for name in (reference.kind, size_of(reference.diameter_mm)):
-                table.setdefault(name, []).append(hit)
-    return table

@@ -73,13 +73,13 @@ def places_of(hu: Int16Array, lungs: UInt8Array, seed: int) -> Places:
     flat = np.flatnonzero(inside)
     rng = np.random.default_rng(seed)
     drawn = rng.choice(flat, min(PLACES, len(flat)), replace=False)
-    voxels = np.stack(np.unravel_index(drawn, inside.shape), axis=1)
+    voxels: Int16Array = np.stack(np.unravel_index(drawn, inside.shape), axis=1).astype(np.int16)
     border = cKDTree(np.argwhere(_shell(inside)))
     vessels = np.argwhere(inside & (hu > VESSEL_HU))
     deep = border.query(vessels)[0] > VESSEL_DEPTH_MM if len(vessels) else np.zeros(0, dtype=bool)
     lengths = np.array(inside.shape)
     return Places(
-        voxels.astype(np.int16),
+        voxels,
         border.query(voxels)[0],
         cKDTree(vessels[deep]).query(voxels)[0] if deep.any() else np.full(len(voxels), np.inf),
         np.minimum(voxels, lengths - 1 - voxels).min(axis=1).astype(float),
@@ -99,7 +99,7 @@ def _shell(inside: BoolArray) -> BoolArray:
     return np.asarray(shell & ~inside)
 
 
-def _apical(voxels: FloatArray, inside: BoolArray) -> BoolArray:
+def _apical(voxels: Int16Array, inside: BoolArray) -> BoolArray:
     """In the top 15 % of the lungs' height; nowhere when the image ends below the apex."""
     heights = np.flatnonzero(inside.any(axis=(1, 2)))
     if heights[-1] == inside.shape[0] - 1:
@@ -107,13 +107,13 @@ def _apical(voxels: FloatArray, inside: BoolArray) -> BoolArray:
     return np.asarray(voxels[:, 0] >= heights[-1] - APEX_SHARE * len(heights))
 
 
-def _basal(voxels: FloatArray, inside: BoolArray) -> BoolArray:
+def _basal(voxels: Int16Array, inside: BoolArray) -> BoolArray:
     """Within 18 mm above the lowest lung of its column, unless the image ends there."""
     lowest = np.argmax(inside, axis=0)[voxels[:, 1], voxels[:, 2]]
     return np.asarray((lowest > 0) & (voxels[:, 0] - lowest < BASE_DEPTH_MM))
 
 
-def _perihilar(voxels: FloatArray, inside: BoolArray) -> BoolArray:
+def _perihilar(voxels: Int16Array, inside: BoolArray) -> BoolArray:
     """In an ellipsoid about the middle of the lungs in view."""
     middle = [np.average(np.arange(n), weights=inside.sum(axis=_others(axis))) for axis, n in enumerate(inside.shape)]
     return np.asarray((((voxels - middle) / HILUM_REACH_MM) ** 2).sum(axis=1) < 1)

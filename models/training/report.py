@@ -60,18 +60,6 @@ def measured_lines(found: Summary, variants: Sequence[Variant]) -> list[str]:
     return lines + _stratum_lines(found.strata) + _effect_lines(found) + _real_lines(found.real) + _variants(variants)
 
 
-def score_lines(found: Summary) -> list[str]:
-    """The card's table [score], for a detector whose uncalibrated score is the logistic function of its logit."""
-    return [
-        "[score]",
-        "# score = 1 / (1 + exp(-(slope * logit + intercept))), fitted on all left-out readings;",
-        "# the default lets 1 false mark per scan pass there",
-        f"slope = {found.calibration.slope:.4f}",
-        f"intercept = {found.calibration.intercept:.4f}",
-        f"default_min_score = {found.threshold:.4f}",
-    ]
-
-
 def _number(value: float) -> str:
     return f"{value:.3f}"
 

@@ -58,6 +58,11 @@ class Background:
     weight: float = 1.0
 
 
+def patient_of(background: Background) -> str:
+    """The patient of a background; a crop's name has a suffix after an underscore."""
+    return background.name.split("_")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """What a batch is made of: shares of patches, the rest plain background; and the share of large nodules."""

@@ -37,13 +37,22 @@ class LabelledNodule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingScan:
-    """A chest CT with its lungs and known nodules."""
+    """A chest CT with its lungs and known nodules. `kernel` is the scanner's own word, empty when it says none."""
 
     name: str
     volume: Volume
     lungs: LungMask
     slice_thickness_mm: float
     nodules: tuple[LabelledNodule, ...]
+    kernel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a scan was made. `kernel` is the scanner's own word, empty when it says none."""
+
+    slice_thickness_mm: float
+    kernel: str
 
 
 CROP_WEIGHT = 0.15

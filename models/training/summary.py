@@ -39,8 +39,9 @@ from cad.qa.reliability import (
     fitted_calibration,
     reliability_bins,
 )
-from models.training.evaluate import AS_IS, NATURAL, CopyResult, FoldResult, Protocol, RealNodule, real_nodules
+from models.training.evaluate import AS_IS, NATURAL, CopyResult, FoldResult, RealNodule, real_nodules
 from models.training.inserting import size_of
+from models.training.scans import Protocol
 
 DEFAULT_FALSE_MARKS = 1.0
 """False marks per scan at which the default threshold is chosen."""

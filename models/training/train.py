@@ -140,7 +140,9 @@ def run(
     until: int,
 ) -> None:
     """Steps on batches of the stream up to step `until`."""
-    loader = DataLoader(stream, batch_size=recipe.batch, num_workers=1, prefetch_factor=3)
+    # beside other trainings a loader of its own would only take their cores
+    workers = 1 if torch.get_num_threads() > 1 else 0
+    loader = DataLoader(stream, batch_size=recipe.batch, num_workers=workers, prefetch_factor=3 if workers else None)
     device = next(state.network.parameters()).device
     started, losses = time.monotonic(), [0.0]
     state.network.train()

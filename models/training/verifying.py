@@ -7,7 +7,7 @@ diaphragm - is what the second stage is for, so most of its negatives are those 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,12 +90,13 @@ def verifier_loss(network: torch.nn.Module, cube: Cube) -> torch.Tensor:
     return (entropy * weight).sum() / weight.sum().clamp_min(1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class VerifierRecipe:
-    """The recipe of the second stage and its architecture."""
+    """The recipe of the second stage, its architecture, and the weights it goes on from, if any."""
 
     recipe: Recipe
     config: VerifierConfig
+    kept: Mapping[str, torch.Tensor] | None = None
 
 
 def fit_verifier(
@@ -109,7 +110,10 @@ def fit_verifier(
     )
     logger.info("false marks for the second stage: %s", [len(m) for m in mined])
     torch.manual_seed(second.recipe.seed)
-    state = new_state(on_device(Verifier(second.config), device), second.recipe)
+    started = on_device(Verifier(second.config), device)
+    if second.kept is not None:
+        started.load_state_dict(second.kept)
+    state = new_state(started, second.recipe)
     resume(state, checkpoint)
     stream = CubeStream(replace(source, hard_negatives=mined), (window, second.config), second.recipe.seed + state.step)
     while state.step < second.recipe.steps:

@@ -9,18 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from cad.domain import LungMask, PointLps, Volume
 from cad.errors import Unavailable
 from cad.geometry import grid_from
 from cad.qa.froc import Reference, ScanMatch
-from models.cards import WEIGHTS, WeightsMismatchError, load_rpn, read_detector_card, sha256_of
+from cad.qa.reliability import expected_calibration_error, fitted_calibration, reliability_bins
+from models import cards
+from models.cards import WEIGHTS, Score, WeightsMismatchError, load_networks, read_detector_card, sha256_of
 from models.detector import DETECTOR_NAME, load_detector
 from models.inference import device_named
 from models.rpn3d import Rpn3d, RpnConfig
-from models.training.detector import DetectorRecipe, Measured, write_result
-from models.training.evaluate import calibration_error, fitted_calibration
+from models.training.card import Shipped, write_card
+from models.training.members import Architecture, Trained
+from models.verifier import Verifier, VerifierConfig
+from tests.unit.models.test_report import FOUND
 
 CPU = torch.device("cpu")
 
@@ -37,26 +40,27 @@ def test_weights_that_the_card_does_not_describe_are_not_loaded() -> None:
     card = read_detector_card(DETECTOR_NAME)
     other = replace(card, identity=replace(card.identity, sha256="0" * 64))
     with pytest.raises(WeightsMismatchError):
-        load_rpn(other, CPU)
+        load_networks(other, CPU)
 
 
-def test_what_training_writes_can_be_read_back(tmp_path: Path) -> None:
-    config = RpnConfig(channels=(4, 4, 4, 8, 8))
+def test_what_training_writes_can_be_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = Architecture(RpnConfig(channels=(4, 4, 4, 8, 8)), VerifierConfig(24, (4, 4, 8, 8)))
     torch.manual_seed(1)
-    network = Rpn3d(config)
-    reference = Reference(PointLps(0, 0, 0), 7.0, kind="solid")
-    matches = (ScanMatch((reference, reference), (0.9, None), (0.4, 0.1)),)
-    measured = Measured(matches, (), 1.5, -0.25, 0.35, 0.05)
-    card = tomllib.loads(write_result(network, config, measured, DetectorRecipe(), tmp_path).read_text())
-    weights = tmp_path / f"{DETECTOR_NAME}.safetensors"
-    assert card["sha256"] == sha256_of(weights)
-    assert card["score"] == {"slope": 1.5, "intercept": -0.25, "default_min_score": 0.35}
-    assert card["measured"]["sensitivity_at_default_by_stratum"]["solid"] == {"value": 0.5, "nodules": 2}
-    again = Rpn3d(config)
-    again.load_state_dict(load_file(weights))
+    trained = Trained(Rpn3d(architecture.first), Verifier(architecture.second))
+    shipped = Shipped(trained, architecture, Score((0.75, 0.5), -0.25), -6.0, "9.9", ("shipped_steps = [3, 2]",))
+    text = write_card(shipped, FOUND, (), tmp_path).read_text()
+    assert tomllib.loads(text)["measured"]["cpm"] == 0.5
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
+    monkeypatch.setattr(cards, "WEIGHTS", tmp_path)
+    card = read_detector_card(DETECTOR_NAME)
+    assert (card.identity.version, card.config, card.second) == ("9.9", architecture.first, architecture.second)
+    assert (card.score, card.floor, card.default_min_score) == (shipped.score, -6.0, FOUND.threshold)
+    first, second = load_networks(card, CPU)
     x = torch.randn(1, 1, 32, 32, 32)
-    with torch.inference_mode():
-        assert torch.allclose(again.eval()(x), network.eval()(x), atol=0.02)  # kernels are stored in half precision
+    with torch.inference_mode():  # kernels are stored in half precision
+        assert torch.allclose(first(x), trained.first.eval()(x), atol=0.02)
+        assert second is not None
+        assert torch.allclose(second(x), trained.second.eval()(x), atol=0.02)
 
 
 def test_the_fitted_calibration_finds_the_distortion_that_was_put_in() -> None:
@@ -67,9 +71,9 @@ def test_the_fitted_calibration_finds_the_distortion_that_was_put_in() -> None:
     hits, false = score[is_nodule], score[~is_nodule]
     reference = Reference(PointLps(0, 0, 0), 7.0)
     match = ScanMatch((reference,) * len(hits), tuple(hits.tolist()), tuple(false.tolist()))
-    slope, intercept = fitted_calibration([match])
-    assert slope == pytest.approx(2.0, abs=0.1)
-    assert intercept == pytest.approx(-0.5, abs=0.1)
+    fitted = fitted_calibration([match])
+    assert fitted.slope == pytest.approx(2.0, abs=0.1)
+    assert fitted.intercept == pytest.approx(-0.5, abs=0.1)
 
 
 def test_calibration_error_is_small_for_honest_scores_and_large_for_boasts() -> None:
@@ -82,8 +86,11 @@ def test_calibration_error_is_small_for_honest_scores_and_large_for_boasts() -> 
         hits = values[truth].tolist()
         return ScanMatch((reference,) * len(hits), tuple(hits), tuple(values[~truth].tolist()))
 
-    assert calibration_error([matched(score)]) < 0.02
-    assert calibration_error([matched(np.sqrt(score))]) > 0.1
+    def error(match: ScanMatch) -> float:
+        return expected_calibration_error(reliability_bins([match], least=0.05))
+
+    assert error(matched(score)) < 0.02
+    assert error(matched(np.sqrt(score))) > 0.1
 
 
 def test_the_detector_marks_a_ball_in_lung_where_it_is() -> None:

@@ -18,10 +18,10 @@ from models.training.evaluate import (
     CopyResult,
     EvaluationPlan,
     FoldResult,
-    Protocol,
     evaluate_fold,
 )
 from models.training.sampling import Background, Lesion
+from models.training.scans import Protocol
 from models.training.shapes import NoduleShape
 from models.training.summary import summary
 

@@ -61,7 +61,8 @@ def test_without_nodules_or_without_false_marks_scores_stay() -> None:
 def test_calibrating_keeps_misses_missed_and_the_identity_keeps_scores() -> None:
     match = ScanMatch((Reference(PointLps(0, 0, 0), 7.0),) * 2, (None, 0.7), (0.3,))
     same = calibrated(match, Calibration(1.0, 0.0))
-    assert same.hits == (None, pytest.approx(0.7))
+    assert same.hits[0] is None
+    assert same.hits[1] == pytest.approx(0.7)
     assert calibrated(match, Calibration(1.0, -2.0)).false_scores[0] < 0.1
 
 
