@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import expit
 
 from cad.domain import FloatArray
 from cad.qa.froc import ScanMatch, clusters_of
@@ -57,7 +58,7 @@ def logistic_fit(features: FloatArray, truth: FloatArray) -> tuple[tuple[float, 
     design = np.concatenate([features, np.ones((len(features), 1))], axis=1)
     theta = np.append(np.ones(features.shape[1]), 0.0)
     for _ in range(NEWTON_STEPS):
-        p = 1 / (1 + np.exp(-design @ theta))
+        p = expit(design @ theta)
         gradient = design.T @ (target - p)
         step = np.linalg.solve(design.T @ (design * (p * (1 - p))[:, None]) + RIDGE * np.eye(len(theta)), gradient)
         while np.abs(step).max() > 1e-9 and _loss(design @ (theta + step), target) > _loss(design @ theta, target):
