@@ -24,13 +24,17 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference nodule; `ignore` ones neither need to be found nor make a mark false."""
+    """A reference nodule; `ignore` ones neither need to be found nor make a mark false.
+
+    `contrast_hu` is how much an inserted one stands out from what was there, None when that is unknown.
+    """
 
     centre: PointLps
     diameter_mm: float
     ignore: bool = False
     kind: str = ""
     location: str = ""
+    contrast_hu: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

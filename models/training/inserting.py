@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from cad.domain import BoolArray, Composition, Float32Array, FloatArray, Int16Array, PointLps, UInt8Array
 from cad.qa.froc import Reference
-from models.training.blend import RenderedNodule, blend, drawn_shape, is_visible, overlap, render
+from models.training.blend import RenderedNodule, blend, contrast_hu, drawn_shape, is_visible, overlap, render
 from models.training.sampling import Background, Lesion
 from models.training.shapes import NoduleShape
 
@@ -166,6 +166,14 @@ def _dealt(cards: int, rng: np.random.Generator) -> Iterator[int]:
         yield from (int(n) for n in rng.permutation(cards))
 
 
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """A nodule that was blended in, and by how much its core stands out."""
+
+    lesion: Lesion
+    contrast_hu: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Filled:
     """A scan with inserted nodules; the references of real lesions are `ignore`; wishes that found no place."""
@@ -192,10 +200,15 @@ def filled(
         if added is None:
             dropped.append(wish)
             continue
-        taken.append(added)
-        k, j, i = added.centre
-        references.append(Reference(PointLps(i, j, k), added.diameter_mm, False, wish.kind.value, wish.location))
+        taken.append(added.lesion)
+        references.append(_reference(added, wish))
     return Filled(hu.round().clip(-1024, 3071).astype(np.int16), tuple(references), tuple(dropped))
+
+
+def _reference(added: Inserted, wish: Wish) -> Reference:
+    k, j, i = added.lesion.centre
+    facts = (wish.kind.value, wish.location, round(added.contrast_hu, 1))
+    return Reference(PointLps(i, j, k), added.lesion.diameter_mm, False, *facts)
 
 
 def real_reference(lesion: Lesion, *, sure: bool, ignore: bool) -> Reference:
@@ -210,7 +223,7 @@ def _inserted(
     shapes: Sequence[NoduleShape],
     wish: Wish,
     rng: np.random.Generator,
-) -> Lesion | None:
+) -> Inserted | None:
     """The nodule blended into `hu`, or None, with `hu` as it was, when no try gave one that is visible."""
     background, places, taken = scene
     low, high = SIZES_MM[wish.size]
@@ -225,9 +238,9 @@ def _inserted(
         nodule = render(drawn_shape(shapes, diameter, rng), wish.kind, diameter, background.optics, rng)
         if not low <= nodule.diameter_mm < high or _is_cut(nodule):
             continue
-        centre = _blended(hu, nodule, site, background, rng)
-        if centre is not None:
-            return Lesion(centre, nodule.diameter_mm)
+        inserted = _blended(hu, nodule, site, background, rng)
+        if inserted is not None:
+            return inserted
     return None
 
 
@@ -242,17 +255,18 @@ def _is_cut(nodule: RenderedNodule) -> bool:
 
 def _blended(
     hu: Float32Array, nodule: RenderedNodule, site: FloatArray, background: Background, rng: np.random.Generator
-) -> tuple[float, float, float] | None:
-    """Blend the nodule with its centre of mass near `site`; that centre (k, j, i), None when it cannot be seen."""
+) -> Inserted | None:
+    """Blend the nodule with its centre of mass near `site`; None, with `hu` as it was, when it cannot be seen."""
     mass = _centre_of_mass(nodule.opacity)
     k, j, i = (int(v) for v in np.rint(site - mass))
-    there, _ = overlap(hu.shape, (k, j, i), nodule.opacity.shape)
+    there, here = overlap(hu.shape, (k, j, i), nodule.opacity.shape)
     before = hu[there].copy()
     blend(hu, nodule, (k, j, i), background.optics, rng)
-    if not is_visible(before, hu[there], nodule.diameter_mm):
+    if not is_visible(before, hu[there], nodule.opacity[here]):
         hu[there] = before
         return None
-    return float(k + mass[0]), float(j + mass[1]), float(i + mass[2])
+    centre = (float(k + mass[0]), float(j + mass[1]), float(i + mass[2]))
+    return Inserted(Lesion(centre, nodule.diameter_mm), contrast_hu(before, hu[there], nodule.opacity[here]))
 
 
 def _centre_of_mass(opacity: Float32Array) -> FloatArray:

@@ -177,10 +177,10 @@ def _added_nodule(
     shape = drawn_shape(shapes, diameter_mm, rng)
     nodule = render(shape, drawn_composition(rng, shape.texture), diameter_mm, optics, rng)
     start = tuple(round(v - (n - 1) / 2) for v, n in zip(local, nodule.opacity.shape, strict=True))
-    there, _ = overlap(cube.shape, start, nodule.opacity.shape)
+    there, here = overlap(cube.shape, start, nodule.opacity.shape)
     before = cube[there].copy()
     blend(cube, nodule, (start[0], start[1], start[2]), optics, rng)
-    if not is_visible(before, cube[there], nodule.diameter_mm):
+    if not is_visible(before, cube[there], nodule.opacity[here]):
         cube[there] = before
         return []
     k, j, i = (float(c + m) for c, m in zip(start, nodule.centre, strict=True))

@@ -51,6 +51,8 @@ LEAST_SCORE = 0.05
 
 OPERATING_POINTS = (1.0, 2.0, 4.0)
 THIN_MM = 1.5
+CONTRASTS = {"150-250 HU": 250.0, "250-450 HU": 450.0, "450 HU and more": float("inf")}
+"""Inserted nodules by how much their core stands out from what was there; none stands out by less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ def _strata(
         "size": lambda r: size_of(r.diameter_mm),
         "composition": lambda r: r.kind,
         "location": lambda r: r.location,
+        "contrast": contrast_name,
     }
     by_scan: dict[str, Callable[[Protocol], str]] = {
         "slice thickness": lambda p: f"{p.slice_thickness_mm:g} mm",
@@ -213,6 +216,13 @@ def _strata(
             false = false_marks_per_scan([matches[n] for n in sorted(chosen)], threshold)
             found.append(_stratum((group, name), part, threshold, seed, false))
     return tuple(found)
+
+
+def contrast_name(reference: Reference) -> str:
+    """How much the reference stands out, in words."""
+    if reference.contrast_hu is None:
+        return "not known"
+    return next((name for name, most in CONTRASTS.items() if reference.contrast_hu < most), list(CONTRASTS)[-1])
 
 
 def _natural_order(name: str) -> tuple[float, str]:

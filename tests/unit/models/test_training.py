@@ -12,8 +12,8 @@ import torch
 
 from cad.domain import Composition
 from models.rpn3d import RpnConfig
-from models.training.blend import Optics, blend, render
-from models.training.sampling import PATCH, Background, Lesion, Mixture, PatchStream, Source, drawn_patch
+from models.training.blend import Optics, blend, is_visible, overlap, render
+from models.training.sampling import PATCH, Background, Lesion, Mixture, PatchStream, Source, _added_nodule, drawn_patch
 from models.training.shapes import NoduleShape, split_by_patient
 from models.training.sites import sites_of
 from models.training.train import Recipe, fit, learning_rate_at, new_rpn, quality_loss
@@ -145,8 +145,41 @@ def test_the_quality_loss_is_least_where_the_score_is_the_heat() -> None:
         assert quality_loss(right + shift, heat, weight) > least
 
 
-def test_a_nodule_swallowed_by_a_wall_is_no_target() -> None:
-    wall = replace(_background(), hu=np.full((90, 90, 90), 40, dtype=np.int16), lesions=())
-    source = Source((wall,), (_ball(8.0),), (), Mixture(blended=1.0, real=0.0, hard=0.0))
+@pytest.mark.parametrize(
+    ("background_hu", "composition", "seen"),
+    [
+        (-860, Composition.SOLID, True),
+        (-860, Composition.GROUND_GLASS, True),
+        (40, Composition.SOLID, False),
+        (40, Composition.GROUND_GLASS, False),
+        (40, Composition.CALCIFIED, True),
+        (-640, Composition.GROUND_GLASS, False),
+    ],
+)
+def test_a_nodule_is_seen_where_it_stands_out(background_hu: int, composition: Composition, seen: bool) -> None:
+    before = np.full((40, 40, 40), float(background_hu), dtype=np.float32)
     rng = np.random.default_rng(12)
-    assert all(not drawn_patch(source, rng).lesions for _ in range(6))
+    nodule = replace(render(_ball(9.0), composition, 10.0, OPTICS, rng))
+    nodule.target_hu[:] = {"solid": 20.0, "ground-glass": -600.0, "calcified": 400.0}[composition.value]
+    corner = tuple(20 - n // 2 for n in nodule.opacity.shape)
+    after = before.copy()
+    blend(after, nodule, (corner[0], corner[1], corner[2]), OPTICS, rng)
+    there, here = overlap(before.shape, corner, nodule.opacity.shape)
+    assert is_visible(before[there], after[there], nodule.opacity[here]) == seen
+    half_swallowed = before.copy()
+    half_swallowed[:, :, 20:] = 40
+    if composition is not Composition.CALCIFIED:
+        after = half_swallowed.copy()
+        blend(after, nodule, (corner[0], corner[1], corner[2]), OPTICS, rng)
+        assert not is_visible(half_swallowed[there], after[there], nodule.opacity[here])
+
+
+def test_what_cannot_be_seen_is_no_target_and_leaves_no_trace() -> None:
+    wall = np.full((40, 40, 40), 40, dtype=np.float32)
+    kind = ((replace(_ball(8.0), texture=1.0),), replace(OPTICS, noise_hu=0.0))
+    for seed in range(20):
+        box = wall.copy()
+        added = _added_nodule(box, (20.0, 20.0, 20.0), 8.0, kind, np.random.default_rng(seed))
+        assert added or np.array_equal(box, wall)
+        if added:
+            assert box.max() > 200
