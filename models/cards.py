@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from cad.domain import ModelIdentity
-from models.rpn3d import Rpn3d, RpnConfig, folded, on_device
+from models.rpn3d import Mirrored, Rpn3d, RpnConfig, folded, on_device
 from models.verifier import Verifier, VerifierConfig
 
 FIRST, SECOND = "rpn.", "verifier."
@@ -45,7 +45,7 @@ class DetectorCard:
     """What a card says that the detector needs.
 
     Proposals below `floor`, a logit of the first stage, are not looked at any further. `second` is absent where the
-    detector has one stage.
+    detector has one stage. `mirrored`: the first stage reads each box and its mirror image.
     """
 
     identity: ModelIdentity
@@ -54,6 +54,7 @@ class DetectorCard:
     score: Score
     floor: float
     default_min_score: float
+    mirrored: bool = False
 
 
 class WeightsMismatchError(Exception):
@@ -80,9 +81,8 @@ def read_detector_card(name: str) -> DetectorCard:
     score = card["score"]
     identity = ModelIdentity(name, card["version"], card["sha256"])
     calibration = Score(tuple(score["weights"]), score["intercept"])
-    return DetectorCard(
-        identity, config, _second_of(card), calibration, score["first_stage_min_logit"], score["default_min_score"]
-    )
+    floor, threshold = score["first_stage_min_logit"], score["default_min_score"]
+    return DetectorCard(identity, config, _second_of(card), calibration, floor, threshold, network["mirrored"])
 
 
 def _second_of(card: Mapping[str, Any]) -> VerifierConfig | None:
@@ -93,7 +93,7 @@ def _second_of(card: Mapping[str, Any]) -> VerifierConfig | None:
     return VerifierConfig(second["side"], (c1, c2, c4, c8))
 
 
-def load_networks(card: DetectorCard, device: torch.device) -> tuple[Rpn3d, Verifier | None]:
+def load_networks(card: DetectorCard, device: torch.device) -> tuple[torch.nn.Module, Verifier | None]:
     """The card's networks in evaluation mode on `device`, their normalisations folded into their convolutions.
 
     Raises WeightsMismatchError when the weights' SHA-256 is not the card's.
@@ -104,11 +104,13 @@ def load_networks(card: DetectorCard, device: torch.device) -> tuple[Rpn3d, Veri
     weights = load_file(file)
     first = Rpn3d(card.config)
     first.load_state_dict(_under(FIRST, weights))
+    ready = on_device(folded(first), device)
+    proposer = Mirrored(ready) if card.mirrored else ready
     if card.second is None:
-        return on_device(folded(first), device), None
+        return proposer, None
     second = Verifier(card.second)
     second.load_state_dict(_under(SECOND, weights))
-    return on_device(folded(first), device), on_device(folded(second), device)
+    return proposer, on_device(folded(second), device)
 
 
 def _under(prefix: str, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

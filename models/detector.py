@@ -12,7 +12,7 @@ from models.cards import DetectorCard, load_networks, read_detector_card
 from models.inference import device_named
 from models.proposing import box_bounds, propose
 from models.resample import WorkingBox, working_box
-from models.rpn3d import Proposal, Rpn3d
+from models.rpn3d import Proposal
 from models.verifier import Verifier, verified
 
 DETECTOR_NAME = "rpn3d"
@@ -26,7 +26,7 @@ MAX_VERIFIED = 80
 class RpnDetector:
     """The loaded networks with their card; callable as a `Detector`."""
 
-    first: Rpn3d
+    first: torch.nn.Module
     second: Verifier | None
     card: DetectorCard
     device: torch.device

@@ -7,7 +7,7 @@ import torch
 from scipy import ndimage
 
 from cad.domain import LungMask
-from models.rpn3d import STRIDE, Proposal, Rpn3d, RpnConfig, decode, normalised, suppressed
+from models.rpn3d import STRIDE, Proposal, RpnConfig, decode, normalised, suppressed
 
 MARGIN_MM = 14.0
 """How far beyond a lung its box reaches: juxtapleural masses may lie outside of the mask."""
@@ -35,7 +35,7 @@ def box_bounds(lungs: LungMask) -> list[tuple[tuple[int, int, int], tuple[int, i
     return bounds
 
 
-def propose(network: Rpn3d, config: RpnConfig, hu: torch.Tensor, min_logit: float) -> list[Proposal]:
+def propose(network: torch.nn.Module, config: RpnConfig, hu: torch.Tensor, min_logit: float) -> list[Proposal]:
     """Proposals in one array of HU [k, j, i] on the working grid, best first, duplicates suppressed.
 
     The array is read slab by slab along k with context on both sides, so memory does not grow with the scan.

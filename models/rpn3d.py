@@ -97,6 +97,19 @@ class Rpn3d(nn.Module):
         return cast(torch.Tensor, self.head(at4 + _upsampled(self.lateral8(at8))))
 
 
+class Mirrored(nn.Module):
+    """The mean of what a region-proposal network says of a box and of its mirror image, left and right exchanged."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mirrored = self.network(x.flip(-1)).flip(-1)
+        objectness, offset_kj, offset_i, size = mirrored.split((1, 2, 1, 1), dim=1)
+        return cast(torch.Tensor, (self.network(x) + torch.cat([objectness, offset_kj, -offset_i, size], dim=1)) / 2)
+
+
 Net = TypeVar("Net", bound=nn.Module)
 
 

@@ -18,7 +18,7 @@ from models.inference import device_named
 from models.rpn3d import RpnConfig
 from models.training.detector import compare_variants, train_detector
 from models.training.plan import DetectorRecipe, Place, TrainingData
-from models.training.scans import LabelledNodule, TrainingScan, crop_backgrounds
+from models.training.scans import LabelledNodule, TrainingScan, crop_backgrounds, unlabelled_places
 from models.training.shapes import read_shapes
 
 MIN_READERS = 2
@@ -68,7 +68,8 @@ def _training_scan(name: str, series: Path, nodules: list[dict[str, object]]) ->
     lungs = segment_lungs(loaded.volume, LungPolicy()).lungs
     thickness = loaded.series.slice_thickness_mm or loaded.series.spacing_mm[2]
     labelled = tuple(_labelled(n) for n in nodules)
-    return TrainingScan(name, loaded.volume, lungs, thickness, labelled, loaded.series.kernel or "")
+    unlabelled = unlabelled_places().get(name, ())
+    return TrainingScan(name, loaded.volume, lungs, thickness, labelled, loaded.series.kernel or "", unlabelled)
 
 
 def _labelled(nodule: dict[str, object]) -> LabelledNodule:

@@ -14,6 +14,7 @@ from models.detector import DETECTOR_NAME
 from models.training.members import Architecture, Trained
 from models.training.report import Variant, measured_lines
 from models.training.summary import Summary
+from models.verifier import VerifierConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +35,10 @@ class Shipped:
 def write_card(shipped: Shipped, found: Summary, variants: Sequence[Variant], out: Path) -> Path:
     """The path of the card, with the weights beside it."""
     weights = out / f"{DETECTOR_NAME}.safetensors"
-    stages = ((FIRST, shipped.trained.first), (SECOND, shipped.trained.second))
-    tensors = {prefix + k: _stored(v) for prefix, network in stages for k, v in network.state_dict().items()}
+    stages: dict[str, torch.nn.Module] = {FIRST: shipped.trained.first}
+    if shipped.trained.second is not None:
+        stages[SECOND] = shipped.trained.second
+    tensors = {prefix + k: _stored(v) for prefix, network in stages.items() for k, v in network.state_dict().items()}
     save_file(tensors, weights)
     card = out / f"{DETECTOR_NAME}.toml"
     card.write_text(card_text(shipped, found, variants, sha256_of(weights)), encoding="utf-8")
@@ -46,6 +49,10 @@ def _stored(value: torch.Tensor) -> torch.Tensor:
     """Kernels in half precision, which halves the file and moves scores by less than 0.001; the rest as it is."""
     value = value.detach().cpu().contiguous()
     return value.half() if value.ndim > 1 else value
+
+
+def _second_lines(second: VerifierConfig) -> list[str]:
+    return ["[second_stage]", f"side = {second.side}", f"channels = {list(second.channels)}", ""]
 
 
 def card_text(shipped: Shipped, found: Summary, variants: Sequence[Variant], sha256: str) -> str:
@@ -63,13 +70,11 @@ def card_text(shipped: Shipped, found: Summary, variants: Sequence[Variant], sha
         f"spacing_mm = {first.spacing_mm}",
         f"low_hu = {first.low_hu}",
         f"high_hu = {first.high_hu}",
+        "mirrored = true",
         "",
-        "[second_stage]",
-        f"side = {second.side}",
-        f"channels = {list(second.channels)}",
-        "",
+        *([] if second is None else _second_lines(second)),
         "[score]",
-        "# score = 1 / (1 + exp(-(weights . logits of both stages + intercept))), fitted on all left-out readings;",
+        "# score = 1 / (1 + exp(-(weights . logits of the stages + intercept))), fitted on all left-out readings;",
         "# the default lets 1 false mark per scan pass there",
         f"weights = [{', '.join(f'{w:.4f}' for w in shipped.score.weights)}]",
         f"intercept = {shipped.score.intercept:.4f}",

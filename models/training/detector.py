@@ -20,6 +20,7 @@ from models.training.report import Variant, write_document
 from models.training.sampling import patient_of
 from models.training.summary import Summary, summary
 from models.training.workers import FIRST_FLOOR, Compared, Held, branch, compared, cross, grow, pool_of
+from models.verifier import VerifierConfig
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,9 @@ def train_detector(data: TrainingData, recipe: DetectorRecipe, place: Place, doc
 
 
 def fitted_score(labelled: Sequence[Labelled]) -> Score:
-    """Weights of both stages' logits, from marks in scans that the networks never saw."""
+    """Weights of both stages' logits, from marks in unseen scans; without any, the logit of the only stage."""
+    if not labelled:
+        return Score((1.0,), 0.0)
     logits = np.array([values for values, _ in labelled], dtype=float)
     return Score(*logistic_fit(logits, np.array([float(hit) for _, hit in labelled])))
 
@@ -86,13 +89,14 @@ def compare_variants(data: TrainingData, recipe: DetectorRecipe, place: Place) -
 
 
 def variants_of(recipe: DetectorRecipe, left_out: tuple[str, ...]) -> tuple[Compared, ...]:
-    """The variants: the loss and the width of the first stage; each is measured with and without the second stage."""
+    """The variants: the loss and the width of the first stage, and whether there is a second stage."""
     first, second = recipe.compared
     plain = recipe.architecture
-    wide = Architecture(replace(plain.first, channels=WIDE), plain.second)
+    wide = Architecture(replace(plain.first, channels=WIDE), None)
+    both = Architecture(plain.first, VerifierConfig())
     quality = Member("variant-quality", left_out, replace(first, loss="quality"), second)
     return (
-        Compared("focal loss", Member("variant-focal", left_out, first, second), plain),
+        Compared("focal loss", Member("variant-focal", left_out, first, second), both),
         Compared("quality focal loss", quality, plain),
         Compared("wide, focal loss", Member("variant-wide", left_out, first, second), wide),
     )

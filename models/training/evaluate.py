@@ -7,8 +7,9 @@ it (`models.training.rescanning`), so that the effect of a protocol is measured 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -20,7 +21,7 @@ from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.candidates import select_candidates
 from models.detector import RpnDetector
-from models.training.inserting import filled, places_of, real_reference, wishes
+from models.training.inserting import UNLABELLED, filled, places_of, real_reference, wishes
 from models.training.rescanning import DEGRADATIONS, rescanned
 from models.training.sampling import Background, patient_of
 from models.training.scans import Protocol
@@ -48,12 +49,23 @@ class EvaluationPlan:
 
 @dataclass(frozen=True, slots=True)
 class CopyResult:
-    """One reading: of which scan, which copy, shown how (`AS_IS`, a degradation or `NATURAL`), and what came of it."""
+    """One reading: of which scan, which copy, shown how (`AS_IS`, a degradation or `NATURAL`), and what came of it.
+
+    `on_unlabelled` are the scores of marks on nothing but places that look like a nodule and that nobody labelled;
+    `match` ignores those.
+    """
 
     scan: str
     copy: int
     shown: str
     match: ScanMatch
+    on_unlabelled: tuple[float, ...] = ()
+
+    @property
+    def strict(self) -> ScanMatch:
+        """The match with the marks on unlabelled places as false ones."""
+        false = tuple(sorted((*self.match.false_scores, *self.on_unlabelled), reverse=True))
+        return replace(self.match, false_scores=false)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,10 @@ class FoldResult:
         """What `to_json` wrote. Raises KeyError or ValueError for anything else."""
         raw = json.loads(text)
         return cls(
-            tuple(CopyResult(r["scan"], r["copy"], r["shown"], _match(r["match"])) for r in raw["readings"]),
+            tuple(
+                CopyResult(r["scan"], r["copy"], r["shown"], _match(r["match"]), tuple(r["on_unlabelled"]))
+                for r in raw["readings"]
+            ),
             {name: Protocol(**p) for name, p in raw["protocols"].items()},
             tuple(raw["dropped"]),
         )
@@ -121,8 +136,7 @@ def _filled_readings(
         for shown in (AS_IS, *plan.degradations):
             hu = scan.hu if shown == AS_IS else rescanned(scan.hu, background.lungs, shown, seed + copy)
             marks = marks_on(hu, background, detector, plan.lowest_score)
-            match = match_marks(marks, scan.references, patient_of(background))
-            readings.append(CopyResult(background.name, copy, shown, match))
+            readings.append(_read(background, (copy, shown), marks, scan.references))
     return readings, dropped
 
 
@@ -155,11 +169,22 @@ def labelled_logits(
 
 def _natural(detector: Detector, background: Background, plan: EvaluationPlan) -> CopyResult:
     """The scan as it is, with its real nodules as references."""
-    sure = [real_reference(lesion, sure=True, ignore=False) for lesion in background.lesions]
-    unsure = [real_reference(lesion, sure=False, ignore=False) for lesion in background.unsure]
+    references = [real_reference(lesion, "real", ignore=False) for lesion in background.lesions]
+    references += [real_reference(lesion, "unsure", ignore=False) for lesion in background.unsure]
+    references += [real_reference(lesion, UNLABELLED, ignore=True) for lesion in background.unlabelled]
     marks = marks_on(background.hu, background, detector, plan.lowest_score)
-    match = match_marks(marks, [*sure, *unsure], patient_of(background))
-    return CopyResult(background.name, 0, NATURAL, match)
+    return _read(background, (0, NATURAL), marks, references)
+
+
+def _read(
+    background: Background, which: tuple[int, str], marks: Sequence[Candidate], references: Sequence[Reference]
+) -> CopyResult:
+    copy, shown = which
+    match = match_marks(marks, references, patient_of(background))
+    known = [r for r in references if r.kind != UNLABELLED]
+    without = match_marks(marks, known, patient_of(background)).false_scores
+    on_unlabelled = tuple(sorted((Counter(without) - Counter(match.false_scores)).elements(), reverse=True))
+    return CopyResult(background.name, copy, shown, match, on_unlabelled)
 
 
 def marks_on(

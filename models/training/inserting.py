@@ -32,6 +32,9 @@ KINDS = (
 )
 """One nodule in ten is calcified, the others are equally solid, part-solid and ground-glass."""
 
+UNLABELLED = "unlabelled"
+"""Kind of a place that looks like a nodule and that nobody labelled."""
+
 LOCATIONS = ("parenchyma", "juxtapleural", "juxtavascular", "apical", "basal", "perihilar")
 PLACES = 40_000
 TRIES = 25
@@ -192,8 +195,9 @@ def filled(
 ) -> Filled:
     """The background with the wanted nodules, which touch neither each other nor real or unsure lesions."""
     hu = background.hu.astype(np.float32)
-    taken = [*background.lesions, *background.unsure]
-    references = [real_reference(lesion, sure=True, ignore=True) for lesion in taken]
+    taken = [*background.lesions, *background.untaught]
+    references = [real_reference(lesion, "real", ignore=True) for lesion in (*background.lesions, *background.unsure)]
+    references += [real_reference(lesion, UNLABELLED, ignore=True) for lesion in background.unlabelled]
     dropped = []
     for wish in wanted:
         added = _inserted(hu, (background, places, taken), shapes, wish, rng)
@@ -211,10 +215,10 @@ def _reference(added: Inserted, wish: Wish) -> Reference:
     return Reference(PointLps(i, j, k), added.lesion.diameter_mm, False, *facts)
 
 
-def real_reference(lesion: Lesion, *, sure: bool, ignore: bool) -> Reference:
-    """The reference of a real lesion; one that too few readers saw is of kind "unsure"."""
+def real_reference(lesion: Lesion, kind: str, *, ignore: bool) -> Reference:
+    """The reference of a lesion that was in the scan: "real", "unsure" when too few readers saw it, or unlabelled."""
     k, j, i = lesion.centre
-    return Reference(PointLps(i, j, k), lesion.diameter_mm, ignore, "real" if sure else "unsure")
+    return Reference(PointLps(i, j, k), lesion.diameter_mm, ignore, kind)
 
 
 def _inserted(

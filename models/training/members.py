@@ -52,10 +52,10 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Of both stages."""
+    """Of both stages; the second one is optional."""
 
     first: RpnConfig
-    second: VerifierConfig
+    second: VerifierConfig | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ class Trained:
     """The averaged networks of a member."""
 
     first: Rpn3d
-    second: Verifier
+    second: Verifier | None
 
 
 def source_of(material: Material, left_out: Sequence[str]) -> Source:
@@ -78,14 +78,15 @@ def train_member(
     """Both stages of the member; its checkpoints in `out` let it resume, those of its parent must be there."""
     source = source_of(material, member.left_out)
     state = new_rpn(architecture.first, member.first, device)
-    kept = None
-    if member.parent is not None:
-        parent = load_member(member.parent, architecture, out)
-        kept = parent.second.state_dict()
+    parent = None if member.parent is None else load_member(member.parent, architecture, out)
+    if parent is not None:
         state.network.load_state_dict(parent.first.state_dict())
         state.average.load_state_dict(parent.first.state_dict())
     logger.info("%s: %d backgrounds, %d shapes", member.name, len(source.backgrounds), len(source.shapes))
     first = fit(source, architecture.first, member.first, state, _checkpoint(out, member.name, 1))
+    if architecture.second is None:
+        return Trained(first, None)
+    kept = parent.second.state_dict() if parent is not None and parent.second is not None else None
     recipe = VerifierRecipe(member.second, architecture.second, kept)
     pair = (first, architecture.first)
     return Trained(first, fit_verifier(source, pair, recipe, device, _checkpoint(out, member.name, 2)))
@@ -93,10 +94,18 @@ def train_member(
 
 def load_member(name: str, architecture: Architecture, out: Path) -> Trained:
     """The averaged networks from the checkpoints of a trained member."""
-    first, second = Rpn3d(architecture.first), Verifier(architecture.second)
-    for stage, network in ((1, first), (2, second)):
-        network.load_state_dict(torch.load(_checkpoint(out, name, stage), weights_only=True)["average"])
+    first = Rpn3d(architecture.first)
+    first.load_state_dict(_averaged(_checkpoint(out, name, 1)))
+    if architecture.second is None:
+        return Trained(first.eval(), None)
+    second = Verifier(architecture.second)
+    second.load_state_dict(_averaged(_checkpoint(out, name, 2)))
     return Trained(first.eval(), second.eval())
+
+
+def _averaged(checkpoint: Path) -> dict[str, torch.Tensor]:
+    averaged: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["average"]
+    return averaged
 
 
 def _checkpoint(out: Path, name: str, stage: int) -> Path:

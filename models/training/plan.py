@@ -18,7 +18,6 @@ from models.training.sampling import Background, patient_of
 from models.training.scans import Protocol, TrainingScan, background_of, phantom_background
 from models.training.shapes import NoduleShape, split_by_patient
 from models.training.train import Recipe
-from models.verifier import VerifierConfig
 
 ROOT_A, ROOT_B, SHIPPED = "root-a", "root-b", "shipped"
 
@@ -35,7 +34,7 @@ class DetectorRecipe:
     """
 
     version: str = "0.2.0"
-    architecture: Architecture = field(default_factory=lambda: Architecture(RpnConfig(), VerifierConfig()))
+    architecture: Architecture = field(default_factory=lambda: Architecture(RpnConfig(), None))
     half: tuple[str, ...] = ("LIDC-IDRI-0002", "LIDC-IDRI-0023", "QIN-LSC-0014", "QIN-LSC-0055")
     folds: tuple[tuple[str, ...], ...] = (
         ("LIDC-IDRI-0002", "QIN-LSC-0014"),
@@ -45,18 +44,18 @@ class DetectorRecipe:
     )
     root: Stages = (Recipe(steps=4500), Recipe(steps=2000, batch=16))
     branch: Stages = (
-        Recipe(steps=2000, learning_rate=7e-4, seed=20261125),
+        Recipe(steps=1100, learning_rate=7e-4, mine_from=0, seed=20261125),
         Recipe(steps=800, batch=16, learning_rate=7e-4, seed=20261125),
     )
     shipped: Stages = (
-        Recipe(steps=3500, learning_rate=7e-4, seed=20261126),
+        Recipe(steps=1700, learning_rate=7e-4, mine_from=0, seed=20261126),
         Recipe(steps=1200, batch=16, learning_rate=7e-4, seed=20261126),
     )
-    compared: Stages = (Recipe(steps=1200), Recipe(steps=600, batch=16))
+    compared: Stages = (Recipe(steps=700, mine_every=350, mine_from=350), Recipe(steps=500, batch=16))
     evaluation_patients: float = 0.2
     split_seed: int = 11
     phantoms: tuple[int, ...] = (101, 102, 103)
-    plan: EvaluationPlan = field(default_factory=EvaluationPlan)
+    plan: EvaluationPlan = field(default_factory=lambda: EvaluationPlan(copies=3))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -45,6 +45,13 @@ def measured_lines(found: Summary, variants: Sequence[Variant]) -> list[str]:
         f"froc_sensitivity = [{', '.join(_number(p.value) for p in found.froc)}]",
         f"cpm = {_number(found.cpm.value)}",
         f"cpm_ci95 = {_bounds(found.cpm)}",
+        "# the same with marks on places that look like a nodule and that nobody labelled as false ones",
+        f"strict_cpm = {_number(found.strict_cpm.value)}",
+        f"strict_cpm_ci95 = {_bounds(found.strict_cpm)}",
+        *(
+            f"strict_sensitivity_at_{p:g}_fp = {_inline(e)}"
+            for p, e in zip(OPERATING_POINTS, found.strict_at, strict=True)
+        ),
         *(f"sensitivity_at_{p:g}_fp = {_inline(e)}" for p, e in zip(OPERATING_POINTS, found.at, strict=True)),
         f"sensitivity_at_default = {_inline(found.at_default)}",
         f"false_marks_at_default = {_inline(found.false_marks)}",
@@ -153,11 +160,16 @@ def _operating(found: Summary) -> str:
     rows = [(f"{p:g}", _shown(e)) for p, e in zip(CPM_POINTS, found.froc, strict=True)]
     rows.append(("mean of these (CPM)", _shown(found.cpm)))
     table = _table(("false marks per scan", "sensitivity"), rows)
+    points = zip(OPERATING_POINTS, found.strict_at, strict=True)
+    strict = ", ".join(f"{_shown(e)} at {p:g}" for p, e in points)
     return f"""## Sensitivity and false marks
 
 ![Sensitivity against false marks per scan](images/{FROC_IMAGE})
 
 {table}
+
+Marks on places that look like a nodule and that nobody labelled are ignored above (`models/training/unlabelled.toml` \
+names them and says who looked). When they count as false: {strict}, CPM {_shown(found.strict_cpm)}.
 
 At the default threshold {found.threshold:.3f}: sensitivity {_shown(found.at_default)}, \
 {_shown(found.false_marks)} false marks per scan; {found.natural_false_marks:.2f} in the scans without inserted \

@@ -44,8 +44,8 @@ class Lesion:
 class Background:
     """One scan or crop at 1 mm: `hu` int16, `lungs` uint8 (0 outside).
 
-    `lesions` are its nodules, `unsure` places neither target nor background. Without `sites` nothing is blended into
-    it. `weight` is how often it is drawn, relative to a whole scan.
+    `lesions` are its nodules; `unsure` ones and `unlabelled` places that look like one are neither target nor
+    background. Without `sites` nothing is blended into it. `weight` is how often it is drawn, relative to a whole scan.
     """
 
     name: str
@@ -56,6 +56,12 @@ class Background:
     optics: Optics
     sites: Sites | None = None
     weight: float = 1.0
+    unlabelled: tuple[Lesion, ...] = ()
+
+    @property
+    def untaught(self) -> tuple[Lesion, ...]:
+        """Places that are neither target nor background."""
+        return (*self.unsure, *self.unlabelled)
 
 
 def patient_of(background: Background) -> str:
@@ -135,7 +141,7 @@ def blended_patch(source: Source, sides: Sides, rng: np.random.Generator, *, rea
     wanted = drawn_diameter_mm(rng, source.mixture.large)
     first = drawn_site(sites, wanted, rng)
     cube, corner = _cut(background, _jittered(first, reach, rng), sides)
-    present = _moved((*background.lesions, *background.unsure), corner)
+    present = _moved((*background.lesions, *background.untaught), corner)
     added: list[Lesion] = []
     for n in range(count):
         diameter = wanted if n == 0 else drawn_diameter_mm(rng, source.mixture.large)
@@ -143,7 +149,7 @@ def blended_patch(source: Source, sides: Sides, rng: np.random.Generator, *, rea
         local = tuple(float(p - c) for p, c in zip(place, corner, strict=True))
         if _is_free(local, diameter, sides, [*present, *added]):
             added += _added_nodule(cube, local, diameter, (source.shapes, background.optics), rng)
-    return Patch(cube, tuple(_moved(background.lesions, corner) + added), tuple(_moved(background.unsure, corner)))
+    return Patch(cube, tuple(_moved(background.lesions, corner) + added), tuple(_moved(background.untaught, corner)))
 
 
 def _site_within(
@@ -196,7 +202,7 @@ def real_patch(source: Source, sides: Sides, rng: np.random.Generator, *, reach:
 
 def _plain_patch(background: Background, centre: tuple[float, float, float], sides: Sides) -> Patch:
     cube, corner = _cut(background, centre, sides)
-    return Patch(cube, tuple(_moved(background.lesions, corner)), tuple(_moved(background.unsure, corner)))
+    return Patch(cube, tuple(_moved(background.lesions, corner)), tuple(_moved(background.untaught, corner)))
 
 
 def negative_patch(source: Source, sides: Sides, rng: np.random.Generator, *, reach: float, hard: bool) -> Patch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from models.training.sampling import Background, Lesion
 from models.training.simulate import Recipe, simulated_volume
 from models.training.sites import sites_of
 
+UNLABELLED = Path(__file__).parent / "unlabelled.toml"
+
 BOX_MARGIN_MM = 16.0
 """Tissue kept around the lungs, so that the network learns the chest wall and the mediastinum."""
 
@@ -37,7 +40,10 @@ class LabelledNodule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingScan:
-    """A chest CT with its lungs and known nodules. `kernel` is the scanner's own word, empty when it says none."""
+    """A chest CT with its lungs and known nodules. `kernel` is the scanner's own word, empty when it says none.
+
+    `unlabelled` are places that look like a nodule and that nobody labelled.
+    """
 
     name: str
     volume: Volume
@@ -45,6 +51,7 @@ class TrainingScan:
     slice_thickness_mm: float
     nodules: tuple[LabelledNodule, ...]
     kernel: str = ""
+    unlabelled: tuple[LabelledNodule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,18 @@ def background_of(scan: TrainingScan, config: RpnConfig, weight: float = 1.0) ->
     sure = tuple(_lesion(box, n) for n in scan.nodules if n.sure)
     unsure = tuple(_lesion(box, n) for n in scan.nodules if not n.sure)
     optics = optics_of(hu, lungs, scan.slice_thickness_mm)
-    return Background(scan.name, hu, lungs, sure, unsure, optics, sites_of(hu, lungs, seed=7), weight)
+    unlabelled = tuple(_lesion(box, n) for n in scan.unlabelled)
+    return Background(scan.name, hu, lungs, sure, unsure, optics, sites_of(hu, lungs, seed=7), weight, unlabelled)
+
+
+def unlabelled_places() -> dict[str, tuple[LabelledNodule, ...]]:
+    """Places of the public training scans that look like a nodule and that nobody labelled, by scan."""
+    found: dict[str, tuple[LabelledNodule, ...]] = {}
+    for place in tomllib.loads(UNLABELLED.read_text(encoding="utf-8"))["place"]:
+        x, y, z = place["centre_lps_mm"]
+        nodule = LabelledNodule(PointLps(x, y, z), place["diameter_mm"], sure=False)
+        found[place["scan"]] = (*found.get(place["scan"], ()), nodule)
+    return found
 
 
 def phantom_background(seed: int, config: RpnConfig) -> Background:

@@ -27,6 +27,7 @@ from cad.qa.froc import (
     resampled_sensitivities,
     sensitivity_above,
     sensitivity_at,
+    sensitivity_estimate,
     threshold_at,
 )
 from cad.qa.reliability import (
@@ -103,7 +104,8 @@ class Summary:
     """The pooled figures. `calibration` and `threshold` are for the shipped detector: fitted on all left-out readings.
 
     `froc` is at the seven CPM points, `at` at 1, 2 and 4 false marks per scan. `natural_false_marks` are those per
-    scan at the threshold without inserted nodules. `nodules_per_scan` is the prevalence that the calibration holds for.
+    scan at the threshold without inserted nodules. The `strict` ones count marks on places that look like a nodule and
+    that nobody labelled as false. `nodules_per_scan` is the prevalence that the calibration holds for.
     """
 
     scans: tuple[str, ...]
@@ -112,6 +114,8 @@ class Summary:
     dropped: tuple[str, ...]
     froc: tuple[Estimate, ...]
     cpm: Estimate
+    strict_cpm: Estimate
+    strict_at: tuple[Estimate, ...]
     at: tuple[Estimate, ...]
     calibration: Calibration
     threshold: float
@@ -136,6 +140,7 @@ def summary(folds: Sequence[FoldResult], seed: int) -> Summary:
         raise ValueError("a scan is in two folds")
     raw = [r.match for r in readings if r.shown == AS_IS]
     maps = cross_fitted(raw)
+    strict = [calibrated(r.strict, maps[r.match.cluster]) for r in readings if r.shown == AS_IS]
     readings = [replace(r, match=calibrated(r.match, maps[r.match.cluster])) for r in readings]
     plain = _shown(readings, AS_IS)
     matches = [r.match for r in plain]
@@ -154,6 +159,8 @@ def summary(folds: Sequence[FoldResult], seed: int) -> Summary:
         dropped=tuple(d for fold in folds for d in fold.dropped),
         froc=points,
         cpm=cpm,
+        strict_cpm=froc_estimate(strict, seed)[1],
+        strict_at=tuple(sensitivity_estimate(strict, p, seed) for p in OPERATING_POINTS),
         at=tuple(estimate(sensitivity_at(matches, p), at[:, n]) for n, p in enumerate(OPERATING_POINTS)),
         calibration=fitted_calibration(raw),
         threshold=threshold,

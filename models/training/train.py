@@ -181,7 +181,7 @@ def false_marks(
 ) -> tuple[tuple[float, float, float], ...]:
     """Centres (k, j, i) of the marks in one scan that are on none of its lesions, best first."""
     marks = propose(network, config, torch.from_numpy(np.array(background.hu)).float(), min_logit)
-    known = (*background.lesions, *background.unsure)
+    known = (*background.lesions, *background.untaught)
     return tuple(
         m.centre
         for m in marks

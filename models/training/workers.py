@@ -17,7 +17,7 @@ from cad.domain import ModelIdentity
 from cad.qa.froc import cpm, sensitivity_at
 from models.cards import DetectorCard, Score
 from models.detector import DETECTOR_NAME, RpnDetector
-from models.rpn3d import folded, on_device
+from models.rpn3d import Mirrored, folded, on_device
 from models.training.evaluate import AS_IS, EvaluationPlan, FoldResult, Labelled, evaluate_fold, labelled_logits
 from models.training.members import Architecture, Material, Member, Trained, load_member, train_member
 from models.training.plan import DetectorRecipe, Place
@@ -64,12 +64,14 @@ class Held:
         card = DetectorCard(
             ModelIdentity(DETECTOR_NAME, "in-training", "in-training"),
             trained.first.config,
-            trained.second.config if len(score.weights) > 1 else None,
+            trained.second.config if trained.second is not None and len(score.weights) > 1 else None,
             score,
             FIRST_FLOOR,
             0.5,
+            mirrored=True,
         )
-        first, second = on_device(folded(trained.first), self.device), on_device(folded(trained.second), self.device)
+        second = None if trained.second is None else on_device(folded(trained.second), self.device)
+        first = Mirrored(on_device(folded(trained.first), self.device))
         return RpnDetector(first, second, card, self.device)
 
 
@@ -97,8 +99,10 @@ def grow(member: Member) -> Member:
 
 
 def cross(member: Member) -> list[Labelled]:
-    """Both stages' logits of a root's marks in the scans that it left out."""
+    """Both stages' logits of a root's marks in the scans that it left out; nothing where there is no second stage."""
     held = _held[0]
+    if held.recipe.architecture.second is None:
+        return []
     detector = held.detector(load_member(member.name, held.recipe.architecture, held.place.out), EVEN)
     plan = EvaluationPlan(copies=2, seed=CROSS_SEED)
     return labelled_logits(detector, held.left_out(member), held.material.strange_shapes, plan)
@@ -119,12 +123,14 @@ def branch(task: tuple[Member, Score]) -> FoldResult | None:
     return FoldResult.from_json(file.read_text(encoding="utf-8"))
 
 
-def compared(variant: Compared) -> tuple[Variant, Variant]:
-    """Trains a variant and measures it on the scans it left out: its first stage alone, and both stages."""
+def compared(variant: Compared) -> list[Variant]:
+    """Trains a variant and measures it on the scans it left out: its first stage alone and, if it has two, both."""
     held = _held[0]
     trained = train_member(variant.member, held.material, variant.architecture, held.place.out, held.device)
-    alone = _measured(variant, (trained.first,), held.detector(trained, Score((1.0,), 0.0)))
-    return alone, _measured(variant, (trained.first, trained.second), held.detector(trained, EVEN))
+    rows = [_measured(variant, (trained.first,), held.detector(trained, Score((1.0,), 0.0)))]
+    if trained.second is not None:
+        rows.append(_measured(variant, (trained.first, trained.second), held.detector(trained, EVEN)))
+    return rows
 
 
 def _measured(variant: Compared, stages: tuple[torch.nn.Module, ...], detector: RpnDetector) -> Variant:

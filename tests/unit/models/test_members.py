@@ -132,7 +132,7 @@ def test_a_whole_training_gives_a_detector_with_its_card_and_document(
     measured = tomllib.loads(card.read_text())["measured"]
     assert measured["scans"] == list(PATIENTS)
     assert measured["scan_copies"] == 8
-    assert len(measured["variants"]) == len(read_variants(out)) == 6
+    assert len(measured["variants"]) == len(read_variants(out)) == 5
     assert [s["name"] for s in measured["strata"] if s["group"] == "kernel"] == ["B30f"]
     assert (docs / "detector.md").exists()
     written = {f.name: f.stat().st_mtime_ns for f in out.glob("*.pt")}
