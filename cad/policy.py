@@ -462,6 +462,8 @@ class FleischnerPolicy:
     subsolid_mm: float = 6.0
     component_mm: float = 6.0
     """From 6 mm on: ground glass and part-solid nodules are followed, and a solid component is suspicious."""
+    typical_perifissural_below_mm: float = 10.0
+    """Typical perifissural nodules need no follow-up; the limit of BTS and Lung-RADS. [unverified]"""
     growth_from_mm: float = 2.0
     """Growth is an increase by 2 mm or more, taken before rounding to the whole mm, which would make or hide it."""
     rows: tuple[tuple[str, str, str], ...] = (
@@ -544,6 +546,8 @@ class BtsPolicy:
     """"volume" or "diameter": volumetry decides where there is any (BTS prefers it), else the largest diameter."""
     min_age_years: float = 18.0
     """For adults."""
+    typical_perifissural_below_mm: float = 10.0
+    """Typical perifissural and subpleural nodules below this are discharged. [unverified]"""
     solid_mm3: tuple[float, float] = (80.0, 300.0)
     solid_mm: tuple[float, float, float] = (5.0, 6.0, 8.0)
     subsolid_mm: float = 5.0

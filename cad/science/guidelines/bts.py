@@ -7,6 +7,7 @@ whatever way the nodule was found.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cad.domain import (
     Composition,
@@ -24,6 +25,7 @@ from cad.science.guidelines.sizes import (
     fastest_growth,
     inclusive_band,
     is_benign,
+    is_typical_perifissural,
     rounded,
     solid_kind,
 )
@@ -52,7 +54,7 @@ def bts(nodules: Sequence[GuidelineNodule], patient: PatientFactors, policy: Bts
 def _opinions(nodule: GuidelineNodule, policy: BtsPolicy) -> list[Opinion]:
     """What is asked for by size or growth and, where there is a PET-CT, by the Herder model."""
     is_solid = solid_kind(nodule) is Composition.SOLID
-    is_typical = bool(nodule.juxtapleural_smooth) and is_solid
+    is_typical = is_typical_perifissural(nodule, policy.typical_perifissural_below_mm)
     if is_benign(nodule) or is_typical or nodule.proven_benign:
         why = "typical perifissural or subpleural nodule" if is_typical else "benign features"
         return [Opinion((Verdict("discharge", f"{nodule.label}: {why}"),))]
@@ -65,7 +67,7 @@ def _opinions(nodule: GuidelineNodule, policy: BtsPolicy) -> list[Opinion]:
 
 def _opinion(nodule: GuidelineNodule, rows: Rows, policy: BtsPolicy) -> Opinion:
     verdicts = tuple(Verdict(row, f"{nodule.label}, {_description(nodule, policy)}: {why}") for row, why in rows)
-    return Opinion(verdicts, (*benign_assumption(nodule, "discharge"), *_taken_for_granted(nodule, verdicts)))
+    return Opinion(verdicts, (*benign_assumption(nodule, "discharge"), *_taken_for_granted(nodule, verdicts, policy)))
 
 
 # -- solid nodules ---------------------------------------------------------------------------------------------
@@ -196,12 +198,15 @@ def _description(nodule: GuidelineNodule, policy: BtsPolicy) -> str:
     return f"{size.composition.value}, {words}"
 
 
-def _taken_for_granted(nodule: GuidelineNodule, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def _taken_for_granted(nodule: GuidelineNodule, verdicts: Sequence[Verdict], policy: BtsPolicy) -> tuple[str, ...]:
     texts = []
     if len(verdicts) > 1:
         texts.append(f"the probability of {nodule.label} depends on inputs that are not known")
     is_watched = verdicts[-1].category not in ("discharge", "new and small")
-    if nodule.juxtapleural_smooth is None and is_watched and solid_kind(nodule) is Composition.SOLID:
+    could_be_typical = is_typical_perifissural(
+        replace(nodule, juxtapleural_smooth=True), policy.typical_perifissural_below_mm
+    )
+    if nodule.juxtapleural_smooth is None and is_watched and could_be_typical:
         texts.append(f"{nodule.label} is not taken as a typical perifissural nodule, which would be discharged")
     if nodule.spiculated is None and any(verdict.category in SUBSOLID_BROCK for verdict in verdicts):
         texts.append(f"the morphology of {nodule.label} is taken as not concerning")

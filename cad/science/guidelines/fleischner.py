@@ -14,6 +14,7 @@ from cad.science.guidelines.sizes import (
     benign_assumption,
     inclusive_band,
     is_benign,
+    is_typical_perifissural,
     rounded,
     solid_kind,
 )
@@ -29,7 +30,7 @@ def fleischner(nodules: Sequence[GuidelineNodule], patient: PatientFactors, poli
     scheme = scheme_of(patient.risk_level, policy)
     if because := exclusion(patient, policy):
         return not_applicable(scheme, f"{NAME} {policy.edition} is not for {because}")
-    followed = [nodule for nodule in nodules if not _needs_nothing(nodule)]
+    followed = [nodule for nodule in nodules if not _needs_nothing(nodule, policy)]
     number = "single" if len(followed) == 1 else "multiple"
     opinions = [_opinion(nodule, number, policy) for nodule in followed]
     benign = Verdict("benign", f"every nodule has benign features ({len(nodules)})")
@@ -72,9 +73,9 @@ def _taken_for_granted(patient: PatientFactors, policy: FleischnerPolicy) -> tup
     return tuple(text for text, value in unknown if value is None)
 
 
-def _needs_nothing(nodule: GuidelineNodule) -> bool:
+def _needs_nothing(nodule: GuidelineNodule, policy: FleischnerPolicy) -> bool:
     """Benign features, or a typical perifissural or other smooth juxtapleural nodule."""
-    is_typical = bool(nodule.juxtapleural_smooth) and solid_kind(nodule) is Composition.SOLID
+    is_typical = is_typical_perifissural(nodule, policy.typical_perifissural_below_mm)
     return is_benign(nodule) or is_typical or bool(nodule.proven_benign)
 
 

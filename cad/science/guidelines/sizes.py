@@ -55,6 +55,12 @@ def is_benign(nodule: GuidelineNodule) -> bool:
     return nodule.size.composition is Composition.FAT or nodule.benign_pattern is True
 
 
+def is_typical_perifissural(nodule: GuidelineNodule, below_mm: float) -> bool:
+    """Whether the nodule is known to be solid, smooth, juxtapleural and of benign shape, and its long axis is small."""
+    is_solid = solid_kind(nodule) is Composition.SOLID
+    return bool(nodule.juxtapleural_smooth) and is_solid and nodule.size.axes.long_mm < below_mm
+
+
 def benign_assumption(nodule: GuidelineNodule, outcome: str) -> tuple[str, ...]:
     """What is taken for granted of a calcified nodule whose pattern is not known."""
     if nodule.size.composition is not Composition.CALCIFIED or nodule.benign_pattern is not None:

@@ -228,6 +228,11 @@ def test_is_for_adults() -> None:
     assert bts([a_nodule()], PatientFactors(age_years=18), POLICY).category != "not applicable"
 
 
+def test_a_large_smooth_juxtapleural_nodule_is_not_typical() -> None:
+    assert reading(a_nodule(9.9, juxtapleural_smooth=True, **LOW_RISK)).category == "discharge"
+    assert reading(a_nodule(10.0, juxtapleural_smooth=True, **LOW_RISK)).category == "Brock <10 %"
+
+
 def test_no_nodule_needs_nothing() -> None:
     assert reading().category == "no nodule"
 

@@ -207,6 +207,11 @@ def test_benign_and_typical_perifissural_nodules_need_nothing_and_are_not_counte
     assert reading(harmless, replace(a_nodule(7.0), label="Nodule 2")).category == "single solid 6–8 mm"
 
 
+def test_a_large_smooth_juxtapleural_nodule_is_not_typical() -> None:
+    assert reading(a_nodule(9.9, juxtapleural_smooth=True)).category == "benign"
+    assert reading(a_nodule(10.0, juxtapleural_smooth=True)).category == "single solid >8 mm"
+
+
 def test_no_nodule_needs_nothing() -> None:
     assert reading().category == "no nodule"
 

@@ -202,6 +202,12 @@ def test_only_solid_nodules_that_were_not_followed_are_juxtapleural() -> None:
     assert category(followed(8.0, earlier(6.0, HALF_YEAR), juxtapleural_smooth=True)) == "4B"
 
 
+@pytest.mark.parametrize(("now_mm", "expected"), [(9.2, "2"), (10.0, "4A"), (10.4, "4A"), (10.6, "4B")])
+def test_a_followed_smooth_juxtapleural_nodule_stays_2_until_it_is_10_mm_or_grows(now_mm: float, expected: str) -> None:
+    nodule = followed(now_mm, earlier(9.0, HALF_YEAR), juxtapleural_smooth=True)
+    assert category(nodule) == expected
+
+
 def test_a_nodule_that_might_be_juxtapleural_says_so() -> None:
     assert any("juxtapleural" in text for text in reading(a_nodule(7.0)).assuming)
     assert not any("juxtapleural" in text for text in reading(a_nodule(10.0)).assuming)

@@ -9,7 +9,7 @@ from cad.domain import Composition, ExamObservations, GuidelineNodule, Recommend
 from cad.policy import LungRadsPolicy
 from cad.science.guidelines.lung_rads.growth import has_doubled
 from cad.science.guidelines.lung_rads.lesions import airway_opinion, cyst_opinion
-from cad.science.guidelines.lung_rads.rows import juxtapleural_row, possible_rows, scheme_of
+from cad.science.guidelines.lung_rads.rows import possible_rows, scheme_of
 from cad.science.guidelines.lung_rads.sizes import describe, limits, total_size
 from cad.science.guidelines.sizes import benign_assumption, is_benign, solid_kind
 from cad.science.guidelines.verdicts import Opinion, Verdict, with_assumptions
@@ -58,9 +58,8 @@ def _plain_opinion(nodule: GuidelineNodule, policy: LungRadsPolicy) -> Opinion:
         return Opinion((Verdict("1", f"{nodule.label}: benign features (benign calcification or fat)"),))
     if nodule.proven_benign:
         return Opinion((Verdict("2", f"{nodule.label}: proven benign after work-up"),))
-    juxtapleural = juxtapleural_row(nodule, policy)
-    rows = possible_rows(nodule, policy) if juxtapleural is None else (juxtapleural,)
     described = f"{nodule.label}, {describe(nodule.size, policy)}"
+    rows = possible_rows(nodule, policy)
     verdicts = tuple(Verdict(category, f"{described}: {words}") for category, words in rows)
     return Opinion(verdicts, _nodule_assumptions(nodule, verdicts[-1].category, policy))
 
@@ -68,8 +67,8 @@ def _plain_opinion(nodule: GuidelineNodule, policy: LungRadsPolicy) -> Opinion:
 def _nodule_assumptions(nodule: GuidelineNodule, category: str, policy: LungRadsPolicy) -> tuple[str, ...]:
     """What was taken for granted of a nodule and would change its category."""
     texts = list(benign_assumption(nodule, "category 1"))
-    could_be_juxtapleural = juxtapleural_row(replace(nodule, juxtapleural_smooth=True), policy) is not None
-    if nodule.juxtapleural_smooth is None and could_be_juxtapleural and category != "2":
+    if_juxtapleural, _ = possible_rows(replace(nodule, juxtapleural_smooth=True), policy)[-1]
+    if nodule.juxtapleural_smooth is None and if_juxtapleural == "2" != category:
         texts.append(f"{nodule.label} is not taken as a smooth juxtapleural nodule, which would be category 2")
     if nodule.earlier and nodule.earlier[-1].lung_rads is None:
         texts.append(f"the earlier category of {nodule.label} is not known and was derived from its earlier sizes")

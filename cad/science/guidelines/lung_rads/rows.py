@@ -14,8 +14,6 @@ from cad.science.guidelines.verdicts import Scheme
 Row = tuple[str, str]
 """A category and the row of the table in words."""
 
-FIRST_SIGHTS = (Sighting.BASELINE, Sighting.NEW)
-
 NOT_OF_A_LESION = ("0", "1")
 """Earlier categories from which stepped management cannot start: incomplete, and nothing that needs follow-up."""
 
@@ -45,21 +43,6 @@ def possible_rows(nodule: GuidelineNodule, policy: LungRadsPolicy) -> tuple[Row,
         row = _row(case, policy)
         rows.setdefault(row[0], row)
     return tuple(rows[category] for category, _ in policy.rows if category in rows)
-
-
-def juxtapleural_row(nodule: GuidelineNodule, policy: LungRadsPolicy) -> Row | None:
-    """Category 2 for a smooth juxtapleural nodule below 10 mm at baseline or new; larger and lobulated ones are None.
-
-    Source: Lung-RADS v2022, category 2: solid; smooth margins; oval, lentiform or triangular.
-    """
-    limit_mm = policy.juxtapleural_below_mm
-    is_one = (
-        bool(nodule.juxtapleural_smooth)
-        and solid_kind(nodule) is Composition.SOLID
-        and nodule.sighting in FIRST_SIGHTS
-        and total_size(nodule.size, policy) < limits((limit_mm,), policy)[0]
-    )
-    return ("2", f"smooth juxtapleural, <{limit_mm:g} mm, {nodule.sighting.value}") if is_one else None
 
 
 def step_down(before: str, interval_days: float, policy: LungRadsPolicy) -> str:
@@ -100,6 +83,8 @@ def _row(case: Case, policy: LungRadsPolicy) -> Row:
 
 
 def _baseline_row(case: Case, policy: LungRadsPolicy) -> Row:
+    if _is_small_juxtapleural(case, policy):
+        return "2", f"smooth juxtapleural, <{policy.juxtapleural_below_mm:g} mm, baseline or new"
     match solid_kind(case.nodule):
         case Composition.PART_SOLID:
             return _part_solid_baseline_row(case, policy)
@@ -111,6 +96,13 @@ def _baseline_row(case: Case, policy: LungRadsPolicy) -> Row:
             return ("2", "3", "4A", "4B")[reached], f"solid {words}, baseline"
 
 
+def _is_small_juxtapleural(case: Case, policy: LungRadsPolicy) -> bool:
+    """Solid, smooth, oval, lentiform or triangular, juxtapleural and below 10 mm; larger or lobulated ones are not."""
+    is_solid = solid_kind(case.nodule) is Composition.SOLID
+    limit = limits((policy.juxtapleural_below_mm,), policy)[0]
+    return bool(case.nodule.juxtapleural_smooth) and is_solid and case.total < limit
+
+
 def _part_solid_baseline_row(case: Case, policy: LungRadsPolicy) -> Row:
     reached, total = table_band(case.total, (policy.part_solid_total_mm,), policy)
     if not reached:
@@ -120,6 +112,8 @@ def _part_solid_baseline_row(case: Case, policy: LungRadsPolicy) -> Row:
 
 
 def _new_row(case: Case, policy: LungRadsPolicy) -> Row:
+    if _is_small_juxtapleural(case, policy):
+        return _baseline_row(case, policy)
     match solid_kind(case.nodule):
         case Composition.PART_SOLID:
             reached, words = table_band(case.total, (policy.part_solid_total_mm,), policy)
