@@ -117,19 +117,20 @@ def _analyze(arguments: argparse.Namespace) -> int:
 
 def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
     """Reads and analyses the series that the arguments name. Raises Refusal."""
+    from cad.domain import ClinicalContext
     from cad.policy import Policy
     from cad.service.case import CaseRequest, Machinery, Part, read_case
-    from cad.service.patient import PatientFactors, parse_patient
+    from cad.service.patient import parse_patient
     from dicom_io.reading import load_series
 
-    patient = PatientFactors() if arguments.patient is None else parse_patient(arguments.patient.read_bytes())
+    context = ClinicalContext() if arguments.patient is None else parse_patient(arguments.patient.read_bytes())
     with stopwatch.stage("read"):
         loaded = load_series(arguments.series, Policy().series)
     _say(loaded.series.choice)
     request = CaseRequest(
         parts=frozenset(map(Part, arguments.only)) if arguments.only else frozenset(Part),
         min_score=arguments.min_score,
-        patient=patient,
+        context=context,
         has_prior=bool(arguments.prior),
         stopwatch=stopwatch,
     )

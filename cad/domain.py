@@ -9,7 +9,7 @@ import enum
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -58,6 +58,8 @@ class NotAssessedReason(enum.StrEnum):
     NO_PRIOR = "no-prior"
     AGE_UNKNOWN = "age-unknown"
     SEX_UNKNOWN = "sex-unknown"
+    PET_UNKNOWN = "pet-unknown"
+    BENIGN_PATTERN = "benign-pattern"
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +294,11 @@ class NoduleMask:
         return voxels
 
 
+def mass_mg(volume_mm3: float, mean_hu: float) -> float:
+    """Mass = volume [cm³] × (mean HU + 1000) [mg/cm³] (de Hoop et al., Radiology 2010); never negative."""
+    return max(0.0, volume_mm3 / 1000.0 * (mean_hu + 1000.0))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Nodule:
     """A measured nodule.
@@ -315,7 +322,428 @@ class Nodule:
     @property
     def mass_mg(self) -> float:
         """Mass = volume [cm³] × (mean HU + 1000) [mg/cm³] (de Hoop et al., Radiology 2010)."""
-        return max(0.0, self.volume_mm3 / 1000.0 * (self.mean_hu + 1000.0))
+        return mass_mg(self.volume_mm3, self.mean_hu)
+
+
+# -- what is known beside the images ---------------------------------------------------------------------------
+
+
+class Sex(enum.StrEnum):
+    """Sex as the models and DICOM's PatientSex (M, F) know it."""
+
+    FEMALE = "female"
+    MALE = "male"
+
+
+class Lobe(enum.StrEnum):
+    """Lobe of a lung; a reader may name the lingula, which is part of the left upper lobe."""
+
+    RUL = "RUL"
+    RML = "RML"
+    RLL = "RLL"
+    LUL = "LUL"
+    LINGULA = "lingula"
+    LLL = "LLL"
+
+
+class FdgUptake(enum.StrEnum):
+    """Uptake of a nodule on FDG-PET, in the words of the Herder model."""
+
+    NONE = "none"
+    FAINT = "faint"
+    MODERATE = "moderate"
+    INTENSE = "intense"
+
+
+class RiskLevel(enum.StrEnum):
+    """A physician's estimate of a patient's risk of lung cancer, as Fleischner 2017 asks for it."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
+class Region(enum.StrEnum):
+    """Where the patient is cared for, as far as guidelines differ."""
+
+    USA = "usa"
+    EUROPE = "europe"
+    UK = "uk"
+    CHINA = "china"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PatientFactors:
+    """Risk factors of the malignancy models and guidelines; None means unknown, never absent.
+
+    The factors are those of Brock (McWilliams 2013), Mayo (Swensen 1997), Herder (2005), the exclusions of Fleischner
+    2017 and the Chinese consensus. `extrathoracic_cancer`: diagnosed more than five years ago (Mayo); `known_cancer`:
+    a primary cancer that is known now; `chronic_lung_disease`: COPD, fibrosis or old tuberculosis. `screening`: True
+    for a screening examination, False for an incidental nodule. `fdg_uptake`: the nodule's when there is exactly one.
+    """
+
+    age_years: float | None = None
+    sex: Sex | None = None
+    family_history_lung_cancer: bool | None = None
+    emphysema: bool | None = None
+    ever_smoker: bool | None = None
+    pack_years: float | None = None
+    years_since_quitting: float | None = None
+    extrathoracic_cancer: bool | None = None
+    known_cancer: bool | None = None
+    immunosuppressed: bool | None = None
+    occupational_exposure: bool | None = None
+    chronic_lung_disease: bool | None = None
+    screening: bool | None = None
+    risk_level: RiskLevel | None = None
+    region: Region | None = None
+    fdg_uptake: FdgUptake | None = None
+
+    def known(self) -> dict[str, str | float | bool]:
+        """The factors that are known, by name."""
+        pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in pairs if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleObservation:
+    """What a reader says of one measured nodule, named by its label ("Nodule 1") or tracking UID.
+
+    `benign_pattern`: complete, central, popcorn or concentric-ring calcification, or fat. `juxtapleural_smooth`: solid,
+    on a fissure or the pleura, with smooth margins and oval, lentiform or triangular. `cavitary`: a cavity with a
+    dominant wall. `proven_benign`: after work-up.
+    """
+
+    nodule: str
+    lobe: Lobe | None = None
+    spiculated: bool | None = None
+    benign_pattern: bool | None = None
+    juxtapleural_smooth: bool | None = None
+    cavitary: bool | None = None
+    proven_benign: bool | None = None
+    fdg_uptake: FdgUptake | None = None
+
+
+class AirwaySite(enum.StrEnum):
+    """Where an endoluminal nodule lies."""
+
+    SUBSEGMENTAL = "subsegmental"
+    PROXIMAL = "segmental-or-proximal"
+
+
+class AirwayStatus(enum.StrEnum):
+    """How an airway nodule relates to earlier examinations."""
+
+    BASELINE = "baseline"
+    NEW = "new"
+    STABLE = "stable"
+    GROWING = "growing"
+
+
+@dataclass(frozen=True, slots=True)
+class AirwayFinding:
+    """An endotracheal or endobronchial nodule that a reader found. Air inside favours secretions."""
+
+    site: AirwaySite
+    status: AirwayStatus
+    contains_air: bool | None = None
+    multiple_tubular: bool | None = None
+
+
+class CystKind(enum.StrEnum):
+    """Kinds of cystic lesions (Lung-RADS v2022, note 12); a thick wall is one of 2 mm or more."""
+
+    THIN_WALLED = "thin-walled"
+    THICK_WALLED = "thick-walled"
+    MULTILOCULAR = "multilocular"
+    FLUID_CONTAINING = "fluid-containing"
+    MULTIPLE = "multiple"
+
+
+class CystChange(enum.StrEnum):
+    """What became of a cystic lesion since the earlier examination."""
+
+    FIRST_SEEN = "first-seen"
+    STABLE = "stable"
+    GROWING = "growing"
+    WALL = "wall-thicker-or-nodular"
+    BECAME_MULTILOCULAR = "became-multilocular"
+    LOCULES_OR_OPACITY = "more-locules-or-opacity"
+
+
+class LungRadsCategory(enum.StrEnum):
+    """A Lung-RADS category of an earlier examination, without its modifier."""
+
+    INCOMPLETE = "0"
+    NEGATIVE = "1"
+    BENIGN = "2"
+    PROBABLY_BENIGN = "3"
+    SUSPICIOUS = "4A"
+    VERY_SUSPICIOUS = "4B"
+    WITH_FEATURES = "4X"
+
+
+@dataclass(frozen=True, slots=True)
+class CystFinding:
+    """A cystic lesion that a reader found. `GROWING` means the mean diameter of its cystic part.
+
+    `interval_days` and `earlier_category` (Lung-RADS) belong to the examination it is compared with.
+    """
+
+    kind: CystKind
+    change: CystChange
+    interval_days: float | None = None
+    earlier_category: LungRadsCategory | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExamObservations:
+    """What a reader says of an examination beyond what lungcad measures; None means not stated."""
+
+    prior_being_located: bool | None = None
+    lungs_not_evaluable: bool | None = None
+    infection_suspected: bool | None = None
+    cancer_favoured_over_infection: bool | None = None
+    lymphadenopathy: bool | None = None
+    metastatic_disease: bool | None = None
+    significant_other_finding: bool | None = None
+    airway_nodules: tuple[AirwayFinding, ...] = ()
+    cysts: tuple[CystFinding, ...] = ()
+    nodules: tuple[NoduleObservation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicalContext:
+    """All that is known beside the images."""
+
+    factors: PatientFactors = PatientFactors()
+    observations: ExamObservations = ExamObservations()
+
+
+# -- malignancy risk -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AxisLengths:
+    """Long and short axis of a nodule or of its solid component, in mm."""
+
+    long_mm: float
+    short_mm: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.short_mm <= self.long_mm + 1e-6:
+            raise ValueError("the short axis must be positive and not longer than the long axis")
+
+    @property
+    def mean_mm(self) -> float:
+        """Mean of both axes in mm."""
+        return (self.long_mm + self.short_mm) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class RiskInputs:
+    """One nodule as the malignancy models see it; `nodule_count` is that of the examination."""
+
+    axes: AxisLengths
+    composition: Composition
+    nodule_count: int
+    upper_lobe: bool | None = None
+    spiculated: bool | None = None
+    fdg_uptake: FdgUptake | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MalignancyRisk:
+    """The probability of cancer of one nodule by a published model, as a range over the inputs that are unknown.
+
+    `inputs` are the known ones, by name. `band` is the model's own word for the probability, when it has one and the
+    whole range lies in it.
+    """
+
+    model: str
+    version: str
+    range: tuple[float, float]
+    unknown: tuple[str, ...]
+    inputs: tuple[tuple[str, str | float | bool], ...]
+    band: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.range[0] <= self.range[1] <= 1:
+            raise ValueError(f"a probability range must rise within 0..1, not {self.range}")
+
+    @property
+    def value(self) -> float | None:
+        """The probability; None when the unknown inputs make a difference."""
+        return self.range[0] if self.range[0] == self.range[1] else None
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleRisks:
+    """Every malignancy model of one nodule."""
+
+    tracking_uid: str
+    brock: MalignancyRisk | NotAssessed
+    brock_without_spiculation: MalignancyRisk | NotAssessed
+    mayo: MalignancyRisk | NotAssessed
+    herder: MalignancyRisk | NotAssessed
+
+
+# -- guidelines ------------------------------------------------------------------------------------------------
+
+
+class GrowthVerdict(enum.StrEnum):
+    """A change of volume against the error of measurement."""
+
+    INCREASE = "increase"
+    STABLE = "stable"
+    DECREASE = "decrease"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeGrowth:
+    """Change of volume between two examinations.
+
+    `doubling_time_days` is negative for a smaller volume and infinite for the same. `from_diameters`: the volumes were
+    not measured but taken from the cube of the diameters.
+    """
+
+    interval_days: float
+    change_percent: float
+    doubling_time_days: float
+    verdict: GrowthVerdict
+    from_diameters: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.interval_days > 0:
+            raise ValueError(f"the interval must be positive, not {self.interval_days} days")
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleSize:
+    """A nodule's composition and size at one examination.
+
+    `solid_axes` and `solid_volume_mm3` are of the solid component of a part-solid nodule. None means not measured.
+    """
+
+    composition: Composition
+    axes: AxisLengths
+    volume_mm3: float | None = None
+    solid_axes: AxisLengths | None = None
+    solid_volume_mm3: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierSize:
+    """A nodule at an examination `interval_days` before the current one, by acquisition dates.
+
+    `growth` is from then to now. `lung_rads` is the category that it was given then, None when that is not known.
+    """
+
+    interval_days: float
+    size: NoduleSize
+    growth: VolumeGrowth | None = None
+    lung_rads: LungRadsCategory | None = None
+
+    def __post_init__(self) -> None:
+        if not self.interval_days > 0:
+            raise ValueError(f"the interval must be positive, not {self.interval_days} days")
+
+
+class Sighting(enum.StrEnum):
+    """How a nodule relates to earlier examinations."""
+
+    BASELINE = "baseline"
+    """There is no earlier examination to compare with."""
+    NEW = "new"
+    """An earlier examination does not show it."""
+    FOLLOWED = "followed"
+    """An earlier examination shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuidelineNodule:
+    """One nodule as the guidelines see it; None means not known.
+
+    `earlier` holds the examinations that show it, oldest first. `suspicious` names features beside spiculation.
+    `brock`, `herder` and `mayo` are ranges of probability; `model_probability` is that of C-Lung-RADS's own model.
+    """
+
+    label: str
+    size: NoduleSize
+    sighting: Sighting = Sighting.BASELINE
+    earlier: tuple[EarlierSize, ...] = ()
+    benign_pattern: bool | None = None
+    juxtapleural_smooth: bool | None = None
+    cavitary: bool | None = None
+    proven_benign: bool | None = None
+    spiculated: bool | None = None
+    suspicious: tuple[str, ...] = ()
+    brock: tuple[float, float] | None = None
+    herder: tuple[float, float] | None = None
+    mayo: tuple[float, float] | None = None
+    model_probability: float | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.earlier) != (self.sighting is Sighting.FOLLOWED):
+            raise ValueError("a followed nodule has earlier sizes, and no other has")
+        intervals = [earlier.interval_days for earlier in self.earlier]
+        if intervals != sorted(set(intervals), reverse=True):
+            raise ValueError("earlier sizes must be oldest first")
+
+
+class Guideline(enum.StrEnum):
+    """The guidelines, by their names in findings.json."""
+
+    LUNG_RADS = "lung_rads"
+    FLEISCHNER = "fleischner"
+    BTS = "bts"
+    C_LUNG_RADS = "c_lung_rads"
+    NELSON = "nelson"
+    EU_POSITION = "eu_position"
+    CHINESE_CONSENSUS = "chinese_consensus"
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What one guideline says of an examination.
+
+    `category` is None when unknown inputs leave several possible, which `possible` lists, least suspicious first; it
+    is empty when the guideline does not cover what was found. `because` is the rule that fired, with its numbers;
+    `assuming` says what was taken for granted and `unverified` what was not read in the guideline itself.
+    """
+
+    scheme: str
+    edition: str
+    category: str | None
+    possible: tuple[str, ...]
+    management: str
+    because: str
+    assuming: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicableGuideline:
+    """Which guideline applies, and why; None when the context does not say."""
+
+    guideline: Guideline | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Malignancy risk of each nodule, in their order, and what every guideline says of the examination."""
+
+    risks: tuple[NoduleRisks, ...]
+    recommendations: tuple[tuple[Guideline, Recommendation], ...]
+    applicable: ApplicableGuideline
+
+    def recommendation(self, guideline: Guideline) -> Recommendation:
+        """What one guideline says."""
+        return dict(self.recommendations)[guideline]
+
+
+# -- results and networks --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +772,7 @@ class Findings:
     warnings: tuple[Caution, ...]
     models: tuple[ModelIdentity, ...]
     policy_version: str
+    assessment: Assessment | NotAssessed = NotAssessed(NotAssessedReason.NOT_REQUESTED)
 
 
 class Detector(Protocol):

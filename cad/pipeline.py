@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from cad.domain import Findings, Networks, NotAssessed, NotAssessedReason, StageTimer, Volume
+from cad.assessment import assess, assessment_cautions
+from cad.domain import ClinicalContext, Findings, Networks, NotAssessed, NotAssessedReason, StageTimer, Volume
 from cad.policy import POLICY_VERSION, Policy
 from cad.science.candidates import select_candidates
 from cad.science.lungs import segment_lungs
@@ -16,12 +17,13 @@ class Request:
     """What to do with one volume.
 
     `identity_seed` makes tracking UIDs deterministic: the series UID. `min_score` None means the detector's own
-    threshold.
+    threshold. `context` is what is known beside the images.
     """
 
     identity_seed: str
     min_score: float | None = None
     with_nodules: bool = True
+    context: ClinicalContext = field(default_factory=ClinicalContext)
 
 
 def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Findings:
@@ -40,4 +42,6 @@ def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request
         marks = select_candidates(detector(volume, lungs, min_score), lungs, policy.candidates)
     with stage("characterize"):
         nodules = characterise(volume, lungs, marks, policy.nodules, request.identity_seed)
-    return Findings(nodules, lungs, segmented.cautions, (detector.identity,), POLICY_VERSION)
+    cautions = (*segmented.cautions, *assessment_cautions(nodules, request.context))
+    assessment = assess(nodules, request.context, policy)
+    return Findings(nodules, lungs, cautions, (detector.identity,), POLICY_VERSION, assessment)

@@ -6,8 +6,9 @@ Bump `POLICY_VERSION` and write a line under *Clinical behaviour* in CHANGELOG.m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-POLICY_VERSION = "2026.1"
+POLICY_VERSION = "2026.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +256,507 @@ class NodulePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Brock2bPolicy:
+    """Coefficients of the Brock (PanCan) model 2b, the full model with spiculation."""
+
+    version: str = "2b (full, with spiculation)"
+    """McWilliams et al., N Engl J Med 2013; coefficients as printed in table 2 of PMC6717521, where the uncentred
+    constant 0.2761 confirms the centring (0.27607)."""
+    constant: float = -6.7892
+    per_year: float = 0.0287
+    female: float = 0.6011
+    family_history_lung_cancer: float = 0.2961
+    emphysema: float = 0.2953
+    size: float = -5.3854
+    part_solid: float = 0.377
+    ground_glass: float = -0.1276
+    upper_lobe: float = 0.6581
+    per_nodule: float = -0.0824
+    spiculated: float | None = 0.7729
+    """Log odds; solid is the reference. `size` multiplies (d / 10 mm) ^ -0.5 less its centre."""
+    centre_age_years: float = 62.0
+    centre_nodule_count: float = 4.0
+    """Subtracted from the age and from the number of nodules of the examination."""
+    size_exponent: float = -0.5
+    centre_size: float = 1.58113883
+    """(4 mm / 10 mm) ^ -0.5: the centring of the size. Nothing is subtracted from the diameter itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brock2aPolicy(Brock2bPolicy):
+    """Coefficients of the Brock model 2a, without spiculation; centring as in 2b."""
+
+    version: str = "2a (full, without spiculation)"
+    """McWilliams et al., N Engl J Med 2013; coefficients as given at medicalalgorithms.com, whose advice to subtract
+    4 mm from the diameter is wrong."""
+    constant: float = -6.8071
+    per_year: float = 0.0321
+    female: float = 0.5635
+    family_history_lung_cancer: float = 0.3013
+    emphysema: float = 0.3462
+    size: float = -5.6693
+    part_solid: float = 0.3395
+    ground_glass: float = -0.3055
+    upper_lobe: float = 0.7116
+    per_nodule: float = -0.0803
+    spiculated: float | None = None
+    """Log odds; None: not part of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class MayoPolicy:
+    """Coefficients of the Mayo Clinic model."""
+
+    version: str = "1997"
+    """Swensen et al., Arch Intern Med 1997. PMC6717521 prints the constant as -6.872 and oncotoolkit as -6.8238:
+    both are misprints."""
+    constant: float = -6.8272
+    per_year: float = 0.0391
+    ever_smoker: float = 0.7917
+    extrathoracic_cancer: float = 1.3388
+    per_mm: float = 0.1274
+    spiculated: float = 1.0407
+    upper_lobe: float = 0.7838
+    """Log odds. `extrathoracic_cancer`: diagnosed more than five years ago."""
+    low_below: float = 0.05
+    high_above: float = 0.65
+    """Low, intermediate and high probability: below 5 %, 5 to 65 %, above 65 % (ACCP 2013 and Chinese consensus)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HerderPolicy:
+    """Coefficients of the Herder model, which adds FDG uptake to the Mayo probability."""
+
+    version: str = "2005 [unverified]"
+    """Herder et al., Chest 2005. [unverified]: the coefficients were not read in the source."""
+    constant: float = -4.739
+    mayo_probability: float = 3.691
+    uptake: tuple[tuple[str, float], ...] = (("none", 0.0), ("faint", 2.322), ("moderate", 4.617), ("intense", 4.771))
+    """Log odds by the uptake on PET, against the mediastinal blood pool. [unverified]"""
+
+
+@dataclass(frozen=True, slots=True)
+class RiskPolicy:
+    """How the malignancy models are applied."""
+
+    brock: Brock2bPolicy = Brock2bPolicy()
+    brock_without_spiculation: Brock2aPolicy = Brock2aPolicy()
+    mayo: MayoPolicy = MayoPolicy()
+    herder: HerderPolicy = HerderPolicy()
+    """The published models."""
+    diameter: Literal["long", "mean"] = "long"
+    """"long" or "mean". PanCan measured the largest diameter on CT, and Mayo one diameter. [unverified]"""
+    lingula_is_upper_lobe: bool = True
+    """Whether the lingula counts as upper lobe; the publications do not say. [unverified]"""
+    unknown_age_range_years: tuple[float, float] = (18.0, 100.0)
+    """The range over which an unknown age is varied: any adult."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthPolicy:
+    """Change of volume between two examinations."""
+
+    significant_percent: float = 25.0
+    """A change of volume of less than 25 % is within the error of measurement (BTS 2015; NELSON)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LungRadsPolicy:
+    """ACR Lung-RADS v2022 (Christensen et al., Chest 2024; RadElement RDES267)."""
+
+    edition: str = "v2022"
+    """Named in every recommendation."""
+    measure: Literal["diameter", "volume"] = "diameter"
+    """"diameter" (mean of both axes) or "volume": which of the two sizes of the table decides. The table leads with
+    diameters, and the volumes are those of spheres."""
+    axis_decimals: int = 1
+    mean_decimals: int = 1
+    volume_decimals: int = 0
+    """Axes and mean diameter to one decimal, volume to the whole mm³ (v2022 note on size). Halves are rounded up."""
+    solid_baseline_mm: tuple[float, float, float] = (6.0, 8.0, 15.0)
+    solid_new_mm: tuple[float, float, float] = (4.0, 6.0, 8.0)
+    solid_growing_mm: float = 8.0
+    part_solid_total_mm: float = 6.0
+    part_solid_component_baseline_mm: tuple[float, float] = (6.0, 8.0)
+    part_solid_component_new_or_growing_mm: float = 4.0
+    ground_glass_mm: float = 30.0
+    juxtapleural_below_mm: float = 10.0
+    """Limits of the table; a size at a limit belongs to the row above it."""
+    sphere_volumes_mm3: tuple[tuple[float, float], ...] = (
+        (4.0, 34.0),
+        (6.0, 113.0),
+        (8.0, 268.0),
+        (10.0, 524.0),
+        (15.0, 1767.0),
+        (30.0, 14137.0),
+    )
+    """The volume that the table gives for each limit: the sphere's, to the whole mm³."""
+    growth_above_mm: float = 1.5
+    """Growth is an increase of the mean diameter by more than this within 12 months. The "(>2 mm³)" of the text is the
+    volume of a sphere of 1.5 mm and never a limit for a change of volume."""
+    long_interval_growth: Literal["annualised", "total"] = "annualised"
+    """"annualised" or "total". The text is silent on intervals of more than 12 months: with "annualised", an increase
+    of more than 1.5 mm in all and of more than 1.5 mm a year is growth, and one of no more than 1.5 mm a year is slow
+    growth; with "total", either is growth."""
+    slow_solid_growth: str = "4B"
+    """Slow growth of a solid or part-solid nodule over several examinations (note 8, [unverified] wording)."""
+    growing_large_ground_glass: str = "3"
+    """Ground glass of 30 mm or more that grows is not in the table; the category of its first sight is kept."""
+    part_solid_growing_in_total_least: str = "3"
+    """A part-solid nodule that grows while its solid component does not is not in the table: the rows of a first sight,
+    and at least this category."""
+    growing_subsegmental_airway: str = "4B"
+    """A growing subsegmental airway nodule is not in the table: as a growing one further up."""
+    doubling_factor: float = 2.0
+    """Ground glass that doubles its mean diameter within 12 months is a suspicious feature (category 4X)."""
+    months_3_days: float = 89.0
+    months_6_days: float = 181.0
+    months_12_days: float = 366.0
+    days_per_year: float = 365.0
+    """The shortest three and six calendar months, from which stepped management counts; the longest twelve, within
+    which growth counts."""
+    infectious_new_nodules_above: int = 6
+    """More new nodules than this suggest infection (note 10a)."""
+    infectious_new_solid_mm: float = 8.0
+    """A new solid nodule of this size within a short interval may be infection (note 10a)."""
+    suspicious_from: str = "3"
+    """Additional suspicious features make 4X from this category on, and 4X is a category of its own."""
+    rows: tuple[tuple[str, str], ...] = (
+        ("1", "12-month screening LDCT"),
+        ("2", "12-month screening LDCT"),
+        ("3", "6-month LDCT"),
+        ("4A", "3-month LDCT; PET/CT may be considered if there is a solid nodule or solid component of 8 mm or more"),
+        (
+            "4B",
+            "Referral for further clinical evaluation: diagnostic chest CT with or without contrast, PET/CT if there "
+            "is a solid nodule or solid component of 8 mm or more, tissue sampling",
+        ),
+        (
+            "4X",
+            "Referral for further clinical evaluation: diagnostic chest CT with or without contrast, PET/CT if there "
+            "is a solid nodule or solid component of 8 mm or more, tissue sampling",
+        ),
+    )
+    """Categories from least to most suspicious, with their management, counted from the current examination."""
+    prior_awaited: str = "Comparison with the prior chest CT before a category is assigned"
+    not_evaluable: str = "Additional lung cancer screening CT images"
+    infection: str = "1- to 3-month LDCT"
+    """Management of category 0 by its reason."""
+    other_finding: str = "S: as appropriate to the other finding"
+    """Management of the modifier S."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleischnerPolicy:
+    """Fleischner Society 2017 (MacMahon et al., Radiology 2017), incidental nodules."""
+
+    edition: str = "2017"
+    """Named in every recommendation."""
+    min_age_years: float = 35.0
+    """Not for patients younger than this, with a known primary cancer or with immunosuppression, nor for screening."""
+    mean_decimals: int = 0
+    """The mean of both axes to the whole mm, halves up. [unverified] in the source; table 1 of a comparison of
+    Fleischner and BTS in Thorax says the same ("5.5 mm or greater would be rounded up to 6 mm")."""
+    solid_mm: tuple[float, float] = (6.0, 8.0)
+    """Below 6 mm, 6 to 8 mm, above 8 mm: 6.0 and 8.0 both belong to the middle."""
+    subsolid_mm: float = 6.0
+    component_mm: float = 6.0
+    """From 6 mm on: ground glass and part-solid nodules are followed, and a solid component is suspicious."""
+    typical_perifissural_below_mm: float = 10.0
+    """Typical perifissural nodules need no follow-up; the limit of BTS and Lung-RADS. [unverified]"""
+    growth_from_mm: float = 2.0
+    """Growth is an increase by 2 mm or more, taken before rounding to the whole mm, which would make or hide it."""
+    rows: tuple[tuple[str, str, str], ...] = (
+        ("no nodule", "No follow-up", "No follow-up"),
+        ("benign", "No follow-up", "No follow-up"),
+        ("single ground-glass <6 mm", "No routine follow-up", "No routine follow-up"),
+        ("single part-solid <6 mm", "No routine follow-up", "No routine follow-up"),
+        ("single solid <6 mm", "No routine follow-up", "Optional CT at 12 months"),
+        ("multiple solid <6 mm", "No routine follow-up", "Optional CT at 12 months"),
+        (
+            "single ground-glass 6 mm or more",
+            "CT at 6–12 months to confirm persistence, then CT every 2 years until 5 years",
+            "CT at 6–12 months to confirm persistence, then CT every 2 years until 5 years",
+        ),
+        (
+            "single solid 6–8 mm",
+            "CT at 6–12 months, then consider CT at 18–24 months",
+            "CT at 6–12 months, then CT at 18–24 months",
+        ),
+        (
+            "multiple subsolid <6 mm",
+            "CT at 3–6 months; if stable, consider CT at 2 and 4 years",
+            "CT at 3–6 months; if stable, consider CT at 2 and 4 years",
+        ),
+        (
+            "multiple solid 6–8 mm",
+            "CT at 3–6 months, then consider CT at 18–24 months",
+            "CT at 3–6 months, then CT at 18–24 months",
+        ),
+        (
+            "multiple solid >8 mm",
+            "CT at 3–6 months, then consider CT at 18–24 months",
+            "CT at 3–6 months, then CT at 18–24 months",
+        ),
+        (
+            "single part-solid 6 mm or more, persistent, solid component <6 mm",
+            "Annual CT for 5 years",
+            "Annual CT for 5 years",
+        ),
+        (
+            "single part-solid 6 mm or more",
+            "CT at 3–6 months to confirm persistence; if unchanged and the solid component is <6 mm, annual CT for "
+            "5 years",
+            "CT at 3–6 months to confirm persistence; if unchanged and the solid component is <6 mm, annual CT for "
+            "5 years",
+        ),
+        (
+            "multiple subsolid 6 mm or more",
+            "CT at 3–6 months, then by the most suspicious nodule",
+            "CT at 3–6 months, then by the most suspicious nodule",
+        ),
+        (
+            "single solid >8 mm",
+            "Consider CT at 3 months, PET/CT or tissue sampling",
+            "Consider CT at 3 months, PET/CT or tissue sampling",
+        ),
+        (
+            "solid, growing",
+            "Consider PET/CT or tissue sampling [unverified]",
+            "Consider PET/CT or tissue sampling [unverified]",
+        ),
+        ("ground-glass, growing", "Consider resection [unverified]", "Consider resection [unverified]"),
+        (
+            "part-solid, solid component 6 mm or more, or growing",
+            "PET/CT, biopsy or resection",
+            "PET/CT, biopsy or resection",
+        ),
+    )
+    """Rows from least to most demanding, with the management at low and at high risk. The two rows of growing solid and
+    ground-glass nodules are [unverified]."""
+
+
+@dataclass(frozen=True, slots=True)
+class BtsPolicy:
+    """British Thoracic Society 2015 (Callister et al., Thorax 2015), incidental and screening nodules."""
+
+    edition: str = "2015"
+    """Named in every recommendation."""
+    measure: Literal["diameter", "volume"] = "volume"
+    """"volume" or "diameter": volumetry decides where there is any (BTS prefers it), else the largest diameter."""
+    min_age_years: float = 18.0
+    """For adults."""
+    typical_perifissural_below_mm: float = 10.0
+    """Typical perifissural and subpleural nodules below this are discharged. [unverified]"""
+    solid_mm3: tuple[float, float] = (80.0, 300.0)
+    solid_mm: tuple[float, float, float] = (5.0, 6.0, 8.0)
+    subsolid_mm: float = 5.0
+    """Largest diameter, or volume; a size at a limit belongs above it."""
+    brock_from: float = 0.1
+    """Probability of the full Brock model from which PET-CT follows, and biopsy or resection of subsolid nodules."""
+    herder: tuple[float, float] = (0.1, 0.7)
+    """Below 10 % surveillance, 10 to 70 % biopsy, above 70 % resection. [unverified]"""
+    doubling_time_days: tuple[float, float] = (400.0, 600.0)
+    """Up to 400 days work-up; 400 to 600 days biopsy or further CT; above 600 days discharge or annual CT
+    ([unverified] from 400 days on)."""
+    subsolid_growth_from_mm: float = 2.0
+    """Growth of a subsolid nodule."""
+    months_12_days: float = 335.0
+    months_24_days: float = 700.0
+    """When a surveillance CT counts as the one at 12 or 24 months: a month early is on time (lungcad's own choice)."""
+    rows: tuple[tuple[str, str], ...] = (
+        ("no nodule", "No follow-up"),
+        ("discharge", "Discharge: no follow-up"),
+        ("new and small", "CT follow-up is merited if it is definitely new since a CT of the last 1–2 years"),
+        ("VDT >600 days", "Discharge (if by volumetry) or annual CT [unverified]"),
+        ("CT at 24 months", "CT at 24 months"),
+        ("CT at 12 months", "CT at 12 months"),
+        ("CT at 3 months", "CT at 3 months; if stable or VDT >400 days, CT at 12 months"),
+        ("Brock <10 %", "CT surveillance: CT at 3 months; if stable or VDT >400 days, CT at 12 months"),
+        ("subsolid, Brock <10 %", "CT at 1, 2 and 4 years from baseline"),
+        ("VDT 400–600 days", "Biopsy or further CT, by preference [unverified]"),
+        ("Herder <10 %", "CT surveillance [unverified]"),
+        ("Brock 10 % or more", "PET-CT, then the Herder model"),
+        ("Herder 10–70 %", "Image-guided biopsy; excision or CT surveillance by risk and preference [unverified]"),
+        ("subsolid, Brock 10 % or more or concerning", "Observation, biopsy or resection by risk and preference"),
+        ("VDT 400 days or less", "Further work-up: biopsy, resection or treatment"),
+        ("Herder >70 %", "Resection or other treatment [unverified]"),
+        ("subsolid, growing or altered", "Resection or other treatment favoured"),
+    )
+    """Outcomes from least to most demanding."""
+
+
+@dataclass(frozen=True, slots=True)
+class CLungRadsPolicy:
+    """C-Lung-RADS 2024 (Nat Med 2024, PMC11564084, table 1), screening and check-ups in China."""
+
+    edition: str = "2024"
+    """Named in every recommendation."""
+    mean_decimals: int = 1
+    """Mean of both axes; the table gives no rounding, so one decimal as in Lung-RADS."""
+    smallest_mm: float = 6.0
+    solid_mm: tuple[float, float] = (10.0, 18.0)
+    component_mm: tuple[float, float] = (6.0, 10.0)
+    ground_glass_mm: float = 20.0
+    """Limits of the table; a size at a limit belongs to the category above it."""
+    model_from: float = 0.5
+    """Probability of the publication's own multidimensional model from which categories 2 and 3 become 4."""
+    rows: tuple[tuple[str, str], ...] = (
+        ("0", "Annual screening LDCT in 12 months"),
+        ("1", "Annual screening LDCT in 12 months"),
+        ("2", "6-month CT"),
+        ("3", "3-month CT; high-resolution CT or PET/CT may be considered"),
+        (
+            "4",
+            "Immediate clinical assessment: diagnostic CT with or without contrast, PET/CT if there is a solid nodule "
+            "or solid component of 8 mm or more, tissue sampling or referral",
+        ),
+    )
+    """Categories from least to most suspicious."""
+
+
+@dataclass(frozen=True, slots=True)
+class NelsonPolicy:
+    """NELSON trial protocol (de Koning et al., N Engl J Med 2020; J Thorac Dis 18049), solid nodules by volume."""
+
+    edition: str = "trial protocol"
+    """Named in every recommendation."""
+    solid_mm3: tuple[float, float] = (50.0, 500.0)
+    """Below 50 mm³ negative, 50 to 500 mm³ indeterminate, above 500 mm³ positive."""
+    doubling_time_below_days: float = 400.0
+    """Growth of 25 % or more with a doubling time below this is positive."""
+    rows: tuple[tuple[str, str], ...] = (
+        ("negative", "Next screening round"),
+        ("indeterminate", "CT at 3 months for volume and doubling time"),
+        ("positive", "Referral for work-up"),
+    )
+    """Results from least to most suspicious."""
+
+
+@dataclass(frozen=True, slots=True)
+class EuPositionPolicy:
+    """European position statement on lung cancer screening (Oudkerk et al., Lancet Oncol 2017), solid by volume."""
+
+    edition: str = "2017"
+    """Named in every recommendation."""
+    baseline_mm3: tuple[float, float] = (100.0, 300.0)
+    new_mm3: tuple[float, float] = (30.0, 200.0)
+    """Upper limits: above 300 mm³ at baseline and above 200 mm³ when new, multidisciplinary team [abstract]. The lower
+    limits are [unverified]."""
+    doubling_time_days: tuple[float, float] = (400.0, 600.0)
+    """Below 400 days positive, 400 to 600 days indeterminate, above 600 days negative. [unverified]"""
+    rows: tuple[tuple[str, str], ...] = (
+        ("negative", "Next screening round [unverified]"),
+        ("indeterminate", "CT at 3 months for volume and doubling time [unverified]"),
+        ("positive", "Multidisciplinary team"),
+    )
+    """Results from least to most suspicious."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChineseConsensusPolicy:
+    """Chinese expert consensus on lung nodules. A draft: listed, and never the applicable guideline.
+
+    [unverified]: solid nodules are from the 2018 edition, subsolid ones from an open implementation of the 2024
+    edition, whose text is to be read before this may apply.
+    """
+
+    edition: str = "2018 and 2024, draft [unverified]"
+    """Named in every recommendation."""
+    high_risk_from_years: float = 40.0
+    high_risk_pack_years: float = 20.0
+    high_risk_quit_within_years: float = 15.0
+    """High risk: 40 years or older with one of: 20 pack-years (400 cigarettes a day × years) or more, or smoking that
+    ended less than 15 years ago; occupational or environmental exposure; COPD, fibrosis or old tuberculosis; a cancer
+    or a family history of lung cancer. From an open implementation of the 2018 edition."""
+    solid_mm: tuple[float, float, float] = (4.0, 6.0, 8.0)
+    ground_glass_mm: tuple[float, float] = (5.0, 10.0)
+    part_solid_mm: float = 8.0
+    """Upper limits: a size at a limit belongs below it. [unverified]"""
+    probability: tuple[float, float] = (0.05, 0.65)
+    """Solid nodules above 8 mm by the probability of cancer, here that of the Mayo model."""
+    rows: tuple[tuple[str, str, str], ...] = (
+        ("no nodule", "No follow-up", "No follow-up"),
+        ("benign", "No follow-up", "No follow-up"),
+        ("solid up to 4 mm", "Optional follow-up [unverified]", "CT at 12 months [unverified]"),
+        (
+            "ground-glass up to 5 mm",
+            "CT at 6 months, then every year [unverified]",
+            "CT at 6 months, then every year [unverified]",
+        ),
+        ("solid >4 to 6 mm", "CT at 12 months [unverified]", "CT at 6–12, then 18–24 months [unverified]"),
+        (
+            "solid >6 to 8 mm",
+            "CT at 6–12, then 18–24 months [unverified]",
+            "CT at 3–6, 9–12 and 24 months [unverified]",
+        ),
+        (
+            "ground-glass >5 to 10 mm",
+            "CT at 3 months, then 6 months [unverified]",
+            "CT at 3 months, then 6 months [unverified]",
+        ),
+        (
+            "part-solid up to 8 mm",
+            "CT at 3, 6, 12 and 24 months, then every year [unverified]",
+            "CT at 3, 6, 12 and 24 months, then every year [unverified]",
+        ),
+        ("solid >8 mm, probability <5 %", "CT surveillance [unverified]", "CT surveillance [unverified]"),
+        (
+            "ground-glass >10 mm",
+            "CT at 3 months; if persistent, biopsy or surgery [unverified]",
+            "CT at 3 months; if persistent, biopsy or surgery [unverified]",
+        ),
+        (
+            "part-solid >8 mm",
+            "CT at 3 months, then PET/CT, biopsy or surgery [unverified]",
+            "CT at 3 months, then PET/CT, biopsy or surgery [unverified]",
+        ),
+        ("solid >8 mm, probability 5–65 %", "PET/CT or biopsy [unverified]", "PET/CT or biopsy [unverified]"),
+        ("solid >8 mm, probability >65 %", "Surgery or biopsy [unverified]", "Surgery or biopsy [unverified]"),
+    )
+    """Rows from least to most demanding, with the management without and with high risk."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuidelineChoicePolicy:
+    """Which guideline applies in which context. A context that is not known chooses none."""
+
+    screening: tuple[tuple[str, str], ...] = (
+        ("usa", "lung_rads"),
+        ("europe", "eu_position"),
+        ("uk", "bts"),
+        ("china", "c_lung_rads"),
+        ("other", "lung_rads"),
+    )
+    """By region. BTS 2015 covers nodules found by screening; regions without a scheme of their own use Lung-RADS."""
+    incidental: tuple[tuple[str, str], ...] = (
+        ("usa", "fleischner"),
+        ("europe", "fleischner"),
+        ("uk", "bts"),
+        ("china", "fleischner"),
+        ("other", "fleischner"),
+    )
+    """By region. China: until the text of the 2024 consensus has been read, the international guideline."""
+    region_not_given: str = "other"
+    """The row that is used, and named, when no region is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuidelinePolicy:
+    """The guidelines of one installation."""
+
+    choice: GuidelineChoicePolicy = GuidelineChoicePolicy()
+    lung_rads: LungRadsPolicy = LungRadsPolicy()
+    fleischner: FleischnerPolicy = FleischnerPolicy()
+    bts: BtsPolicy = BtsPolicy()
+    c_lung_rads: CLungRadsPolicy = CLungRadsPolicy()
+    nelson: NelsonPolicy = NelsonPolicy()
+    eu_position: EuPositionPolicy = EuPositionPolicy()
+    chinese_consensus: ChineseConsensusPolicy = ChineseConsensusPolicy()
+    """One record per guideline."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The clinical policy of one installation."""
 
@@ -262,3 +764,6 @@ class Policy:
     lungs: LungPolicy = LungPolicy()
     candidates: CandidatePolicy = CandidatePolicy()
     nodules: NodulePolicy = NodulePolicy()
+    risk: RiskPolicy = RiskPolicy()
+    growth: GrowthPolicy = GrowthPolicy()
+    guidelines: GuidelinePolicy = GuidelinePolicy()

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
-from cad.domain import Caution, CtSeries, Volume
+from cad.domain import Caution, CtSeries, PatientFactors, Volume
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
 from dicom_io.choice import ChosenSeries, choose_series
@@ -22,6 +22,7 @@ from dicom_io.evidence import Evidence, evidence_of
 from dicom_io.files import find_instances, instance_of
 from dicom_io.headers import word
 from dicom_io.identifiers import require_identifiers, supply_identifiers
+from dicom_io.patient import patient_factors_of
 from dicom_io.series import FitSeries, Orientation, select_ct_images
 from dicom_io.volume import read_volume
 
@@ -60,13 +61,14 @@ class SourceLayout:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedSeries:
-    """A CT series in memory, ready for the pipeline and for the report objects."""
+    """A CT series in memory, ready for the pipeline and for the report objects; `patient` is what its headers say."""
 
     series: CtSeries
     volume: Volume
     layout: SourceLayout
     evidence: Evidence
     cautions: tuple[Caution, ...]
+    patient: PatientFactors
 
 
 def load_series(source: Sequence[Path], policy: SeriesPolicy) -> LoadedSeries:
@@ -122,6 +124,7 @@ def _loaded(chosen: ChosenSeries, cautions: tuple[Caution, ...], policy: SeriesP
         layout=_layout(fit, order),
         evidence=evidence,
         cautions=evidence.warnings,
+        patient=patient_factors_of(evidence.datasets[0]),
     )
 
 

@@ -8,15 +8,21 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from pathlib import Path
+from types import NoneType
+from typing import get_args, get_type_hints
 
 from pydantic.fields import FieldInfo
 
+from cad.domain import AirwayFinding, CystFinding, ExamObservations, NoduleObservation, PatientFactors
+from cad.service.patient import NUMBERS
 from cad.service.settings import PREFIX, Settings
 from dicom_io.volume import DECODERS, NATIVE_SYNTAXES
 from orthanc.dimse import CT_CLASSES, RECEIVED_SYNTAXES, SENT_SYNTAXES
 
 ROOT = Path(__file__).parents[1]
+PATIENT_RECORDS = (PatientFactors, ExamObservations, NoduleObservation, AirwayFinding, CystFinding)
 
 
 def documented_tables() -> dict[str, str]:
@@ -24,6 +30,7 @@ def documented_tables() -> dict[str, str]:
     return {
         "settings": _table(("variable", "default", "meaning"), _settings()),
         **dict(_policy_tables()),
+        **{f"patient-{kind.__name__}": _table(("name", "value"), _json_fields(kind)) for kind in PATIENT_RECORDS},
         "received-classes": _table(("SOP class", "UID"), ((uid.name, f"`{uid}`") for uid in CT_CLASSES)),
         "received-syntaxes": _table(("transfer syntax", "UID", "files", "C-STORE"), _received_syntaxes()),
         "sent-syntaxes": _table(("transfer syntax", "UID"), ((uid.name, f"`{uid}`") for uid in SENT_SYNTAXES)),
@@ -62,6 +69,20 @@ def _default(name: str, field: FieldInfo) -> str:
         return "`~/.local/share/lungcad`"
     value = field.get_default()
     return "" if value in (None, ()) else f"`{value}`"
+
+
+def _json_fields(kind: type[object]) -> Iterator[tuple[str, str]]:
+    """The fields of a record of the patient file, each with what it may hold."""
+    for name, hint in get_type_hints(kind).items():
+        yield f"`{name}`", _json_values(name, next((part for part in get_args(hint) if part is not NoneType), hint))
+
+
+def _json_values(name: str, kind: type[object]) -> str:
+    if issubclass(kind, Enum):
+        return ", ".join(f"`{member.value}`" for member in kind)
+    if kind is float:
+        return f"number, 0 to {NUMBERS[name]:g}"
+    return {bool: "`true`, `false`", str: "text"}.get(kind, "list of objects, see below")
 
 
 def _policy_tables() -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cad.errors import Refusal, Unavailable
 from cad.service.jobs import Event, EventKind, IllegalTransition, Job, JobState
+from cad.service.patient import clinical_context
 from cad.service.store import Store
 from cad.service.worker import Clock, describe_bug
 
@@ -47,11 +48,12 @@ class Desk:
 
 
 class Notice(BaseModel):
-    """A series that the PACS holds, by the PACS's own id."""
+    """A series that the PACS holds, by the PACS's own id, and what is known of its patient (docs/patient.md)."""
 
     model_config = ConfigDict(extra="forbid")
 
     series_id: str = Field(pattern=r"^[0-9A-Za-z-]{1,64}$")
+    patient: dict[str, Any] | None = None
 
 
 class Watched(BaseModel):
@@ -88,19 +90,28 @@ def create_api(desk: Desk) -> FastAPI:
     api.add_exception_handler(IllegalTransition, _conflict)
     api.add_exception_handler(Exception, _bug)
     guard = [Depends(_token_guard(desk.token))]
+    _add_notices(api, desk, guard)
     _add_jobs(api, desk, guard)
     _add_health(api, desk)
     _add_page(api, desk, guard)
     return api
 
 
-def _add_jobs(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
+def _add_notices(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
     @api.post("/api/v1/series", status_code=202, dependencies=guard)
     def notify(notice: Notice) -> Watched:
-        """Look at a series of the PACS soon. Answered once the notice is safe in the table."""
+        """Look at a series of the PACS soon. Answered once the notice is safe in the table.
+
+        422 when what is said of the patient does not fit; it counts for analyses that begin later.
+        """
+        if notice.patient is not None:
+            clinical_context(notice.patient)
+            desk.store.note_patient(notice.series_id, notice.patient)
         desk.notify(notice.series_id)
         return Watched(series_id=notice.series_id)
 
+
+def _add_jobs(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
     @api.get("/api/v1/jobs", dependencies=guard)
     def jobs(state: JobState | None = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> list[JobView]:
         """The newest jobs, newest first."""

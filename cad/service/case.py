@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from cad.domain import Caution, Detector, Findings, Networks, NotAssessedReason
+from cad.domain import Caution, ClinicalContext, Detector, Findings, Networks, NotAssessedReason
 from cad.pipeline import Request, analyze
 from cad.policy import Policy
 from cad.service.findings_json import Circumstances, Document, Provenance, findings_document, with_timings
 from cad.service.jobs import job_key
-from cad.service.patient import PatientFactors
+from cad.service.patient import with_header
 from cad.service.stopwatch import Stopwatch
 from dicom_io.reading import LoadedSeries
 from dicom_io.report_objects import EncodingContext, ReportObjects, report_objects
@@ -63,11 +63,14 @@ class CaseTools:
 
 @dataclass(frozen=True, slots=True)
 class CaseRequest:
-    """What to do with one series. `stopwatch` belongs to this case alone and may hold the time of reading it."""
+    """What to do with one series. `stopwatch` belongs to this case alone and may hold the time of reading it.
+
+    `context` is what was given beside the images; age and sex of the header complete it.
+    """
 
     parts: frozenset[Part] = frozenset(Part)
     min_score: float | None = None
-    patient: PatientFactors = field(default_factory=PatientFactors)
+    context: ClinicalContext = field(default_factory=ClinicalContext)
     has_prior: bool = False
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
@@ -114,21 +117,22 @@ def _detector(machinery: Machinery) -> Detector:
 def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> CaseResult:
     """Analyses a series and encodes its results. Raises Refusal when there are no lungs in view."""
     started = tools.clock()
+    context, disagreements = with_header(request.context, loaded.patient)
     findings = analyze(
         loaded.volume,
         tools.networks,
         tools.policy,
-        Request(loaded.series.series_uid, request.min_score, Part.NODULES in request.parts),
+        Request(loaded.series.series_uid, request.min_score, Part.NODULES in request.parts, context),
         request.stopwatch.stage,
     )
     key = result_key(job_key(loaded.series, tools.software_version, findings.models), request.min_score)
-    context = EncodingContext(key, started, tools.software_version, device_uid(tools.software_version, findings.models))
+    device = device_uid(tools.software_version, findings.models)
     with request.stopwatch.stage("write"):
-        objects = report_objects(findings, loaded, context)
+        objects = report_objects(findings, loaded, EncodingContext(key, started, tools.software_version, device))
     document = findings_document(
         loaded.series,
         findings,
-        _circumstances(loaded, request),
+        _circumstances(request, context, (*loaded.cautions, *disagreements)),
         Provenance(tools.software_version, key, started, tools.host_cores),
     )
     return CaseResult(loaded, findings, objects, with_timings(document, request.stopwatch.seconds()), key)
@@ -141,7 +145,7 @@ def result_key(job_key: str, min_score: float | None) -> str:
     return hashlib.sha256(f"{job_key} min_score {min_score!r}".encode()).hexdigest()
 
 
-def _circumstances(loaded: LoadedSeries, request: CaseRequest) -> Circumstances:
+def _circumstances(request: CaseRequest, context: ClinicalContext, cautions: tuple[Caution, ...]) -> Circumstances:
     missing = NotAssessedReason.NOT_IN_THIS_VERSION if request.has_prior else NotAssessedReason.NO_PRIOR
-    cautions = (*loaded.cautions, PRIOR_NOT_COMPARED) if request.has_prior else loaded.cautions
-    return Circumstances(request.patient.known(), Part.CALCIUM in request.parts, missing, cautions)
+    all_cautions = (*cautions, PRIOR_NOT_COMPARED) if request.has_prior else cautions
+    return Circumstances(context, Part.CALCIUM in request.parts, missing, all_cautions)

@@ -6,19 +6,26 @@ What was not assessed is null, and `not_assessed` names it with a reason: nothin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from cad.domain import (
+    Assessment,
     Caution,
+    ClinicalContext,
     CtSeries,
+    ExamObservations,
     Findings,
+    Guideline,
     LungMask,
+    MalignancyRisk,
     ModelIdentity,
     Nodule,
+    NoduleRisks,
     NotAssessed,
     NotAssessedReason,
     PointLps,
+    Recommendation,
     Side,
 )
 from cad.errors import Refusal
@@ -26,8 +33,8 @@ from cad.errors import Refusal
 SCHEMA = "lungcad.findings/1"
 REFUSAL_SCHEMA = "lungcad.refusal/1"
 
+RISK_MODELS = ("brock", "brock_without_spiculation", "mayo", "herder")
 STAGES = ("read", "lungs", "detect", "characterize", "followup", "calcium", "write", "total")
-GUIDELINES = ("lung_rads", "fleischner", "bts", "c_lung_rads")
 NODULE_PARTS = (
     "volume_interval_mm3",
     "solid_diameters_mm",
@@ -35,7 +42,6 @@ NODULE_PARTS = (
     "lobe_confidence",
     "spiculation",
     "perifissural",
-    "malignancy",
 )
 """What the schema has a place for and this version does not measure."""
 
@@ -56,7 +62,7 @@ class Provenance:
 class Circumstances:
     """What was asked for and known beside the series."""
 
-    patient_factors: Mapping[str, str | float | bool]
+    context: ClinicalContext
     calcium_requested: bool
     followup: NotAssessedReason
     cautions: tuple[Caution, ...]
@@ -69,8 +75,10 @@ def findings_document(
     return {
         "schema": SCHEMA,
         "series": _series(series),
-        "nodules": None if isinstance(findings.nodules, NotAssessed) else [_nodule(n) for n in findings.nodules],
-        "exam": dict.fromkeys(GUIDELINES),
+        "nodules": None
+        if isinstance(findings.nodules, NotAssessed)
+        else _nodules(findings.nodules, findings.assessment),
+        "exam": _exam(findings.assessment),
         "followup": None,
         "calcium": _calcium(requested=circumstances.calcium_requested),
         "not_assessed": _not_assessed(findings, circumstances.followup),
@@ -78,7 +86,8 @@ def findings_document(
             "warnings": [_caution(c) for c in (*circumstances.cautions, *findings.warnings)],
             "lung_volume_ml": _lung_volumes(findings.lungs),
         },
-        "patient": dict(circumstances.patient_factors),
+        "patient": circumstances.context.factors.known(),
+        "observations": observations_document(circumstances.context.observations),
         "timings_s": dict.fromkeys(STAGES),
         "provenance": {
             "version": provenance.version,
@@ -117,6 +126,74 @@ def _series(series: CtSeries) -> Document:
     }
 
 
+def observations_document(observations: ExamObservations) -> Document:
+    """What a reader stated, without what was not stated; the form in which it is given."""
+    stated = _stated(asdict(observations))
+    assert isinstance(stated, dict)
+    return stated
+
+
+def _stated(value: object) -> object:
+    """A record as JSON without unknowns and empty lists."""
+    if isinstance(value, dict):
+        return {name: _stated(part) for name, part in value.items() if part not in (None, ())}
+    return [_stated(part) for part in value] if isinstance(value, tuple) else value
+
+
+def _exam(assessment: Assessment | NotAssessed) -> Document:
+    """What each guideline says, and which one applies."""
+    if isinstance(assessment, NotAssessed):
+        return {
+            **dict.fromkeys(guideline.value for guideline in Guideline),
+            "applicable": None,
+            "applicable_because": None,
+        }
+    applicable = assessment.applicable
+    return {
+        "applicable": None if applicable.guideline is None else applicable.guideline.value,
+        "applicable_because": applicable.because,
+        **{guideline.value: _recommendation(said) for guideline, said in assessment.recommendations},
+    }
+
+
+def _recommendation(said: Recommendation) -> Document:
+    return {
+        "scheme": said.scheme,
+        "edition": said.edition,
+        "category": said.category,
+        "possible": list(said.possible),
+        "management": said.management,
+        "because": said.because,
+        "assuming": list(said.assuming),
+        "unverified": list(said.unverified),
+    }
+
+
+def _malignancy(risks: NoduleRisks) -> Document:
+    return {"cnn": None, **{model: _risk(getattr(risks, model)) for model in RISK_MODELS}}
+
+
+def _risk(risk: MalignancyRisk | NotAssessed) -> Document | None:
+    if isinstance(risk, NotAssessed):
+        return None
+    return {
+        "model": risk.model,
+        "version": risk.version,
+        "value": None if risk.value is None else round(risk.value, 6),
+        "range": [round(p, 6) for p in risk.range],
+        "unknown": list(risk.unknown),
+        "inputs": dict(risk.inputs),
+        "band": risk.band,
+    }
+
+
+def _nodules(nodules: Sequence[Nodule], assessment: Assessment | NotAssessed) -> list[Document]:
+    if isinstance(assessment, NotAssessed):
+        return [{**_nodule(nodule), "malignancy": None} for nodule in nodules]
+    risks = zip(nodules, assessment.risks, strict=True)
+    return [{**_nodule(nodule), "malignancy": _malignancy(risk)} for nodule, risk in risks]
+
+
 def _nodule(nodule: Nodule) -> Document:
     diameters = nodule.diameters
     return {
@@ -141,13 +218,26 @@ def _nodule(nodule: Nodule) -> Document:
 
 def _not_assessed(findings: Findings, followup: NotAssessedReason) -> list[Document]:
     missing = NotAssessedReason.NOT_IN_THIS_VERSION
-    entries = [(f"exam.{guideline}", missing) for guideline in GUIDELINES]
-    entries.append(("followup", followup))
+    entries = [("followup", followup)]
     if isinstance(findings.nodules, NotAssessed):
         entries.append(("nodules", findings.nodules.reason))
     else:
-        entries.extend((f"nodules[].{part}", missing) for part in NODULE_PARTS)
+        entries.extend((f"nodules[].{part}", missing) for part in (*NODULE_PARTS, "malignancy.cnn"))
+    if isinstance(findings.assessment, NotAssessed):
+        entries.extend((f"exam.{guideline.value}", findings.assessment.reason) for guideline in Guideline)
+    else:
+        entries.extend(_missing_risks(findings.assessment))
     return [{"what": what, "reason": reason.value} for what, reason in entries]
+
+
+def _missing_risks(assessment: Assessment) -> list[tuple[str, NotAssessedReason]]:
+    """Models that were not applied to a nodule, by its place in the list."""
+    return [
+        (f"nodules[{number}].malignancy.{model}", risk.reason)
+        for number, risks in enumerate(assessment.risks)
+        for model in RISK_MODELS
+        if isinstance(risk := getattr(risks, model), NotAssessed)
+    ]
 
 
 def _calcium(*, requested: bool) -> Document:

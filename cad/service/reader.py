@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
 
+from cad.domain import ClinicalContext
 from cad.service.case import CaseRequest, CaseTools, Machinery, load_tools, read_case
 from cad.service.settings import Settings
 from cad.service.worker import Reader, Reading
@@ -20,8 +21,8 @@ def installed_reader(settings: Settings) -> Reader:
 def reader_with(tools: CaseTools, min_score: float | None) -> Reader:
     """A reader that uses these tools; a `min_score` of None means the detector's own threshold."""
 
-    def read(datasets: Sequence[Dataset]) -> Reading:
-        request = CaseRequest(min_score=min_score)
+    def read(datasets: Sequence[Dataset], context: ClinicalContext) -> Reading:
+        request = CaseRequest(min_score=min_score, context=context)
         with request.stopwatch.stage("read"):
             loaded = load_datasets(datasets, tools.policy.series)
         result = read_case(loaded, tools, request)

@@ -24,7 +24,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from cad.domain import Nodule, NotAssessed, Side
+from cad.domain import Assessment, Nodule, NotAssessed, Side
 from cad.service.case import CaseResult
 from cad.service.overlay import lungs_overview
 from dicom_io.key_image_pages import HEADER_PIXELS, PANEL_PIXELS, nodule_page
@@ -53,9 +53,9 @@ KOREAN_FONT = "HYSMyeongJo-Medium"
 
 LIMITS = (
     "Automatic result of research software that is not a medical device. It must be verified by a physician against "
-    "the images. Nodules can be missed, and marks can be wrong. Nodules under 3 mm are not reported. Malignancy risk, "
-    "guideline categories, lobes, comparison with prior examinations and coronary calcium are not assessed in this "
-    "version. Sizes are means of the long and short axis in the axial slice of largest area."
+    "the images. Nodules can be missed, and marks can be wrong. Nodules under 3 mm are not reported. Lobes, margins, "
+    "solid components, comparison with prior examinations and coronary calcium are not assessed in this version. "
+    "Sizes are means of the long and short axis in the axial slice of largest area."
 )
 
 
@@ -146,7 +146,28 @@ def _summary(result: CaseResult) -> list[Flowable]:
     paragraphs.append(_text(f"Lungs in view: right {right:.0f} ml, left {left:.0f} ml.", 9))
     cautions = (*result.loaded.cautions, *result.findings.warnings)
     notes = [_text(f"Note: {caution.text}", 9, colour=FAINT) for caution in cautions]
-    return [*paragraphs, *notes, Spacer(0, 2.5 * mm)]
+    return [*paragraphs, *_guidance(result.findings.assessment), *notes, Spacer(0, 2.5 * mm)]
+
+
+def _guidance(assessment: Assessment | NotAssessed) -> list[Flowable]:
+    sentences = guidance_sentences(assessment)
+    return [_text(sentence, 9, colour=FAINT if number else INK) for number, sentence in enumerate(sentences)]
+
+
+def guidance_sentences(assessment: Assessment | NotAssessed) -> list[str]:
+    """What the applicable guideline says, why, and what was assumed; or why none was chosen."""
+    if isinstance(assessment, NotAssessed):
+        return []
+    applicable = assessment.applicable
+    if applicable.guideline is None:
+        return [f"No guideline was chosen: {applicable.because}. findings.json lists what each of them says."]
+    said = assessment.recommendation(applicable.guideline)
+    category = said.category or f"one of {', '.join(said.possible) or 'none'}"
+    sentences = [
+        f"{said.scheme} {said.edition}: {category}. {said.management}.",
+        f"Because: {said.because} ({applicable.because}).",
+    ]
+    return sentences + ([f"Assumed: {'; '.join(said.assuming)}."] if said.assuming else [])
 
 
 def summary_sentence(result: CaseResult) -> str:

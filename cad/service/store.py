@@ -30,7 +30,7 @@ from cad.service.jobs import (
     Source,
     advance,
 )
-from cad.service.tables import CURSORS, JOBS, METADATA, OBJECTS, READING, RESULTS, WATCHED, open_engine
+from cad.service.tables import CURSORS, JOBS, METADATA, OBJECTS, PATIENTS, READING, RESULTS, WATCHED, open_engine
 
 logger = logging.getLogger(__name__)
 
@@ -248,6 +248,19 @@ class Store:
         """The series has been looked at."""
         with self._write() as connection:
             connection.execute(delete(WATCHED).where(WATCHED.c.series_id == series_id))
+
+    # -- patients -----------------------------------------------------------------------------------------------
+
+    def note_patient(self, series_id: str, document: Mapping[str, object]) -> None:
+        """Keep what is said of the patient of a series, in the place of what was said before."""
+        with self._write() as connection:
+            connection.execute(delete(PATIENTS).where(PATIENTS.c.series_id == series_id))
+            connection.execute(insert(PATIENTS).values(series_id=series_id, document=dict(document)))
+
+    def patient(self, series_id: str) -> dict[str, object]:
+        """What was said of the patient of a series; empty when nothing was."""
+        rows = self._read(select(PATIENTS.c.document).where(PATIENTS.c.series_id == series_id))
+        return dict(rows[0].document) if rows else {}
 
     # -- connections --------------------------------------------------------------------------------------------
 

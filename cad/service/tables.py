@@ -57,6 +57,11 @@ CURSORS = Table("cursors", METADATA, Column("name", String(64), primary_key=True
 WATCHED = Table("watched", METADATA, Column("series_id", String(64), primary_key=True))
 """Series of the PACS that changed and have not been looked at since."""
 
+PATIENTS = Table(
+    "patients", METADATA, Column("series_id", String(64), primary_key=True), Column("document", JSON, nullable=False)
+)
+"""What was said of the patient of a series, beside the images."""
+
 RESULTS = Table("results", METADATA, Column("job_key", String(64), primary_key=True), Column("document", Text))
 
 OBJECTS = Table(

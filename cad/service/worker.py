@@ -11,10 +11,11 @@ from datetime import datetime
 
 from pydicom.dataset import Dataset
 
-from cad.domain import ModelIdentity
+from cad.domain import ClinicalContext, ModelIdentity
 from cad.errors import Refusal, Unavailable
 from cad.service.jobs import Event, EventKind, Job, JobState, Source
 from cad.service.outbox import Outbox
+from cad.service.patient import clinical_context
 from cad.service.store import ObjectRecord, Store
 from orthanc.pacs import Destination, Pacs
 from orthanc.spool import Spool
@@ -34,10 +35,13 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How the instances of a series become results, and by which networks. `read` raises Refusal."""
+    """How the instances of a series and what is known beside them become results, and by which networks.
+
+    `read` raises Refusal.
+    """
 
     models: tuple[ModelIdentity, ...]
-    read: Callable[[Sequence[Dataset]], Reading]
+    read: Callable[[Sequence[Dataset], ClinicalContext], Reading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ def _analyse(job: Job, tools: Tools, reader: Reader) -> Job | None:
         if job.source is Source.PACS:
             tools.store.watch(job.series_id)
         raise Unavailable("series", "slices were added or removed since; the series is looked at again")
-    reading = reader.read(datasets)
+    reading = reader.read(datasets, clinical_context(tools.store.patient(job.series_id)))
     tools.outbox.keep(job.key, reading.objects)
     records = [
         ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality))

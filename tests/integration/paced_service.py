@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from cad.domain import Candidate, Findings, LungMask, ModelIdentity, PointLps
+from cad.domain import Candidate, ClinicalContext, Findings, LungMask, ModelIdentity, PointLps
 from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy
 from cad.science.nodules import characterise
 from cad.service.jobs import job_key
@@ -41,7 +41,7 @@ MODEL = ModelIdentity("one-place", "1", "0" * 64)
 def make_reader(settings: Settings) -> Reader:
     """Reads a phantom with one nodule at NODULE, held up while HOLD exists."""
 
-    def read(datasets: Sequence[Dataset]) -> Reading:
+    def read(datasets: Sequence[Dataset], _context: ClinicalContext) -> Reading:
         _wait_while_held(settings.data_folder)
         loaded = load_datasets(datasets, SeriesPolicy())
         lungs = LungMask((loaded.volume.hu < AIR_BELOW_HU).astype(np.uint8), loaded.volume.grid)

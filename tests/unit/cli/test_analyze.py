@@ -57,6 +57,9 @@ def test_findings_fit_the_schema(document: dict[str, Any]) -> None:
         (("nodules", 0, "score"), 1.5),
         (("nodules", 0, "centre_lps_mm"), [1, 2]),
         (("nodules", 0, "composition"), "soft"),
+        (("nodules", 0, "malignancy", "brock", "range"), [0.1]),
+        (("exam", "lung_rads", "because"), None),
+        (("exam", "applicable"), "none"),
         (("calcium", "agatston"), 0),
         (("quality", "lung_volume_ml", "left"), None),
         (("provenance", "models", 0, "sha256"), "unknown"),
@@ -89,10 +92,47 @@ def test_sr_segments_and_findings_share_tracking_uids(analysed: Path, document: 
 
 def test_what_is_not_built_is_null_with_a_reason(document: dict[str, Any]) -> None:
     assert document["followup"] is None
-    assert set(document["exam"].values()) == {None}
-    assert all(nodule["lobe"] is None and nodule["malignancy"] is None for nodule in document["nodules"])
+    assert all(nodule["lobe"] is None and nodule["malignancy"]["cnn"] is None for nodule in document["nodules"])
     reasons = {entry["what"]: entry["reason"] for entry in document["not_assessed"]}
-    assert {reasons["followup"], reasons["exam.lung_rads"], reasons["nodules[].lobe"]} == {"not-in-this-version"}
+    assert {reasons["followup"], reasons["nodules[].malignancy.cnn"], reasons["nodules[].lobe"]} == {
+        "not-in-this-version"
+    }
+
+
+def test_says_what_every_guideline_says_and_chooses_none_without_a_context(document: dict[str, Any]) -> None:
+    exam = document["exam"]
+    assert exam["applicable"] is None
+    assert "not stated" in exam["applicable_because"]
+    assert exam["lung_rads"]["category"] == "4B"
+    assert exam["lung_rads"]["because"].startswith("Nodule 2, solid, 18.9 mm")
+    assert any("baseline" in text for text in exam["lung_rads"]["assuming"])
+    assert exam["fleischner"]["category"] == "multiple solid >8 mm"
+    assert exam["c_lung_rads"]["category"] == "4"
+    assert exam["bts"]["possible"][-1] == "Brock 10 % or more"
+
+
+def test_says_the_range_of_risk_and_what_is_unknown(document: dict[str, Any]) -> None:
+    brock = document["nodules"][0]["malignancy"]["brock"]
+    assert brock["value"] is None
+    assert 0 < brock["range"][0] < brock["range"][1] < 1
+    assert brock["unknown"] == ["family_history_lung_cancer", "emphysema", "upper_lobe", "spiculated"]
+    assert brock["inputs"]["age_years"] == 63
+    reasons = {entry["what"]: entry["reason"] for entry in document["not_assessed"]}
+    assert reasons["nodules[0].malignancy.herder"] == "pet-unknown"
+
+
+def test_age_and_sex_come_from_the_header_and_the_rest_from_the_patient_file(phantom: Path, tmp_path: Path) -> None:
+    patient = tmp_path / "patient.json"
+    said = {"nodules": [{"nodule": "Nodule 2", "spiculated": True}], "significant_other_finding": True}
+    patient.write_text(json.dumps({"screening": True, "region": "usa", "observations": said}), encoding="utf-8")
+    arguments = ["analyze", str(phantom), "--out", str(tmp_path / "o"), "--patient", str(patient)]
+    assert main(arguments, marking_tools) == 0
+    document = read_json(tmp_path / "o" / "findings.json")
+    assert_fits_schema(document)
+    assert document["patient"] == {"age_years": 64, "sex": "female", "screening": True, "region": "usa"}
+    assert document["observations"] == said
+    assert (document["exam"]["applicable"], document["exam"]["lung_rads"]["category"]) == ("lung_rads", "4XS")
+    assert (tmp_path / "o" / "report.pdf").read_bytes().count(b"/Type /Page\n") == 1
 
 
 def test_calcium_is_not_assessed_in_this_version(document: dict[str, Any]) -> None:
@@ -184,6 +224,8 @@ def test_only_calcium_leaves_nodules_unassessed(phantom: Path, tmp_path: Path) -
     assert {"what": "nodules", "reason": "not-requested"} in document["not_assessed"]
     assert document["calcium"]["reason"] == "not-in-this-version"
     assert document["timings_s"]["detect"] is None
+    assert document["exam"]["lung_rads"] is None
+    assert {"what": "exam.lung_rads", "reason": "not-requested"} in document["not_assessed"]
 
 
 def test_only_nodules_leaves_calcium_unrequested(phantom: Path, tmp_path: Path) -> None:

@@ -83,7 +83,31 @@ def test_a_notice_is_passed_on(front: Front) -> None:
     assert (answer.status_code, front.notified) == (202, ["0a1b-2c3d"])
 
 
-@pytest.mark.parametrize("body", [{}, {"series_id": "../x"}, {"series_id": ""}, {"series_id": "a", "more": 1}])
+def test_a_notice_may_say_what_is_known_of_the_patient(front: Front) -> None:
+    patient = {"screening": True, "observations": {"lymphadenopathy": False}}
+    answer = front.client.post("/api/v1/series", json={"series_id": "a", "patient": patient})
+    assert (answer.status_code, front.notified) == (202, ["a"])
+    assert front.store.patient("a") == patient
+
+
+def test_a_notice_without_a_patient_keeps_what_was_said_before(front: Front) -> None:
+    front.store.note_patient("a", {"screening": True})
+    front.client.post("/api/v1/series", json={"series_id": "a"})
+    assert front.store.patient("a") == {"screening": True}
+
+
+@pytest.mark.parametrize(("patient", "words"), [({"age": 60}, "no factor 'age'"), ({"sex": "X"}, "sex must be one of")])
+def test_an_unsuitable_patient_is_refused_with_the_reason(front: Front, patient: dict[str, object], words: str) -> None:
+    answer = front.client.post("/api/v1/series", json={"series_id": "a", "patient": patient})
+    assert (answer.status_code, answer.json()["reason"]) == (422, "invalid-patient-factors")
+    assert words in answer.json()["text"]
+    assert (front.notified, front.store.patient("a")) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"series_id": "a", "patient": []}, {"series_id": "../x"}, {"series_id": ""}, {"series_id": "a", "more": 1}],
+)
 def test_a_malformed_notice_is_refused(front: Front, body: dict[str, object]) -> None:
     assert front.client.post("/api/v1/series", json=body).status_code == 422
     assert front.notified == []

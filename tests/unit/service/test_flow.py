@@ -14,7 +14,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from cad.domain import ModelIdentity
+from cad.domain import ClinicalContext, ModelIdentity, PatientFactors
 from cad.errors import Reason, Refusal, Unavailable
 from cad.service.dispatch import Dispatcher, Ownership, Plan
 from cad.service.engine import Ended, Ticket
@@ -80,6 +80,7 @@ class Bench:
         self.tools = Tools(self.store, self.pacs, self.spool, outbox, self.pacs, lambda: self.now)
         self.refusal: Refusal | None = None
         self.read: list[int] = []
+        self.contexts: list[ClinicalContext] = []
         self.restart("boot-1")
 
     def restart(self, boot: str, installation: str = "here") -> None:
@@ -94,8 +95,9 @@ class Bench:
     def reader(self) -> Reader:
         return Reader((MODEL,), self._read)
 
-    def _read(self, datasets: Sequence[Dataset]) -> Reading:
+    def _read(self, datasets: Sequence[Dataset], context: ClinicalContext) -> Reading:
         self.read.append(len(datasets))
+        self.contexts.append(context)
         if self.refusal is not None:
             raise self.refusal
         uids = sorted(str(ds.SOPInstanceUID) for ds in datasets)
@@ -149,6 +151,14 @@ def test_a_series_becomes_one_result(bench: Bench) -> None:
     assert bench.job().state is JobState.DONE
     assert bench.results() == (1, 1)
     assert bench.store.document(bench.job().key) == {"nodules": 3}
+    assert bench.contexts == [ClinicalContext()]
+
+
+def test_what_was_said_of_a_patient_reaches_the_reader(bench: Bench) -> None:
+    bench.store.note_patient(id_of(SERIES), {"screening": True, "emphysema": False})
+    receive(bench, 1)
+    bench.settle()
+    assert bench.contexts == [ClinicalContext(PatientFactors(screening=True, emphysema=False))]
 
 
 def test_a_series_that_still_arrives_is_waited_for(bench: Bench) -> None:
@@ -251,9 +261,9 @@ def test_a_pacs_that_is_down_delays_the_delivery_and_not_the_science(bench: Benc
     bench.take_in()
     key, epoch = bench.engine.submitted[0]
 
-    def read(datasets: Sequence[Dataset]) -> Reading:
+    def read(datasets: Sequence[Dataset], context: ClinicalContext) -> Reading:
         bench.pacs.go_down()
-        return bench.reader().read(datasets)
+        return bench.reader().read(datasets, context)
 
     reader = Reader((MODEL,), read)
     execute(key, epoch, bench.tools, reader)
@@ -268,7 +278,7 @@ def test_results_that_are_there_already_are_not_sent_again(bench: Bench) -> None
     receive(bench, 1)
     bench.take_in()
     key, epoch = bench.engine.submitted[0]
-    bench.pacs.send(bench._read(slices(1)).objects)
+    bench.pacs.send(bench._read(slices(1), ClinicalContext()).objects)
     execute(key, epoch, bench.tools, bench.reader())
     assert bench.job().state is JobState.DONE
     assert bench.pacs.uploads == 2

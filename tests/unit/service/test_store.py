@@ -195,6 +195,15 @@ def test_superseding_a_finished_job_asks_for_its_withdrawal(store: Store) -> Non
     assert [job.key for job in store.unsettled(JobState.SUPERSEDED, NOW)] == [done.key]
 
 
+def test_the_last_word_on_a_patient_counts(store: Store) -> None:
+    assert store.patient("a") == {}
+    store.note_patient("a", {"age_years": 60})
+    store.note_patient("a", {"screening": True, "observations": {"cysts": []}})
+    store.note_patient("b", {})
+    assert store.patient("a") == {"screening": True, "observations": {"cysts": []}}
+    assert store.patient("b") == {}
+
+
 def test_cursor_and_watched_series_move_together(store: Store) -> None:
     assert store.cursor("orthanc") is None
     store.note_changes("orthanc", 7, ["b", "a"])

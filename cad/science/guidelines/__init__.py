@@ -1,0 +1,1 @@
+"""Guidelines as pure functions: nodules as `GuidelineNodule` in, one `Recommendation` for the examination out."""

@@ -1,0 +1,199 @@
+"""The rows of the Lung-RADS table for nodules, stepped management included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cad.domain import Composition, EarlierSize, GuidelineNodule, Sighting
+from cad.policy import LungRadsPolicy
+from cad.science.guidelines.lung_rads.growth import Pace, component_pace, pace_of, pace_words
+from cad.science.guidelines.lung_rads.sizes import limits, solid_size, table_band, total_size
+from cad.science.guidelines.sizes import solid_kind
+from cad.science.guidelines.verdicts import Scheme
+
+Row = tuple[str, str]
+"""A category and the row of the table in words."""
+
+NOT_OF_A_LESION = ("0", "1")
+"""Earlier categories from which stepped management cannot start: incomplete, and nothing that needs follow-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A nodule with one of the sizes, and one of the changes, that its solid component can have.
+
+    `total` and `solid` are in the policy's measure.
+    """
+
+    nodule: GuidelineNodule
+    total: float
+    solid: float
+    component: Pace
+
+
+def scheme_of(policy: LungRadsPolicy) -> Scheme:
+    """Name, edition and table."""
+    return Scheme("Lung-RADS", policy.edition, policy.rows)
+
+
+def possible_rows(nodule: GuidelineNodule, policy: LungRadsPolicy) -> tuple[Row, ...]:
+    """The row of a nodule, or one per category that is possible when its solid component is not known."""
+    rows: dict[str, Row] = {}
+    for case in _cases(nodule, policy):
+        row = _row(case, policy)
+        rows.setdefault(row[0], row)
+    return tuple(rows[category] for category, _ in policy.rows if category in rows)
+
+
+def step_down(before: str, interval_days: float, policy: LungRadsPolicy) -> str:
+    """Stepped management of a stable or smaller lesion: 3 → 2 from six months on, 4A → 3 from three months on."""
+    if before == "3" and interval_days >= policy.months_6_days:
+        return "2"
+    if before == "4A" and interval_days >= policy.months_3_days:
+        return "3"
+    return "4B" if before == "4X" else before
+
+
+def _cases(nodule: GuidelineNodule, policy: LungRadsPolicy) -> tuple[Case, ...]:
+    total = total_size(nodule.size, policy)
+    solid = total if solid_kind(nodule) is Composition.SOLID else solid_size(nodule.size, policy)
+    solids = _possible_components(total, policy) if solid is None else (solid,)
+    change = component_pace(nodule, policy) if nodule.earlier else Pace.STABLE
+    changes = (Pace.STABLE, Pace.GROWING) if change is None else (change,)
+    return tuple(Case(nodule, total, size, pace) for size in solids for pace in changes)
+
+
+def _possible_components(total: float, policy: LungRadsPolicy) -> tuple[float, ...]:
+    """A size below every limit of a solid component, and each limit that the whole nodule reaches."""
+    limits_mm = {policy.part_solid_component_new_or_growing_mm, *policy.part_solid_component_baseline_mm}
+    return (0.0, *(limit for limit in limits(sorted(limits_mm), policy) if limit <= total))
+
+
+def _row(case: Case, policy: LungRadsPolicy) -> Row:
+    match case.nodule.sighting:
+        case Sighting.BASELINE:
+            return _baseline_row(case, policy)
+        case Sighting.NEW:
+            return _new_row(case, policy)
+        case Sighting.FOLLOWED:
+            return _followed_row(case, policy)
+
+
+# -- first sights ----------------------------------------------------------------------------------------------
+
+
+def _baseline_row(case: Case, policy: LungRadsPolicy) -> Row:
+    if _is_small_juxtapleural(case, policy):
+        return "2", f"smooth juxtapleural, <{policy.juxtapleural_below_mm:g} mm, baseline or new"
+    match solid_kind(case.nodule):
+        case Composition.PART_SOLID:
+            return _part_solid_baseline_row(case, policy)
+        case Composition.GROUND_GLASS:
+            reached, words = table_band(case.total, (policy.ground_glass_mm,), policy)
+            return ("2", "3")[reached], f"ground-glass {words}, baseline or new"
+        case _:
+            reached, words = table_band(case.total, policy.solid_baseline_mm, policy)
+            return ("2", "3", "4A", "4B")[reached], f"solid {words}, baseline"
+
+
+def _is_small_juxtapleural(case: Case, policy: LungRadsPolicy) -> bool:
+    """Solid, smooth, oval, lentiform or triangular, juxtapleural and below 10 mm; larger or lobulated ones are not."""
+    is_solid = solid_kind(case.nodule) is Composition.SOLID
+    limit = limits((policy.juxtapleural_below_mm,), policy)[0]
+    return bool(case.nodule.juxtapleural_smooth) and is_solid and case.total < limit
+
+
+def _part_solid_baseline_row(case: Case, policy: LungRadsPolicy) -> Row:
+    reached, total = table_band(case.total, (policy.part_solid_total_mm,), policy)
+    if not reached:
+        return "2", f"part-solid, total {total}, baseline"
+    reached, words = table_band(case.solid, policy.part_solid_component_baseline_mm, policy)
+    return ("3", "4A", "4B")[reached], f"part-solid, total {total} with a solid component of {words}, baseline"
+
+
+def _new_row(case: Case, policy: LungRadsPolicy) -> Row:
+    if _is_small_juxtapleural(case, policy):
+        return _baseline_row(case, policy)
+    match solid_kind(case.nodule):
+        case Composition.PART_SOLID:
+            reached, words = table_band(case.total, (policy.part_solid_total_mm,), policy)
+            return _component_row(case, policy) if reached else ("3", f"new part-solid, total {words}")
+        case Composition.GROUND_GLASS:
+            return _baseline_row(case, policy)
+        case _:
+            reached, words = table_band(case.total, policy.solid_new_mm, policy)
+            return ("2", "3", "4A", "4B")[reached], f"new solid {words}"
+
+
+def _component_row(case: Case, policy: LungRadsPolicy) -> Row:
+    reached, words = table_band(case.solid, (policy.part_solid_component_new_or_growing_mm,), policy)
+    return ("4A", "4B")[reached], f"new or growing solid component of {words}"
+
+
+# -- nodules that were seen before -----------------------------------------------------------------------------
+
+
+def _followed_row(case: Case, policy: LungRadsPolicy) -> Row:
+    if solid_kind(case.nodule) is Composition.GROUND_GLASS:
+        return _followed_ground_glass_row(case, policy)
+    if case.component is Pace.GROWING:
+        return _component_row(case, policy)
+    match pace_of(case.nodule, policy):
+        case Pace.GROWING:
+            return _growing_row(case, policy)
+        case Pace.STABLE | Pace.DECREASED if case.component is not Pace.SLOW:
+            return _stepped_row(case, policy)
+        case _:
+            return policy.slow_solid_growth, f"slow growth (note 8 [unverified]): {pace_words(case.nodule, policy)}"
+
+
+def _growing_row(case: Case, policy: LungRadsPolicy) -> Row:
+    grows = pace_words(case.nodule, policy)
+    if solid_kind(case.nodule) is Composition.SOLID:
+        reached, words = table_band(case.total, (policy.solid_growing_mm,), policy)
+        return ("4A", "4B")[reached], f"growing solid {words}, {grows}"
+    category, words = _baseline_row(case, policy)
+    least = scheme_of(policy).most_demanding(category, policy.part_solid_growing_in_total_least)
+    return least, f"{words}; {grows} in total but not in its solid component, which the table does not list"
+
+
+def _followed_ground_glass_row(case: Case, policy: LungRadsPolicy) -> Row:
+    """Ground glass stays 2 or becomes 2 again, unless it is large and grows, or had a solid part before."""
+    if any(e.size.composition is not Composition.GROUND_GLASS for e in case.nodule.earlier):
+        return _stepped_row(case, policy)
+    reached, words = table_band(case.total, (policy.ground_glass_mm,), policy)
+    described = f"ground-glass {words}, {pace_words(case.nodule, policy)}"
+    if reached and pace_of(case.nodule, policy) is Pace.GROWING:
+        return policy.growing_large_ground_glass, f"{described}, which the table does not list"
+    return "2", described
+
+
+def _stepped_row(case: Case, policy: LungRadsPolicy) -> Row:
+    """Stepped management of a nodule that does not grow, unless its size reached a higher row (note 5)."""
+    ranks = scheme_of(policy).ranks
+    then = _case_then(case, policy)
+    given = case.nodule.earlier[-1].lung_rads
+    before = _row(then, policy)[0] if given is None else given.value
+    now, words = _baseline_row(case, policy)
+    if before in NOT_OF_A_LESION:
+        return now, f"{words}; the earlier category {before} says nothing of this nodule"
+    if ranks[now] > ranks[_baseline_row(then, policy)[0]]:
+        return scheme_of(policy).most_demanding(now, before), f"{words}, by its size though it did not grow"
+    interval_days = case.nodule.earlier[-1].interval_days
+    words = f"category {before} {interval_days:.0f} days before, {pace_words(case.nodule, policy)}"
+    return step_down(before, interval_days, policy), words
+
+
+def _case_then(case: Case, policy: LungRadsPolicy) -> Case:
+    """The nodule as its last earlier examination showed it; a component not measured then counts as it is now."""
+    last = case.nodule.earlier[-1]
+    before = tuple(
+        EarlierSize(e.interval_days - last.interval_days, e.size, None, e.lung_rads) for e in case.nodule.earlier[:-1]
+    )
+    sighting = Sighting.FOLLOWED if before else Sighting.BASELINE
+    nodule = replace(case.nodule, size=last.size, sighting=sighting, earlier=before)
+    total, solid = total_size(last.size, policy), solid_size(last.size, policy)
+    change = component_pace(nodule, policy) if before else Pace.STABLE
+    return Case(
+        nodule, total, min(case.solid, total) if solid is None else solid, case.component if change is None else change
+    )

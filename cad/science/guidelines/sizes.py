@@ -1,0 +1,80 @@
+"""Sizes as guidelines round, compare and write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+from cad.domain import AxisLengths, Composition, GrowthVerdict, GuidelineNodule, VolumeGrowth
+
+Band = tuple[int, str]
+"""The number of limits that a size reaches, and the words for it ("6 to <8 mm")."""
+
+FLOAT_NOISE_DECIMALS = 9
+"""Sums and differences of decimal fractions are exact to this many decimals."""
+
+
+def rounded(value: float, decimals: int) -> float:
+    """The value rounded to `decimals`, halves up as people round: 5.95 → 6.0 and 0.25 → 0.3, unlike Python's round."""
+    exact = Decimal(str(round(value, FLOAT_NOISE_DECIMALS)))
+    return float(exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
+
+
+def mean_mm(axes: AxisLengths, axis_decimals: int, mean_decimals: int) -> float:
+    """The mean of both axes, each rounded first."""
+    return rounded(
+        (rounded(axes.long_mm, axis_decimals) + rounded(axes.short_mm, axis_decimals)) / 2,
+        mean_decimals,
+    )
+
+
+def band(size: float, limits: Sequence[float], unit: str = "mm") -> Band:
+    """Which of the bands between rising limits a size is in; a size at a limit is in the band above it."""
+    reached = sum(size >= limit for limit in limits)
+    if reached == 0:
+        return 0, f"<{limits[0]:g} {unit}"
+    if reached == len(limits):
+        return reached, f"{limits[-1]:g} {unit} or more"
+    return reached, f"{limits[reached - 1]:g} to <{limits[reached]:g} {unit}"
+
+
+def inclusive_band(size: float, limits: tuple[float, float]) -> int:
+    """0 below the lower limit, 1 from it up to and with the upper one, 2 above the upper one."""
+    low, high = limits
+    return 0 if size < low else 1 if size <= high else 2
+
+
+def solid_kind(nodule: GuidelineNodule) -> Composition:
+    """The composition that decides: a calcified or cavitary nodule that is not known to be benign counts as solid."""
+    composition = nodule.size.composition
+    return Composition.SOLID if composition is Composition.CALCIFIED or nodule.cavitary else composition
+
+
+def is_benign(nodule: GuidelineNodule) -> bool:
+    """Whether the nodule has benign features: fat, or calcification known to be of a benign pattern."""
+    return nodule.size.composition is Composition.FAT or nodule.benign_pattern is True
+
+
+def is_typical_perifissural(nodule: GuidelineNodule, below_mm: float) -> bool:
+    """Whether the nodule is known to be solid, smooth, juxtapleural and of benign shape, and its long axis is small."""
+    is_solid = solid_kind(nodule) is Composition.SOLID
+    return bool(nodule.juxtapleural_smooth) and is_solid and nodule.size.axes.long_mm < below_mm
+
+
+def benign_assumption(nodule: GuidelineNodule, outcome: str) -> tuple[str, ...]:
+    """What is taken for granted of a calcified nodule whose pattern is not known."""
+    if nodule.size.composition is not Composition.CALCIFIED or nodule.benign_pattern is not None:
+        return ()
+    return (
+        f"{nodule.label} is calcified, in a pattern that is not known, and taken as solid; complete, central, popcorn "
+        f"or concentric-ring calcification would be {outcome}",
+    )
+
+
+def fastest_growth(nodule: GuidelineNodule) -> VolumeGrowth | None:
+    """The change since the earlier examination that shows the fastest significant growth, else since the first one."""
+    growths = [e.growth for e in nodule.earlier if e.growth is not None]
+    increases = [growth for growth in growths if growth.verdict is GrowthVerdict.INCREASE]
+    if increases:
+        return min(increases, key=lambda growth: growth.doubling_time_days)
+    return growths[0] if growths else None
