@@ -19,7 +19,7 @@ from models import cards
 from models.cards import WEIGHTS, Score, WeightsMismatchError, load_networks, read_detector_card, sha256_of
 from models.detector import DETECTOR_NAME, load_detector
 from models.inference import device_named
-from models.rpn3d import Rpn3d, RpnConfig
+from models.rpn3d import Mirrored, Rpn3d, RpnConfig
 from models.training.card import Shipped, write_card
 from models.training.members import Architecture, Trained
 from models.verifier import Verifier, VerifierConfig
@@ -44,9 +44,11 @@ def test_weights_that_the_card_does_not_describe_are_not_loaded() -> None:
 
 
 def test_what_training_writes_can_be_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    architecture = Architecture(RpnConfig(channels=(4, 4, 4, 8, 8)), VerifierConfig(24, (4, 4, 8, 8)))
+    second_config = VerifierConfig(24, (4, 4, 8, 8))
+    architecture = Architecture(RpnConfig(channels=(4, 4, 4, 8, 8)), second_config)
     torch.manual_seed(1)
-    trained = Trained(Rpn3d(architecture.first), Verifier(architecture.second))
+    verifier = Verifier(second_config).eval()
+    trained = Trained(Rpn3d(architecture.first), verifier)
     shipped = Shipped(trained, architecture, Score((0.75, 0.5), -0.25), -6.0, "9.9", ("shipped_steps = [3, 2]",))
     text = write_card(shipped, FOUND, (), tmp_path).read_text()
     assert tomllib.loads(text)["measured"]["cpm"] == 0.5
@@ -58,9 +60,20 @@ def test_what_training_writes_can_be_read_back(tmp_path: Path, monkeypatch: pyte
     first, second = load_networks(card, CPU)
     x = torch.randn(1, 1, 32, 32, 32)
     with torch.inference_mode():  # kernels are stored in half precision
-        assert torch.allclose(first(x), trained.first.eval()(x), atol=0.02)
+        assert torch.allclose(first(x), Mirrored(trained.first.eval())(x), atol=0.02)
         assert second is not None
-        assert torch.allclose(second(x), trained.second.eval()(x), atol=0.02)
+        assert torch.allclose(second(x), verifier(x), atol=0.02)
+
+
+def test_a_detector_of_one_stage_can_be_written_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = Architecture(RpnConfig(channels=(4, 4, 4, 8, 8)), None)
+    shipped = Shipped(Trained(Rpn3d(architecture.first), None), architecture, Score((0.75,), 0.5), -6.0, "9.9", ())
+    write_card(shipped, FOUND, (), tmp_path)
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
+    monkeypatch.setattr(cards, "WEIGHTS", tmp_path)
+    card = read_detector_card(DETECTOR_NAME)
+    assert (card.second, card.score, card.mirrored) == (None, shipped.score, True)
+    assert load_networks(card, CPU)[1] is None
 
 
 def test_the_fitted_calibration_finds_the_distortion_that_was_put_in() -> None:

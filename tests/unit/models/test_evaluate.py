@@ -93,6 +93,20 @@ def test_all_readings_of_a_patient_are_one_cluster(fold: FoldResult) -> None:
     assert {r.match.cluster for r in fold.readings if r.scan == "A"} == {"A"}
 
 
+def test_marks_on_unlabelled_places_are_ignored_and_counted_apart() -> None:
+    plan = replace(PLAN, copies=1, nodules=0, degradations=())
+    plain = replace(_background("A"), lesions=())
+    known = replace(plain, unlabelled=(Lesion((70.0, 70.0, 70.0), 8.0),))
+    for reading in evaluate_fold(BrightThings(), [known], SHAPES, plan).readings:
+        before = next(
+            r for r in evaluate_fold(BrightThings(), [plain], SHAPES, plan).readings if r.shown == reading.shown
+        )
+        assert len(reading.on_unlabelled) == 1
+        assert len(reading.match.false_scores) == len(before.match.false_scores) - 1
+        assert reading.strict.false_scores == before.match.false_scores == before.strict.false_scores
+        assert reading.match.references == ()
+
+
 def test_a_result_survives_the_way_through_json(fold: FoldResult) -> None:
     assert FoldResult.from_json(fold.to_json()) == fold
 

@@ -86,7 +86,10 @@ def test_a_branch_goes_on_from_its_parent(tmp_path: Path) -> None:
     parent = train_member(Member("p", ("B",), *BRIEF), material, TINY, tmp_path, torch.device("cpu"))
     still = replace(BRIEF[0], learning_rate=0.0), replace(BRIEF[1], learning_rate=0.0)
     child = train_member(Member("c", ("B",), *still, parent="p"), material, TINY, tmp_path, torch.device("cpu"))
-    for mine, theirs in ((child.first, parent.first), (child.second, parent.second)):
+    assert child.second is not None
+    assert parent.second is not None
+    pairs: list[tuple[torch.nn.Module, torch.nn.Module]] = [(child.first, parent.first), (child.second, parent.second)]
+    for mine, theirs in pairs:
         for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
             assert torch.equal(a, b)
     assert torch.equal(next(load_member("c", TINY, tmp_path).first.parameters()), next(child.first.parameters()))

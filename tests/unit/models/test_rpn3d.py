@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.proposing import OVERLAP, SLAB, propose
-from models.rpn3d import Proposal, Rpn3d, RpnConfig, decode, folded, normalised, suppressed
+from models.rpn3d import Mirrored, Proposal, Rpn3d, RpnConfig, decode, folded, normalised, suppressed
 from models.training.sampling import PATCH, Lesion, Patch, targets_of
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
@@ -90,3 +92,20 @@ def test_the_same_seed_and_input_give_the_same_output() -> None:
         with torch.inference_mode():
             outputs.append(Rpn3d(TINY).eval()(torch.ones(1, 1, 16, 16, 16)))
     assert torch.equal(outputs[0], outputs[1])
+
+
+def test_what_a_mirrored_network_says_does_not_depend_on_the_side() -> None:
+    torch.manual_seed(3)
+    network = Rpn3d(TINY).eval()
+    torch.nn.init.normal_(cast(torch.Tensor, list(network.head.children())[-1].weight), std=0.3)
+    mirrored = Mirrored(network)
+    x = torch.randn(1, 1, 32, 48, 64)
+    with torch.inference_mode():
+        here, there = decode(mirrored(x)[0], -100.0), decode(mirrored(x.flip(-1))[0], -100.0)
+        assert not torch.allclose(network(x), network(x.flip(-1)).flip(-1), atol=1e-3)
+    assert len(here) == len(there) > 3
+    back = sorted((round(p.centre[0], 2), p.centre[1], 63 - p.centre[2], p.logit, p.diameter) for p in there)
+    for mine, theirs in zip(
+        sorted((round(p.centre[0], 2), *p.centre[1:], p.logit, p.diameter) for p in here), back, strict=True
+    ):
+        assert mine == pytest.approx(theirs, abs=2e-2)

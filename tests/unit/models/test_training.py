@@ -5,18 +5,32 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
 from cad.domain import Composition
-from models.rpn3d import RpnConfig
+from models.rpn3d import Rpn3d, RpnConfig
 from models.training.blend import Optics, blend, is_visible, overlap, render
-from models.training.sampling import PATCH, Background, Lesion, Mixture, PatchStream, Source, _added_nodule, drawn_patch
+from models.training.plan import DetectorRecipe
+from models.training.sampling import (
+    PATCH,
+    Background,
+    Lesion,
+    Mixture,
+    PatchStream,
+    Source,
+    _added_nodule,
+    _plain_patch,
+    drawn_patch,
+    targets_of,
+)
+from models.training.scans import unlabelled_places
 from models.training.shapes import NoduleShape, split_by_patient
 from models.training.sites import sites_of
-from models.training.train import Recipe, fit, learning_rate_at, new_rpn, quality_loss
+from models.training.train import Recipe, false_marks, fit, learning_rate_at, new_rpn, quality_loss
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
 OPTICS = Optics(in_plane_sigma_mm=0.4, axial_sigma_mm=0.4, noise_hu=5.0)
@@ -172,6 +186,22 @@ def test_a_nodule_is_seen_where_it_stands_out(background_hu: int, composition: C
         after = half_swallowed.copy()
         blend(after, nodule, (corner[0], corner[1], corner[2]), OPTICS, rng)
         assert not is_visible(half_swallowed[there], after[there], nodule.opacity[here])
+
+
+def test_unlabelled_places_are_neither_target_nor_background_nor_mined() -> None:
+    place = Lesion((40.0, 45.0, 45.0), 10.0)
+    background = replace(_background(), lesions=(), unlabelled=(place,))
+    patch = _plain_patch(background, place.centre, (PATCH,) * 3)
+    assert (patch.lesions, [s.diameter_mm for s in patch.unsure]) == ((), [10.0])
+    targets = targets_of(patch)
+    assert targets.heat.max() == 0
+    assert targets.weight.min() == 0
+    always = Rpn3d(TINY).eval()
+    torch.nn.init.constant_(cast(torch.Tensor, list(always.head.children())[-1].bias), 3.0)
+    marks = np.array(false_marks(always, TINY, background, -100.0))
+    assert len(marks)
+    assert np.linalg.norm(marks - place.centre, axis=1).min() > 9.0
+    assert set(unlabelled_places()) <= {p for fold in DetectorRecipe().folds for p in fold}
 
 
 def test_what_cannot_be_seen_is_no_target_and_leaves_no_trace() -> None:
