@@ -28,6 +28,9 @@ TRAINING_FILES = ("ct/truth.json", "lidc_crops.npz", "lidc_hu_crops.npz")
 PARTS = ("nodules", "calcium")
 """The values of `cad.service.case.Part`, without its imports."""
 
+RUNTIMES = ("auto", "torch", "openvino")
+"""`models.runtimes.RUNTIMES`, without its imports."""
+
 
 LoadTools = Callable[["Machinery"], "CaseTools"]
 
@@ -93,6 +96,9 @@ def _add_analyze(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument("--min-score", type=_score, metavar="S", help="least score of a mark, 0..1")
     command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
     command.add_argument(
+        "--runtime", choices=RUNTIMES, default="auto", help="what runs lungcad's networks (auto: torch)"
+    )
+    command.add_argument(
         "--detector", type=_detector, default="lungcad", metavar="WHICH", help="lungcad or monai-bundle:FOLDER"
     )
     command.add_argument("--images", action="store_true", help="also write overlay/*.png")
@@ -134,7 +140,8 @@ def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
         has_prior=bool(arguments.prior),
         stopwatch=stopwatch,
     )
-    return read_case(loaded, arguments.load(Machinery(arguments.device, arguments.detector)), request)
+    machinery = Machinery(arguments.device, arguments.detector, arguments.runtime)
+    return read_case(loaded, arguments.load(machinery), request)
 
 
 def _say(text: str) -> None:

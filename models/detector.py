@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from cad.domain import Candidate, LungMask, ModelIdentity, Volume
 from cad.geometry import position_of
 from models.cards import DetectorCard, load_networks, read_detector_card
-from models.inference import device_named
-from models.proposing import box_bounds, propose
+from models.proposing import cells_near, lung_boxes, propose
 from models.resample import WorkingBox, working_box
 from models.rpn3d import Proposal
-from models.verifier import Verifier, verified
+from models.runtimes import Network, Runtime, runtime_named
+from models.verifier import verified
 
 DETECTOR_NAME = "rpn3d"
 
@@ -24,10 +25,14 @@ MAX_VERIFIED = 80
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RpnDetector:
-    """The loaded networks with their card; callable as a `Detector`."""
+    """The loaded networks with their card; callable as a `Detector`.
 
-    first: torch.nn.Module
-    second: Verifier | None
+    A network is ready to run, or a module in evaluation mode, which then runs in float32 where it is. Volumes are
+    resampled on `device`.
+    """
+
+    first: Network | nn.Module
+    second: Network | nn.Module | None
     card: DetectorCard
     device: torch.device
 
@@ -49,9 +54,10 @@ class RpnDetector:
     def features(self, volume: Volume, lungs: LungMask) -> list[tuple[Candidate, tuple[float, ...]]]:
         """Every mark with the logits of both stages, from which its score is made."""
         found = []
-        for low, high in box_bounds(lungs):
-            box = working_box(volume, low, high, self.card.config.spacing_mm, self.device)
-            proposals = propose(self.first, self.card.config, box.hu, self.card.floor)
+        for lung in lung_boxes(lungs):
+            box = working_box(volume, lung.low, lung.high, self.card.config.spacing_mm, self.device)
+            within = cells_near(lungs, lung, self.card.config.spacing_mm)
+            proposals = propose(self.first, self.card.config, box.hu, self.card.floor, within)
             if self.second is None or self.card.second is None:
                 found += [self._mark(box, p, (p.logit,)) for p in proposals]
                 continue
@@ -70,9 +76,12 @@ class RpnDetector:
         return Candidate(centre, diameter, self.card.score.of(logits), origin), logits
 
 
-def load_detector(device: str) -> RpnDetector:
-    """The detector that is shipped, on "cpu" or "cuda"."""
-    card = read_detector_card(DETECTOR_NAME)
-    target = device_named(device)
-    first, second = load_networks(card, target)
-    return RpnDetector(first, second, card, target)
+def load_detector(device: str, runtime: str = "auto") -> RpnDetector:
+    """The shipped detector on "cpu" or "cuda", run by one of `models.runtimes.RUNTIMES`. Raises Unavailable."""
+    return detector_on(runtime_named(runtime, device), read_detector_card(DETECTOR_NAME))
+
+
+def detector_on(runtime: Runtime, card: DetectorCard) -> RpnDetector:
+    """The detector of a card on a runtime."""
+    first, second = load_networks(card, runtime.device)
+    return RpnDetector(runtime.ready(first), None if second is None else runtime.ready(second), card, runtime.device)

@@ -15,5 +15,12 @@ def device_named(name: str) -> torch.device:
 
 
 def is_bf16_fast(device: torch.device) -> bool:
-    """Whether bfloat16 is computed by the hardware there: on CUDA, and on CPUs with AVX-512 BF16 or AMX."""
-    return device.type == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    """Whether the hardware there computes bfloat16: CUDA since Ampere, CPUs with AVX-512 BF16 or AMX.
+
+    oneDNN says yes to every AVX-512, where it only emulates bfloat16 and is slower than in float32; its own say still
+    counts, for it may have been told not to use what the processor has.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return bool(has_instructions and torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -46,11 +46,13 @@ def working_box(
     hu = torch.from_numpy(np.array(part)).to(device=device, dtype=torch.float32)
     source = cropped_grid(volume.grid, low_kji, (hu.shape[0], hu.shape[1], hu.shape[2]))
     grid = isotropic_grid(source, spacing_mm)
-    for axis in (1, 2, 0):
-        step = spacing_mm / source.spacing_kji_mm[axis]
-        weights = axis_weights(hu.shape[axis], grid.shape[axis], step, device)
-        hu = torch.movedim(torch.tensordot(weights, hu, dims=([1], [axis])), 0, axis)
-    return WorkingBox(hu.contiguous(), grid)
+    along_k, along_j, along_i = (
+        axis_weights(n, target, spacing_mm / s, device)
+        for n, target, s in zip(hu.shape, grid.shape, source.spacing_kji_mm, strict=True)
+    )
+    # each product reads and writes contiguous memory
+    hu = along_j @ (hu @ along_i.T)
+    return WorkingBox((along_k @ hu.flatten(1)).reshape(grid.shape), grid)
 
 
 def isotropic_grid(source: Grid, spacing_mm: float) -> Grid:

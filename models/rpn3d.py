@@ -142,11 +142,15 @@ class Proposal:
     logit: float
 
 
-def decode(output: torch.Tensor, min_logit: float) -> list[Proposal]:
-    """Local maxima of objectness in one output [5, k, j, i], as proposals in input voxels."""
+def decode(output: torch.Tensor, min_logit: float, within: torch.Tensor | None = None) -> list[Proposal]:
+    """Local maxima of objectness in one output [5, k, j, i], as proposals in input voxels.
+
+    `within` is bool [k, j, i]: the cells in which a maximum counts; all by default.
+    """
     logits = output[0]
     peak = F.max_pool3d(logits[None, None], 3, 1, 1)[0, 0]
-    cells = torch.nonzero((logits == peak) & (logits >= min_logit))
+    chosen = (logits == peak) & (logits >= min_logit)
+    cells = torch.nonzero(chosen if within is None else chosen & within)
     if not len(cells):
         return []
     picked = output[:, cells[:, 0], cells[:, 1], cells[:, 2]].T

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from models.rpn3d import RpnConfig, normalised
+from models.runtimes import Network, as_network
 
 BATCH = 16
 
@@ -64,18 +65,16 @@ def cubes_at(hu: torch.Tensor, centres: Sequence[tuple[float, float, float]], si
 
 
 def verified(
-    network: nn.Module,
+    network: nn.Module | Network,
     configs: tuple[RpnConfig, VerifierConfig],
     hu: torch.Tensor,
     centres: Sequence[tuple[float, float, float]],
 ) -> list[float]:
     """The second stage's logit for each centre (k, j, i) in `hu` [k, j, i] on the working grid."""
     window, config = configs
-    device = next(network.parameters()).device
+    run = as_network(network)
     logits: list[float] = []
-    with torch.inference_mode():
-        for start in range(0, len(centres), BATCH):
-            cubes = cubes_at(hu, centres[start : start + BATCH], config.side).to(device)
-            image = normalised(cubes, window).to(memory_format=torch.channels_last_3d)
-            logits.extend(network(image).float().cpu().tolist())
+    for start in range(0, len(centres), BATCH):
+        cubes = cubes_at(hu, centres[start : start + BATCH], config.side)
+        logits.extend(run(normalised(cubes, window)).tolist())
     return logits

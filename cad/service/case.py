@@ -91,14 +91,19 @@ LUNGCAD, MONAI_BUNDLE = "lungcad", "monai-bundle:"
 
 @dataclass(frozen=True, slots=True)
 class Machinery:
-    """Which networks run, and on what. `detector` is "lungcad" or "monai-bundle:" and the folder of MONAI's bundle."""
+    """Which networks run, and on what.
+
+    `detector` is "lungcad" or "monai-bundle:" and the folder of MONAI's bundle; `runtime` is one of "auto", "torch" and
+    "openvino", for lungcad's own networks.
+    """
 
     device: str = "cpu"
     detector: str = LUNGCAD
+    runtime: str = "auto"
 
 
 def load_tools(machinery: Machinery) -> CaseTools:
-    """The tools with trained networks. Raises Unavailable when the device or the bundle cannot be used."""
+    """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
     return CaseTools(Networks(detector=_detector(machinery)))
 
 
@@ -111,7 +116,7 @@ def _detector(machinery: Machinery) -> Detector:
         return load_monai_bundle(Path(machinery.detector.removeprefix(MONAI_BUNDLE)), device_named(machinery.device))
     from models.detector import load_detector
 
-    return load_detector(machinery.device)
+    return load_detector(machinery.device, machinery.runtime)
 
 
 def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> CaseResult:

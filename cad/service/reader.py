@@ -14,8 +14,9 @@ from dicom_io.reading import load_datasets
 
 
 def installed_reader(settings: Settings) -> Reader:
-    """The reader with the installed networks, on the device of the settings."""
-    return reader_with(load_tools(Machinery(settings.device, settings.detector)), settings.min_score)
+    """The reader with the installed networks, on the device and the runtime of the settings."""
+    machinery = Machinery(settings.device, settings.detector, settings.runtime)
+    return reader_with(load_tools(machinery), settings.min_score)
 
 
 def reader_with(tools: CaseTools, min_score: float | None) -> Reader:

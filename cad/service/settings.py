@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     )
 
     device: str = Field("cpu", description="Device of the networks: cpu or cuda.")
+    runtime: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="What runs lungcad's networks: torch, openvino (on the CPU only), or auto, which is torch."
+    )
     detector: str = Field(
         "lungcad", pattern="^(lungcad|monai-bundle:.+)$", description="lungcad, or monai-bundle: and a folder."
     )

@@ -13,6 +13,7 @@ from PIL import Image
 from pydicom import dcmread
 
 from cad.cli import main
+from cad.service.case import CaseTools, Machinery
 from tests.builders import a_series, save_series
 from tests.unit.cli.conftest import SPHERES, VESSELS, marking_tools
 
@@ -237,3 +238,15 @@ def test_reads_single_files_in_any_order(tmp_path: Path) -> None:
     files = sorted(save_series(a_series(spheres=VESSELS), tmp_path / "in").iterdir(), key=lambda path: path.name[::-1])
     assert main(["analyze", *map(str, files), "--out", str(tmp_path / "o")], marking_tools) == 0
     assert read_json(tmp_path / "o" / "findings.json")["series"]["slices"] == 40
+
+
+def test_the_networks_run_as_the_arguments_say(phantom: Path, tmp_path: Path) -> None:
+    asked: list[Machinery] = []
+
+    def noting(machinery: Machinery) -> CaseTools:
+        asked.append(machinery)
+        return marking_tools(machinery)
+
+    chosen = ["--runtime", "openvino", "--only", "calcium"]
+    assert main(["analyze", str(phantom), "--out", str(tmp_path / "o"), *chosen], noting) == 0
+    assert asked == [Machinery(device="cpu", detector="lungcad", runtime="openvino")]

@@ -73,6 +73,7 @@ def test_refuses_unsuitable_patient_factors(text: bytes, phantom: Path, tmp_path
         ["analyze", "{series}", "--out", "{out}", "--min-score", "nan"],
         ["analyze", "{series}", "--out", "{out}", "--min-score", "high"],
         ["analyze", "{series}", "--out", "{out}", "--device", "tpu"],
+        ["analyze", "{series}", "--out", "{out}", "--runtime", "tensorrt"],
         ["analyze", "{series}", "--out", "{full}"],
         ["analyze", "{series}", "--out", "{file}"],
         ["analyze", "{series}", "--out", "{file}/out"],

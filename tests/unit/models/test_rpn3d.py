@@ -9,9 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.proposing import OVERLAP, SLAB, propose
 from models.rpn3d import Mirrored, Proposal, Rpn3d, RpnConfig, decode, folded, normalised, suppressed
-from models.training.sampling import PATCH, Lesion, Patch, targets_of
+from models.training.sampling import Lesion, Patch, targets_of
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
 
@@ -56,18 +55,14 @@ def test_a_worse_proposal_inside_a_better_one_is_suppressed() -> None:
     assert suppressed([apart, inside, best], 1) == [best]
 
 
-def test_slabs_give_the_proposals_of_one_pass() -> None:
-    torch.manual_seed(3)
-    network = Rpn3d(TINY).eval()
-    hu = torch.full((2 * SLAB + 20, 32, 32), -850.0)
-    hu[60, 16, 16], hu[130, 10, 20] = 2000.0, 2000.0
-    whole = propose(network, TINY, hu[:SLAB], -100.0)
-    slabs = propose(network, TINY, hu, -100.0)
-    near = [p for p in slabs if abs(p.centre[0] - 60) < 6]
-    assert near
-    assert {tuple(round(c, 2) for c in p.centre) for p in near} <= {tuple(round(c, 2) for c in p.centre) for p in whole}
-    assert OVERLAP % 16 == 0
-    assert PATCH % 16 == 0
+def test_a_maximum_counts_only_in_the_cells_that_are_asked_for() -> None:
+    output = torch.full((5, 8, 8, 8), -9.0)
+    output[1:] = 0.0
+    output[0, 2, 2, 2], output[0, 6, 6, 6] = 1.0, 2.0
+    within = torch.zeros(8, 8, 8, dtype=torch.bool)
+    within[:4] = True
+    assert [p.logit for p in decode(output, 0.0)] == [1.0, 2.0]
+    assert [p.logit for p in decode(output, 0.0, within)] == [1.0]
 
 
 def test_folding_the_normalisation_changes_nothing() -> None:

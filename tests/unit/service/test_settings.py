@@ -42,7 +42,14 @@ def test_leaves_names_alone_that_belong_to_others(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ORTHANC_URL", "pacs"), ("API_PORT", "0"), ("RESULTS_TO", "paper"), ("ANALYSES_AT_ONCE", "0"), ("AET", "A" * 17)],
+    [
+        ("ORTHANC_URL", "pacs"),
+        ("API_PORT", "0"),
+        ("RESULTS_TO", "paper"),
+        ("ANALYSES_AT_ONCE", "0"),
+        ("AET", "A" * 17),
+        ("RUNTIME", "gpu"),
+    ],
 )
 def test_refuses_an_unsuitable_value_and_names_the_setting(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name.lower()):
