@@ -21,6 +21,6 @@ def is_bf16_fast(device: torch.device) -> bool:
     counts, for it may have been told not to use what the processor has.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return bool(has_instructions and torch.ops.mkldnn._is_mkldnn_bf16_supported())

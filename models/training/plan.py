@@ -51,11 +51,11 @@ class DetectorRecipe:
         Recipe(steps=1700, learning_rate=7e-4, mine_from=0, seed=20261126),
         Recipe(steps=1200, batch=16, learning_rate=7e-4, seed=20261126),
     )
-    compared: Stages = (Recipe(steps=700, mine_every=350, mine_from=350), Recipe(steps=500, batch=16))
+    compared: Stages = (Recipe(steps=600, mine_every=300, mine_from=300), Recipe(steps=400, batch=16))
     evaluation_patients: float = 0.2
     split_seed: int = 11
     phantoms: tuple[int, ...] = (101, 102, 103)
-    plan: EvaluationPlan = field(default_factory=lambda: EvaluationPlan(copies=3))
+    plan: EvaluationPlan = field(default_factory=lambda: EvaluationPlan())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
