@@ -73,7 +73,7 @@ def read_bundle_config(bundle: Path) -> BundleConfig:
 
 
 def _is_loader(step: Mapping[str, Any]) -> bool:
-    return step["_target_"] == "LoadImaged"
+    return bool(step["_target_"] == "LoadImaged")
 
 
 def _call(raw: Mapping[str, Any], name: str) -> dict[str, float]:
@@ -122,7 +122,7 @@ class MonaiBundleDetector:
 
 def ras_image(volume: Volume) -> Any:  # noqa: ANN401 - MONAI's MetaTensor is not typed
     """The volume as MONAI's loader gives a CT: HU [1, i, j, k] with the affine from (i, j, k) to RAS millimetres."""
-    from monai.data import MetaTensor
+    from monai.data.meta_tensor import MetaTensor
 
     affine = LPS_TO_RAS @ volume.grid.affine[:, [2, 1, 0, 3]]
     hu = torch.from_numpy(np.ascontiguousarray(volume.hu.transpose(2, 1, 0)).astype(np.float32))
@@ -131,7 +131,10 @@ def ras_image(volume: Volume) -> Any:  # noqa: ANN401 - MONAI's MetaTensor is no
 
 def preprocessed(volume: Volume, config: BundleConfig) -> Any:  # noqa: ANN401 - MONAI's MetaTensor is not typed
     """The volume as the bundle's preprocessing gives it: RAS, the bundle's spacing, its HU window as 0..1."""
-    from monai.transforms import Compose, EnsureType, Orientation, ScaleIntensityRange, Spacing
+    from monai.transforms.compose import Compose
+    from monai.transforms.intensity.array import ScaleIntensityRange
+    from monai.transforms.spatial.array import Orientation, Spacing
+    from monai.transforms.utility.array import EnsureType
 
     steps = [
         Orientation(axcodes="RAS", labels=(("L", "R"), ("P", "A"), ("I", "S"))),
@@ -157,7 +160,7 @@ def world_boxes(
         ClipBoxToImaged,
         ConvertBoxModed,
     )
-    from monai.transforms import Compose
+    from monai.transforms.compose import Compose
 
     if not len(boxes):
         return []

@@ -17,7 +17,8 @@ from cad.domain import ModelIdentity
 from cad.qa.froc import cpm, sensitivity_at
 from models.cards import DetectorCard, Score
 from models.detector import DETECTOR_NAME, RpnDetector
-from models.rpn3d import Mirrored, folded, on_device
+from models.rpn3d import Mirrored, folded
+from models.runtimes import runtime_named
 from models.training.evaluate import AS_IS, EvaluationPlan, FoldResult, Labelled, evaluate_fold, labelled_logits
 from models.training.members import Architecture, Material, Member, Trained, load_member, train_member
 from models.training.plan import DetectorRecipe, Place
@@ -70,9 +71,9 @@ class Held:
             0.5,
             mirrored=True,
         )
-        second = None if trained.second is None else on_device(folded(trained.second), self.device)
-        first = Mirrored(on_device(folded(trained.first), self.device))
-        return RpnDetector(first, second, card, self.device)
+        runtime = runtime_named("auto", self.place.device)
+        second = None if trained.second is None else runtime.ready(folded(trained.second))
+        return RpnDetector(runtime.ready(Mirrored(folded(trained.first))), second, card, runtime.device)
 
 
 _held: list[Held] = []

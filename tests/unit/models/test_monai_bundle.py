@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 import torch
 from monai.apps.detection.transforms.dictionary import AffineBoxToWorldCoordinated, ClipBoxToImaged, ConvertBoxModed
-from monai.data import MetaTensor
-from monai.transforms import Compose, EnsureTyped, Orientationd, ScaleIntensityRanged, Spacingd
+from monai.data.meta_tensor import MetaTensor
+from monai.transforms.compose import Compose
+from monai.transforms.intensity.dictionary import ScaleIntensityRanged
+from monai.transforms.spatial.dictionary import Orientationd, Spacingd
+from monai.transforms.utility.dictionary import EnsureTyped
 
 from cad.domain import Grid, LungMask, Volume
 from cad.errors import Unavailable
@@ -76,14 +79,17 @@ def _reference_image(volume: Volume) -> MetaTensor:
     affine[:3, :3] = (corners[1:] - corners[0]).T
     affine[:3, 3] = corners[0]
     affine[:2] *= -1
-    image = MetaTensor(torch.from_numpy(volume.hu.astype(np.float32)).permute(2, 1, 0)[None], affine=affine)
+    image = MetaTensor(
+        torch.from_numpy(volume.hu.astype(np.float32)).permute(2, 1, 0)[None], affine=torch.from_numpy(affine)
+    )
     steps = [
         Orientationd(keys="image", axcodes="RAS", labels=(("L", "R"), ("P", "A"), ("I", "S"))),
         Spacingd(keys="image", pixdim=[0.703125, 0.703125, 1.25]),
         ScaleIntensityRanged(keys="image", a_min=-1024.0, a_max=300.0, b_min=0.0, b_max=1.0, clip=True),
         EnsureTyped(keys="image"),
     ]
-    return Compose(steps)({"image": image})["image"]
+    prepared: MetaTensor = Compose(steps)({"image": image})["image"]
+    return prepared
 
 
 def test_preprocessing_is_the_bundles(bundle: Path) -> None:
