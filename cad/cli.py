@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_simulate(commands)
     _add_train(commands)
+    _add_bench(commands)
     _add_demo(commands)
     return parser
 
@@ -251,6 +252,27 @@ def _demo(arguments: argparse.Namespace) -> int:
     from cad.service.demo import Afterwards, run_demo
 
     return run_demo(arguments.out, Afterwards(arguments.then), lambda line: print(line, flush=True))
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("bench", help="the detector's speed and memory beside a peer's, on one volume")
+    command.add_argument("series", type=_existing, nargs="*", metavar="SERIES", help="default: a simulated study")
+    command.add_argument("--runs", type=_Whole(1, 100), default=3, metavar="N", help="runs after the first (default 3)")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
+    command.add_argument("--skip-peer", action="store_true", help="without MONAI's RetinaNet, which takes minutes")
+    command.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    command.set_defaults(run=_bench)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from cad.service.bench import BenchOrder, as_json, bench, table
+
+    order = BenchOrder(tuple(arguments.series), arguments.device, arguments.runs, not arguments.skip_peer)
+    found = bench(order)
+    print(table(found))
+    if arguments.json is not None:
+        arguments.json.write_text(as_json(found), encoding="utf-8")
+    return 0
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
