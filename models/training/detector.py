@@ -67,8 +67,9 @@ def shipped_of(found: Summary, scores: Mapping[str, Score], recipe: DetectorReci
 
 
 def recipe_lines(recipe: DetectorRecipe) -> tuple[str, ...]:
-    """The recipe as lines of TOML; of each pair the second is the second stage's."""
-    named = {"root": recipe.root, "fold": recipe.branch, "shipped": recipe.shipped}
+    """The recipe as lines of TOML; lists hold one entry for each stage."""
+    stages = 1 if recipe.architecture.second is None else 2
+    named = {"root": recipe.root[:stages], "fold": recipe.branch[:stages], "shipped": recipe.shipped[:stages]}
     lines = [f"{name}_steps = {[r.steps for r in pair]}" for name, pair in named.items()]
     lines += [f"{name}_batch = {[r.batch for r in pair]}" for name, pair in named.items()]
     lines += [f"{name}_seeds = {[r.seed for r in pair]}" for name, pair in named.items()]

@@ -55,7 +55,7 @@ class DetectorRecipe:
     evaluation_patients: float = 0.2
     split_seed: int = 11
     phantoms: tuple[int, ...] = (101, 102, 103)
-    plan: EvaluationPlan = field(default_factory=lambda: EvaluationPlan())
+    plan: EvaluationPlan = field(default_factory=lambda: EvaluationPlan(copies=3))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
