@@ -53,11 +53,14 @@ gate-types:
 gate-imports:
 	@echo "== import contracts"; $(BIN)/lint-imports --no-cache
 
-# Three processes: in one, with OpenVINO loaded by the networks' tests, a program started later crashed the interpreter.
+# In processes of their own: after OpenVINO has run and torch's DataLoader has forked a worker, the end of any program that
+# is started later crashes the interpreter.
+OPENVINO_TESTS := tests/unit/models/test_runtimes.py
 test: setup lint ## Every gate and every test; says what was skipped and why
 	@echo "== pytest: objects and services"; $(BIN)/python -m pytest tests/contract tests/integration
 	@echo "== pytest: units"; $(BIN)/python -m pytest tests/unit --ignore=tests/unit/models
-	@echo "== pytest: networks"; $(BIN)/python -m pytest tests/unit/models
+	@echo "== pytest: networks"; $(BIN)/python -m pytest tests/unit/models --ignore=$(OPENVINO_TESTS)
+	@echo "== pytest: runtimes"; $(BIN)/python -m pytest $(OPENVINO_TESTS)
 
 unit: $(PACKAGE_READY) ## The unit tests alone
 	@$(BIN)/python -m pytest tests/unit -q
