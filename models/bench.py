@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from cad.domain import LungMask, Volume
 from models.cards import read_detector_card
 from models.detector import DETECTOR_NAME, detector_on
 from models.inference import device_named, is_bf16_fast
-from models.monai_bundle import BundleConfig, preprocessed, retinanet_detector
+from models.monai_bundle import BundleConfig, detections, preprocessed, retinanet_detector
 from models.monai_retinanet import lung_nodule_retinanet
 from models.rpn3d import on_device
 from models.runtimes import runtime_named
@@ -111,9 +110,8 @@ def _peer(contest: Contest, volume: Volume, lungs: LungMask) -> tuple[str, Run]:
 
     def run() -> object:
         image = preprocessed(volume, contest.peer)
-        windows = math.prod(image.shape[1:]) > math.prod(contest.peer.patch)
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=is_mixed):
-            return detector([image.as_tensor().to(device)], use_inferer=windows)
+            return detections(detector, image, contest.peer, device)
 
     return f"MONAI RetinaNet, torch {'bf16' if is_mixed else 'fp32'}", run
 

@@ -104,13 +104,20 @@ def load_networks(card: DetectorCard, device: torch.device) -> tuple[torch.nn.Mo
     weights = load_file(file)
     first = Rpn3d(card.config)
     first.load_state_dict(_under(FIRST, weights))
-    ready = on_device(folded(first), device)
-    proposer = Mirrored(ready) if card.mirrored else ready
     if card.second is None:
-        return proposer, None
+        return for_inference(card, first, None, device)
     second = Verifier(card.second)
     second.load_state_dict(_under(SECOND, weights))
-    return proposer, on_device(folded(second), device)
+    return for_inference(card, first, second, device)
+
+
+def for_inference(
+    card: DetectorCard, first: Rpn3d, second: Verifier | None, device: torch.device
+) -> tuple[torch.nn.Module, Verifier | None]:
+    """Trained networks as the card has them run: on `device`, normalisations folded, mirrored where it says so."""
+    proposer = on_device(folded(first), device)
+    verifier = None if second is None else on_device(folded(second), device)
+    return (Mirrored(proposer) if card.mirrored else proposer), verifier
 
 
 def _under(prefix: str, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

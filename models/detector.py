@@ -83,5 +83,10 @@ def load_detector(device: str, runtime: str = "auto") -> RpnDetector:
 
 def detector_on(runtime: Runtime, card: DetectorCard) -> RpnDetector:
     """The detector of a card on a runtime."""
-    first, second = load_networks(card, runtime.device)
+    return detector_of(runtime, card, load_networks(card, runtime.device))
+
+
+def detector_of(runtime: Runtime, card: DetectorCard, networks: tuple[nn.Module, nn.Module | None]) -> RpnDetector:
+    """The detector of networks in evaluation mode, as `models.cards.for_inference` gives them."""
+    first, second = networks
     return RpnDetector(runtime.ready(first), None if second is None else runtime.ready(second), card, runtime.device)

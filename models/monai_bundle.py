@@ -106,9 +106,7 @@ class MonaiBundleDetector:
         """Marks of the whole volume with a score of at least `min_score`, best first."""
         image = preprocessed(volume, self.config)
         with torch.inference_mode(), torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
-            whole = image.shape[1:]
-            windows = math.prod(whole) > math.prod(self.config.patch)
-            found = self.detector([image.as_tensor().to(self.device)], use_inferer=windows)[0]
+            found = detections(self.detector, image, self.config, self.device)
         boxes = world_boxes(
             image, found["box"].float().cpu(), found["label"].cpu(), found["label_scores"].float().cpu()
         )
@@ -118,6 +116,18 @@ class MonaiBundleDetector:
             for (x, y, z, w, h, d), score in boxes
         )
         return tuple(sorted((m for m in marks if m.score >= min_score), key=lambda m: -m.score))
+
+
+def detections(
+    detector: Any,  # noqa: ANN401 - MONAI's classes are not typed
+    image: Any,  # noqa: ANN401
+    config: BundleConfig,
+    device: torch.device,
+) -> dict[str, torch.Tensor]:
+    """What MONAI's detector finds in a preprocessed image: read at once where the patch holds it, else in windows."""
+    windows = math.prod(image.shape[1:]) > math.prod(config.patch)
+    found: dict[str, torch.Tensor] = detector([image.as_tensor().to(device)], use_inferer=windows)[0]
+    return found
 
 
 def ras_image(volume: Volume) -> Any:  # noqa: ANN401 - MONAI's MetaTensor is not typed

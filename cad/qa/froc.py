@@ -193,12 +193,6 @@ def estimate(value: float, resampled: FloatArray) -> Estimate:
     return Estimate(float(value), float(low), float(high))
 
 
-def bootstrap_interval(matches: Sequence[ScanMatch], false_per_scan: float, seed: int) -> tuple[float, float]:
-    """95 % interval of the sensitivity at `false_per_scan`, from 1,000 resamples of clusters with replacement."""
-    found = sensitivity_estimate(matches, false_per_scan, seed)
-    return found.low, found.high
-
-
 def sensitivity_estimate(matches: Sequence[ScanMatch], false_per_scan: float, seed: int) -> Estimate:
     """Sensitivity at `false_per_scan` with its interval."""
     draws = resampled_sensitivities(matches, [false_per_scan], cluster_draws(matches, seed))

@@ -76,7 +76,7 @@ def calibrated(match: ScanMatch, calibration: Calibration) -> ScanMatch:
 
     def moved(scores: Sequence[float]) -> list[float]:
         z = calibration.slope * logit(np.array(scores, dtype=float)) + calibration.intercept
-        return [float(p) for p in 1 / (1 + np.exp(-z))]
+        return [float(p) for p in expit(z)]
 
     hits = iter(moved([h for h in match.hits if h is not None]))
     return replace(

@@ -35,40 +35,49 @@ class TrainingOrder:
     device: str
     processes: int
 
+    def place(self) -> Place:
+        """Where the networks are trained. Raises Unavailable when the device is absent."""
+        return Place(self.out, str(device_named(self.device)), self.processes)
+
 
 def train_detector_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
     """Train the detector on a folder laid out as `ct/*/`, `ct/truth.json`, `lidc_crops.npz` and `lidc_hu_crops.npz`.
 
     Returns the path of the card. Raises Refusal when a scan cannot be read.
     """
-    place = Place(order.out, str(device_named(order.device)), order.processes)
+    place = order.place()
     return train_detector(_read_data(order.data, say), DetectorRecipe(), place, order.docs)
 
 
 def compare_variants_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
     """Train and measure the variants of the detector on such a folder; the path of the table."""
-    place = Place(order.out, str(device_named(order.device)), order.processes)
+    place = order.place()
     return compare_variants(_read_data(order.data, say), DetectorRecipe(), place)
 
 
 def _read_data(folder: Path, say: Callable[[str], None]) -> TrainingData:
     truth = json.loads((folder / "ct" / "truth.json").read_text(encoding="utf-8"))
+    unlabelled = unlabelled_places()
     scans = []
     for name, nodules in sorted(truth.items()):
         say(f"reading {name}")
-        scans.append(_training_scan(name, folder / "ct" / name, nodules))
+        scans.append(_training_scan(name, folder / "ct" / name, (nodules, unlabelled.get(name, ()))))
     say("reading nodule shapes")
     shapes = tuple(read_shapes(folder / "lidc_crops.npz", MIN_READERS))
     crops = crop_backgrounds(folder / "lidc_hu_crops.npz", _spacings(folder / "lidc_crops.npz"), RpnConfig())
     return TrainingData(tuple(scans), crops, shapes)
 
 
-def _training_scan(name: str, series: Path, nodules: list[dict[str, object]]) -> TrainingScan:
+Known = tuple[list[dict[str, object]], tuple[LabelledNodule, ...]]
+"""The truth entries of a scan, and its places that look like a nodule and that nobody labelled."""
+
+
+def _training_scan(name: str, series: Path, known: Known) -> TrainingScan:
+    nodules, unlabelled = known
     loaded = load_series([series], SeriesPolicy())
     lungs = segment_lungs(loaded.volume, LungPolicy()).lungs
     thickness = loaded.series.slice_thickness_mm or loaded.series.spacing_mm[2]
     labelled = tuple(_labelled(n) for n in nodules)
-    unlabelled = unlabelled_places().get(name, ())
     return TrainingScan(name, loaded.volume, lungs, thickness, labelled, loaded.series.kernel or "", unlabelled)
 
 

@@ -179,7 +179,7 @@ def is_visible(before: Float32Array, after: Float32Array, opacity: Float32Array)
     change = (after - before)[core]
     return bool(
         change.size
-        and change.mean() >= LEAST_CONTRAST_HU
+        and contrast_hu(before, after, opacity) >= LEAST_CONTRAST_HU
         and np.count_nonzero(change > NOTICED_HU) >= NOTICED_SHARE * change.size
     )
 

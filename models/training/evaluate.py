@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -21,13 +21,16 @@ from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.candidates import select_candidates
 from models.detector import RpnDetector
-from models.training.inserting import UNLABELLED, filled, places_of, real_reference, wishes
+from models.training.inserting import UNLABELLED, Filled, filled, places_of, real_reference, wishes
 from models.training.rescanning import DEGRADATIONS, rescanned
 from models.training.sampling import Background, patient_of
 from models.training.scans import Protocol
 from models.training.shapes import NoduleShape
 
 LOWEST_SCORE = 0.005
+SEED_STEP = 1000
+"""How far apart the seeds of two backgrounds are."""
+
 AS_IS = "as it is"
 NATURAL = "without inserted nodules"
 
@@ -111,7 +114,7 @@ def evaluate_fold(
     readings: list[CopyResult] = []
     dropped: list[str] = []
     for n, background in enumerate(backgrounds):
-        copies, missing = _filled_readings(detector, background, shapes, (plan, plan.seed + 1000 * n))
+        copies, missing = _filled_readings(detector, background, shapes, (plan, plan.seed + SEED_STEP * n))
         readings += [*copies, _natural(detector, background, plan)]
         dropped += missing
     protocols = {b.name: plan.protocols.get(b.name, _told_by_blur(b)) for b in backgrounds}
@@ -122,16 +125,23 @@ def _told_by_blur(background: Background) -> Protocol:
     return Protocol(round(background.optics.axial_sigma_mm / 0.32, 2), "")
 
 
+def _filled_copies(
+    background: Background, shapes: Sequence[NoduleShape], context: tuple[EvaluationPlan, int]
+) -> Iterator[Filled]:
+    """The plan's copies of a background, each filled with other nodules; the seed says with which."""
+    plan, seed = context
+    places, stream = places_of(background.hu, background.lungs, seed), wishes(seed)
+    for copy in range(plan.copies):
+        rng = np.random.default_rng([seed, copy])
+        yield filled(background, places, shapes, list(islice(stream, plan.nodules)), rng)
+
+
 def _filled_readings(
     detector: Detector, background: Background, shapes: Sequence[NoduleShape], context: tuple[EvaluationPlan, int]
 ) -> tuple[list[CopyResult], list[str]]:
     plan, seed = context
-    places = places_of(background.hu, background.lungs, seed)
-    stream = wishes(seed)
     readings, dropped = [], []
-    for copy in range(plan.copies):
-        rng = np.random.default_rng([seed, copy])
-        scan = filled(background, places, shapes, list(islice(stream, plan.nodules)), rng)
+    for copy, scan in enumerate(_filled_copies(background, shapes, context)):
         dropped += [f"{w.size}, {w.kind.value}, {w.location}" for w in scan.dropped]
         for shown in (AS_IS, *plan.degradations):
             hu = scan.hu if shown == AS_IS else rescanned(scan.hu, background.lungs, shown, seed + copy)
@@ -152,11 +162,7 @@ def labelled_logits(
     """
     found: list[Labelled] = []
     for n, background in enumerate(backgrounds):
-        seed = plan.seed + 1000 * n
-        places, stream = places_of(background.hu, background.lungs, seed), wishes(seed)
-        for copy in range(plan.copies):
-            rng = np.random.default_rng([seed, copy])
-            scan = filled(background, places, shapes, list(islice(stream, plan.nodules)), rng)
+        for scan in _filled_copies(background, shapes, (plan, plan.seed + SEED_STEP * n)):
             volume, lungs = working_volume(scan.hu, background)
             marks = {id(mark): (mark, logits) for mark, logits in detector.features(volume, lungs)}
             kept = select_candidates(tuple(mark for mark, _ in marks.values()), lungs, CandidatePolicy())

@@ -15,9 +15,8 @@ import torch
 
 from cad.domain import ModelIdentity
 from cad.qa.froc import cpm, sensitivity_at
-from models.cards import DetectorCard, Score
-from models.detector import DETECTOR_NAME, RpnDetector
-from models.rpn3d import Mirrored, folded
+from models.cards import DetectorCard, Score, for_inference
+from models.detector import DETECTOR_NAME, RpnDetector, detector_of
 from models.runtimes import runtime_named
 from models.training.evaluate import AS_IS, EvaluationPlan, FoldResult, Labelled, evaluate_fold, labelled_logits
 from models.training.members import Architecture, Material, Member, Trained, load_member, train_member
@@ -72,8 +71,7 @@ class Held:
             mirrored=True,
         )
         runtime = runtime_named("auto", self.place.device)
-        second = None if trained.second is None else runtime.ready(folded(trained.second))
-        return RpnDetector(runtime.ready(Mirrored(folded(trained.first))), second, card, runtime.device)
+        return detector_of(runtime, card, for_inference(card, trained.first, trained.second, runtime.device))
 
 
 _held: list[Held] = []
