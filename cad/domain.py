@@ -32,6 +32,17 @@ class Composition(enum.StrEnum):
     FAT = "fat"
 
 
+class CalcificationPattern(enum.StrEnum):
+    """Where the calcium of a nodule lies; the first four are benign (Lung-RADS v2022, category 1; Fleischner 2017)."""
+
+    DIFFUSE = "diffuse"
+    CENTRAL = "central"
+    LAMINATED = "laminated"
+    POPCORN = "popcorn"
+    ECCENTRIC = "eccentric"
+    PUNCTATE = "punctate"
+
+
 class Side(enum.StrEnum):
     """Laterality of a lung."""
 
@@ -39,9 +50,22 @@ class Side(enum.StrEnum):
     RIGHT = "right"
 
 
+class Lobe(enum.StrEnum):
+    """Lobe of a lung; a reader may name the lingula, which is part of the left upper lobe."""
+
+    RUL = "RUL"
+    RML = "RML"
+    RLL = "RLL"
+    LUL = "LUL"
+    LINGULA = "lingula"
+    LLL = "LLL"
+
+
 class Delineation(enum.StrEnum):
     """How the extent of a nodule was found, best first."""
 
+    NETWORK = "network"
+    """By the segmentation network, its border placed between voxels by the attenuation."""
     SEGMENTED = "segmented"
     """Border at half attenuation, vessels and wall cut off."""
     CLIPPED = "clipped"
@@ -299,12 +323,97 @@ def mass_mg(volume_mm3: float, mean_hu: float) -> float:
     return max(0.0, volume_mm3 / 1000.0 * (mean_hu + 1000.0))
 
 
+@dataclass(frozen=True, slots=True)
+class SolidComponent:
+    """The solid part of a part-solid nodule: its axes in the slice where it is largest, and its volume in mm³."""
+
+    diameters: Diameters
+    volume_mm3: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleMeasures:
+    """What is measured of a nodule's extent beside volume and axial diameters.
+
+    `volume_interval_mm3` holds the volume of 95 % of repeated measurements of the same nodule. `max_3d_diameter_mm`
+    is the greatest distance of two points of the surface, in any direction; `sphericity` is the surface of the ball
+    of the same volume over the nodule's (1 for a ball). `solid` is given for part-solid nodules with a solid part.
+    """
+
+    volume_interval_mm3: tuple[float, float]
+    max_3d_diameter_mm: float
+    surface_mm2: float
+    sphericity: float
+    solid: SolidComponent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleLocation:
+    """Where a nodule lies. `lobe` is None where the fissures do not tell; `lobe_confidence` is 0 then, else 0..1.
+
+    Distances are from the nodule's surface, in mm, 0 where it touches; None means that no such border was found.
+    """
+
+    lobe: Lobe | None
+    lobe_confidence: float
+    pleura_mm: float | None
+    fissure_mm: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleAttributes:
+    """Signs of a nodule, each a probability 0..1, or None where it was not assessed.
+
+    `perifissural`: of the benign shape that lies on a fissure or the pleura, smooth and oval, lentiform or triangular.
+    `calcification_pattern` and `fat` are read from the attenuation; `fat` is the probability of intranodular fat.
+    """
+
+    spiculation: float | None = None
+    lobulation: float | None = None
+    ill_defined_margin: float | None = None
+    cavitation: float | None = None
+    calcification: float | None = None
+    calcification_pattern: CalcificationPattern | None = None
+    fat: float | None = None
+    perifissural: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """A network as it was used: its name, version and the SHA-256 of its weights."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderRatings:
+    """What readers would say of a nodule, as a network learnt it from the LIDC-IDRI: mean ratings of 1 to 5.
+
+    `suspicion` is the probability 0..1 that radiologists call it suspicious of cancer (mean malignancy rating of 4 or
+    more rather than 2 or less). It is not the probability of cancer: the network never saw a proven diagnosis.
+    """
+
+    suspicion: float
+    subtlety: float
+    sphericity: float
+    margin: float
+    lobulation: float
+    spiculation: float
+    texture: float
+    calcified: float
+    """The probability 0..1 that readers see calcification."""
+    model: ModelIdentity
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Nodule:
     """A measured nodule.
 
     `volume_mm3` is partial-volume aware and so may differ from the voxel count; `mean_hu` is over the mask;
-    `score` is the detector's. `tracking_uid` is deterministic and shared by SEG segment and SR groups.
+    `score` is the detector's. `tracking_uid` is deterministic and shared by SEG segment and SR groups. None stands
+    for a part that was not assessed.
     """
 
     tracking_uid: str
@@ -318,6 +427,10 @@ class Nodule:
     side: Side
     score: float
     delineation: Delineation = Delineation.SEGMENTED
+    measures: NoduleMeasures | None = None
+    location: NoduleLocation | None = None
+    attributes: NoduleAttributes | None = None
+    ratings: ReaderRatings | None = None
 
     @property
     def mass_mg(self) -> float:
@@ -333,17 +446,6 @@ class Sex(enum.StrEnum):
 
     FEMALE = "female"
     MALE = "male"
-
-
-class Lobe(enum.StrEnum):
-    """Lobe of a lung; a reader may name the lingula, which is part of the left upper lobe."""
-
-    RUL = "RUL"
-    RML = "RML"
-    RLL = "RLL"
-    LUL = "LUL"
-    LINGULA = "lingula"
-    LLL = "LLL"
 
 
 class FdgUptake(enum.StrEnum):
@@ -754,15 +856,6 @@ class Caution:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelIdentity:
-    """A network as it was used: its name, version and the SHA-256 of its weights."""
-
-    name: str
-    version: str
-    sha256: str
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
     """Everything measured on one series. Parts that were not assessed say why."""
@@ -787,11 +880,38 @@ class Detector(Protocol):
     def __call__(self, volume: Volume, lungs: LungMask, min_score: float) -> tuple[Candidate, ...]: ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NoduleReading:
+    """What the networks see at one candidate.
+
+    `probability` float32 [k, j, i] is that of each voxel of belonging to the nodule, in a box that starts at `offset`
+    (k, j, i) of the volume's grid; it is 0 outside. `certainty` 0..1 is the overlap (Dice) that the network expects
+    with what readers would outline.
+    """
+
+    probability: Float32Array
+    offset: tuple[int, int, int]
+    certainty: float
+    ratings: ReaderRatings | None = None
+
+
+class NoduleReader(Protocol):
+    """Networks that outline and rate candidates: one reading for each candidate, in their order."""
+
+    @property
+    def identities(self) -> tuple[ModelIdentity, ...]: ...
+
+    def __call__(
+        self, volume: Volume, lungs: LungMask, candidates: tuple[Candidate, ...]
+    ) -> tuple[NoduleReading, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Networks:
     """The trained parts of the pipeline, as callables."""
 
     detector: Detector
+    reader: NoduleReader | None = None
 
 
 StageTimer = Callable[[str], AbstractContextManager[None]]
