@@ -7,6 +7,7 @@ Exit codes: 0 done (also when nothing was found), 1 a bug (traceback on stderr),
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_simulate(commands)
     _add_train(commands)
+    _add_evaluate_crops(commands)
     _add_bench(commands)
     _add_demo(commands)
     return parser
@@ -254,6 +256,25 @@ def _demo(arguments: argparse.Namespace) -> int:
     return run_demo(arguments.out, Afterwards(arguments.then), lambda line: print(line, flush=True))
 
 
+def _add_evaluate_crops(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("evaluate-crops", help="how well nodules are outlined and rated, on readers' crops")
+    command.add_argument(
+        "crops", type=_existing_file, metavar="FILE.npz", help="nodules with outlines and ratings of several readers"
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="where the figures go")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
+    command.set_defaults(run=_evaluate_crops)
+
+
+def _evaluate_crops(arguments: argparse.Namespace) -> int:
+    from cad.service.crops import evaluate_crops, summary_line
+
+    document = evaluate_crops(arguments.crops, arguments.device, _say)
+    arguments.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(summary_line(document))
+    return 0
+
+
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("bench", help="the detector's speed and memory beside a peer's, on one volume")
     command.add_argument("series", type=_existing, nargs="*", metavar="SERIES", help="default: a simulated study")
@@ -278,33 +299,42 @@ def _bench(arguments: argparse.Namespace) -> int:
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("train", help="one network, from data to weights and card")
     networks = command.add_subparsers(required=True, metavar="NETWORK")
-    detector = networks.add_parser("detector", help="the nodule detector")
+    detector = _add_training(networks, "detector", "the nodule detector")
+    detector.add_argument("--docs", type=Path, metavar="DIR", help="folder of detector.md and its plots (default OUT)")
     detector.add_argument(
+        "--compare", action="store_true", help="train and measure the variants only; their table is then published"
+    )
+    _add_training(networks, "segmentation", "the networks that outline nodules")
+    _add_training(networks, "malignancy", "the networks that rate nodules, on outlines of the installed ones")
+
+
+def _add_training(
+    networks: argparse._SubParsersAction[argparse.ArgumentParser], name: str, words: str
+) -> argparse.ArgumentParser:
+    command = networks.add_parser(name, help=words)
+    command.add_argument(
         "--data",
         type=_training_data,
         required=True,
         metavar="DIR",
         help="folder with ct/, ct/truth.json, lidc_crops.npz and lidc_hu_crops.npz",
     )
-    detector.add_argument(
+    command.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="weights, card and checkpoints; resumes what is there"
     )
-    detector.add_argument("--docs", type=Path, metavar="DIR", help="folder of detector.md and its plots (default OUT)")
-    detector.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train")
-    detector.add_argument(
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train")
+    command.add_argument(
         "--processes", type=_Whole(1, 64), metavar="N", help="networks trained at once (default: one a core; CUDA: one)"
     )
-    detector.add_argument(
-        "--compare", action="store_true", help="train and measure the variants only; their table is then published"
-    )
-    detector.set_defaults(run=_train_detector)
+    command.set_defaults(run=_train, network=name, docs=None, compare=False)
+    return command
 
 
-def _train_detector(arguments: argparse.Namespace) -> int:
+def _train(arguments: argparse.Namespace) -> int:
     import logging
 
     from cad.service.case import usable_cores
-    from cad.service.training import TrainingOrder, compare_variants_from, train_detector_from
+    from cad.service.training import TRAININGS, TrainingOrder, compare_variants_from
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     processes = arguments.processes or (usable_cores() if arguments.device == "cpu" else 1)
@@ -313,7 +343,7 @@ def _train_detector(arguments: argparse.Namespace) -> int:
     if arguments.compare:
         print(f"comparison: {compare_variants_from(order, _say)}")
         return 0
-    card = train_detector_from(order, _say)
+    card = TRAININGS[arguments.network](order, _say)
     print(f"weights and card: {card.with_suffix('.safetensors')}, {card}")
     return 0
 

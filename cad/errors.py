@@ -49,6 +49,7 @@ class Reason(enum.StrEnum):
     HU_OUT_OF_RANGE = "hu-out-of-range"
     NO_LUNGS_IN_VIEW = "no-lungs-in-view"
     INVALID_PATIENT_FACTORS = "invalid-patient-factors"
+    NOT_NODULE_CROPS = "not-nodule-crops"
     NOT_IN_PACS = "not-in-pacs"
 
 

@@ -111,7 +111,11 @@ class ReliabilityBin:
 def reliability_bins(matches: Sequence[ScanMatch], bins: int = 10, least: float = 0.0) -> tuple[ReliabilityBin, ...]:
     """Marks with a score of at least `least` in equal-width bins of the score; empty bins are left out."""
     scores, truth = scored(matches)
-    scores, truth = scores[scores >= least], truth[scores >= least]
+    return bins_of(scores[scores >= least], truth[scores >= least], bins)
+
+
+def bins_of(scores: FloatArray, truth: FloatArray, bins: int = 10) -> tuple[ReliabilityBin, ...]:
+    """Scores [n] and truth [n] of 0 and 1 in equal-width bins of the score; empty bins are left out."""
     place = np.minimum((scores * bins).astype(int), bins - 1)
     return tuple(
         ReliabilityBin(

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cad.domain import PointLps
-from cad.geometry import sphere_diameter_mm
+from cad.geometry import index_of, sphere_diameter_mm
 from cad.policy import LungPolicy, SeriesPolicy
 from cad.science.lungs import segment_lungs
 from dicom_io.reading import load_series
 from models.inference import device_named
+from models.lidc_crops import read_crops
+from models.nodule_cards import load_outline_members, read_outline_card
 from models.rpn3d import RpnConfig
 from models.training.detector import compare_variants, train_detector
+from models.training.nodule_networks import OutlineRecipe, RatingRecipe, train_outlines, train_ratings
+from models.training.outline_material import Surroundings, outline_samples
 from models.training.plan import DetectorRecipe, Place, TrainingData
-from models.training.scans import LabelledNodule, TrainingScan, crop_backgrounds, unlabelled_places
+from models.training.scans import LabelledNodule, TrainingScan, background_of, crop_backgrounds, unlabelled_places
 from models.training.shapes import read_shapes
+
+CROPS, HU_CROPS = "lidc_crops.npz", "lidc_hu_crops.npz"
+
+AROUND_NODULE = (30, 80, 80)
+"""Voxels (k, j, i) of a scan on each side of a labelled nodule in which the readers' crop of it is looked for."""
 
 MIN_READERS = 2
 """Nodules that fewer readers saw are neither learnt as nodules nor as background."""
@@ -49,6 +58,48 @@ def train_detector_from(order: TrainingOrder, say: Callable[[str], None]) -> Pat
     return train_detector(_read_data(order.data, say), DetectorRecipe(), place, order.docs)
 
 
+def train_segmentation_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
+    """Train the networks that outline nodules on the same folder; the path of the card. Raises Refusal."""
+    place = order.place()
+    nodules = read_crops(order.data / CROPS)
+    scans = dict(_training_scans(order.data, say))
+    say("blending nodules")
+    backgrounds = [(name, background_of(scan, RpnConfig())) for name, scan in scans.items()]
+    shapes = tuple(read_shapes(order.data / CROPS, MIN_READERS))
+    samples = outline_samples(nodules, _surroundings(order.data, scans), backgrounds, shapes)
+    say(f"learning from {len(samples)} samples")
+    return train_outlines(samples, nodules, OutlineRecipe(), place)
+
+
+def train_malignancy_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
+    """Train the networks that rate nodules, on outlines of the installed networks; the path of the card."""
+    place = order.place()
+    nodules = read_crops(order.data / CROPS)
+    say(f"learning from {len(nodules)} nodules")
+    outlining = load_outline_members(read_outline_card(), device_named(order.device))
+    return train_ratings(outlining, nodules, RatingRecipe(), place)
+
+
+TRAININGS: Mapping[str, Callable[[TrainingOrder, Callable[[str], None]], Path]] = {
+    "detector": train_detector_from,
+    "segmentation": train_segmentation_from,
+    "malignancy": train_malignancy_from,
+}
+
+
+def _surroundings(folder: Path, scans: Mapping[str, TrainingScan]) -> Iterator[Surroundings]:
+    """The HU crops, and the parts of the scans around their labelled nodules."""
+    facts = json.loads((folder / HU_CROPS).with_suffix(".json").read_text(encoding="utf-8"))
+    with np.load(folder / HU_CROPS) as crops:
+        for name, fact in facts.items():
+            yield Surroundings(fact["PatientID"], np.array(crops[name], dtype=np.int16))
+    for name, scan in scans.items():
+        for nodule in scan.nodules:
+            centre = np.rint(index_of(scan.volume.grid, nodule.centre)).astype(int)
+            box = tuple(slice(max(0, c - m), c + m) for c, m in zip(centre, AROUND_NODULE, strict=True))
+            yield Surroundings(name, scan.volume.hu[box])
+
+
 def compare_variants_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
     """Train and measure the variants of the detector on such a folder; the path of the table."""
     place = order.place()
@@ -56,16 +107,20 @@ def compare_variants_from(order: TrainingOrder, say: Callable[[str], None]) -> P
 
 
 def _read_data(folder: Path, say: Callable[[str], None]) -> TrainingData:
+    scans = tuple(scan for _, scan in _training_scans(folder, say))
+    say("reading nodule shapes")
+    shapes = tuple(read_shapes(folder / CROPS, MIN_READERS))
+    crops = crop_backgrounds(folder / HU_CROPS, _spacings(folder / CROPS), RpnConfig())
+    return TrainingData(scans, crops, shapes)
+
+
+def _training_scans(folder: Path, say: Callable[[str], None]) -> Iterator[tuple[str, TrainingScan]]:
+    """The labelled scans by name."""
     truth = json.loads((folder / "ct" / "truth.json").read_text(encoding="utf-8"))
     unlabelled = unlabelled_places()
-    scans = []
     for name, nodules in sorted(truth.items()):
         say(f"reading {name}")
-        scans.append(_training_scan(name, folder / "ct" / name, (nodules, unlabelled.get(name, ()))))
-    say("reading nodule shapes")
-    shapes = tuple(read_shapes(folder / "lidc_crops.npz", MIN_READERS))
-    crops = crop_backgrounds(folder / "lidc_hu_crops.npz", _spacings(folder / "lidc_crops.npz"), RpnConfig())
-    return TrainingData(tuple(scans), crops, shapes)
+        yield name, _training_scan(name, folder / "ct" / name, (nodules, unlabelled.get(name, ())))
 
 
 Known = tuple[list[dict[str, object]], tuple[LabelledNodule, ...]]

@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, cast
@@ -143,10 +143,21 @@ def run(
     # beside other trainings a loader of its own would only take their cores
     workers = 1 if torch.get_num_threads() > 1 else 0
     loader = DataLoader(stream, batch_size=recipe.batch, num_workers=workers, prefetch_factor=3 if workers else None)
+    steps(loader, loss_of, recipe, state, until)
+
+
+def steps(
+    batches: Iterable[Batch],
+    loss_of: Callable[[Net, Batch], torch.Tensor],
+    recipe: Recipe,
+    state: TrainingState[Net],
+    until: int,
+) -> None:
+    """Steps on ready batches up to step `until`."""
     device = next(state.network.parameters()).device
     started, losses = time.monotonic(), [0.0]
     state.network.train()
-    for batch in loader:
+    for batch in batches:
         example = cast(Batch, tuple(t.to(device) for t in batch))
         for group in state.optimiser.param_groups:
             group["lr"] = learning_rate_at(state.step, recipe)
