@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
@@ -19,6 +20,8 @@ from cad.domain import AirwayFinding, CystFinding, ExamObservations, NoduleObser
 from cad.service.patient import NUMBERS
 from cad.service.settings import PREFIX, Settings
 from dicom_io.volume import DECODERS, NATIVE_SYNTAXES
+from models.cards import CARDS
+from models.nodule_cards import OUTLINE_NAME, RATING_NAME
 from orthanc.dimse import CT_CLASSES, RECEIVED_SYNTAXES, SENT_SYNTAXES
 
 ROOT = Path(__file__).parents[1]
@@ -31,10 +34,43 @@ def documented_tables() -> dict[str, str]:
         "settings": _table(("variable", "default", "meaning"), _settings()),
         **dict(_policy_tables()),
         **{f"patient-{kind.__name__}": _table(("name", "value"), _json_fields(kind)) for kind in PATIENT_RECORDS},
+        **_network_tables(),
         "received-classes": _table(("SOP class", "UID"), ((uid.name, f"`{uid}`") for uid in CT_CLASSES)),
         "received-syntaxes": _table(("transfer syntax", "UID", "files", "C-STORE"), _received_syntaxes()),
         "sent-syntaxes": _table(("transfer syntax", "UID"), ((uid.name, f"`{uid}`") for uid in SENT_SYNTAXES)),
     }
+
+
+def _network_tables() -> dict[str, str]:
+    """What the cards of the networks that look at one nodule say was measured."""
+    outline, rating = (tomllib.loads((CARDS / f"{name}.toml").read_text()) for name in (OUTLINE_NAME, RATING_NAME))
+    overlap, readers = outline["measured"]["dice"], outline["measured"]["reader_dice"]
+    suspicion, nested = rating["measured"]["malignancy"], rating["nested"]
+    rows = [
+        (
+            "nodules with at least 3 readers, patients",
+            f"{outline['measured']['nodules']}, {outline['measured']['patients']}",
+        ),
+        ("overlap with the consensus (Dice), mean", _with_interval(overlap["mean"], overlap["ci95"])),
+        ("the same, median", f"{overlap['median']:.3f}"),
+        ("overlap of each reader with the others' consensus, mean", _with_interval(readers["mean"], readers["ci95"])),
+        ("nodules that readers call suspicious or not, suspicious", f"{suspicion['n']}, {suspicion['suspicious']}"),
+        ("AUC of suspicion", _with_interval(suspicion["auc"], suspicion["ci95"])),
+        ("ECE, Brier score of suspicion", f"{suspicion['ece']:.3f}, {suspicion['brier']:.3f}"),
+        ("AUC by the logarithm of the volume alone", f"{nested['volume']:.3f}"),
+        ("AUC by volume and network", f"{nested['volume_and_network']:.3f}"),
+        ("gain of the network over volume", _with_interval(nested["gain_over_volume"], nested["gain_ci95"])),
+        ("AUC by volume and the readers' own attributes", f"{nested['volume_and_readers_attributes']:.3f}"),
+    ]
+    ratings = [(name, f"{value:.2f}") for name, value in rating["measured"]["attributes"].items()]
+    return {
+        "nodule-networks": _table(("figure", "value"), rows),
+        "nodule-ratings": _table(("mean rating", "rank correlation with the readers'"), ratings),
+    }
+
+
+def _with_interval(value: float, interval: list[float]) -> str:
+    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
 
 
 def with_tables(text: str, tables: dict[str, str]) -> str:

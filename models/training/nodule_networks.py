@@ -39,7 +39,7 @@ class OutlineRecipe:
     version: str = "0.1.0"
     config: TrunkConfig = field(default_factory=TrunkConfig)
     member: Recipe = field(
-        default_factory=lambda: Recipe(steps=2500, learning_rate=2e-3, ema_decay=0.997, mine_every=500)
+        default_factory=lambda: Recipe(steps=2400, learning_rate=2e-3, ema_decay=0.995, mine_every=400)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,16 +21,19 @@ from models.training.blended_crops import BlendedCrop
 from models.training.crop_places import PlacedCrop
 from models.training.train import Recipe, new_state, resume, save, steps
 
-SLICES_PER_BATCH = 170
-"""Slices of 48 x 48 pixels of a batch, padding counted: nodules of few slices come in larger batches."""
+VOXELS_PER_BATCH = 400_000
+"""Padding counted: small nodules come in larger batches."""
 
-SMALL_SIDE, SMALL_EXTENT = 48, 32
-"""Nodules of up to 32 pixels across are read in windows of 48."""
+SIDES: Mapping[int, int] = {32: 20, 48: 34}
+"""Windows of so many pixels hold nodules of up to so many pixels across; larger ones are read in whole crops."""
 
-CONTEXT_COPIES = 6
+CONTEXT_COPIES = 3
 """How often in each pass the few readers' nodules with real lung above and below come."""
 
-EXTENDED_SHARE = 0.5
+BLENDED_SHARE = 0.2
+"""Share of the blended nodules that come in a pass: they have many slices, and real ones teach more."""
+
+EXTENDED_SHARE = 0.35
 """Share of crops that get slices without the nodule above and below."""
 
 
@@ -48,6 +51,8 @@ class OutlineSample:
     spacing_mm: tuple[float, float, float]
     weight: float
     extendable: bool
+    share: float = 1.0
+    """How likely it is to come in a pass."""
 
 
 def sample_of(nodule: RatedNodule) -> OutlineSample:
@@ -61,7 +66,13 @@ def sample_of(nodule: RatedNodule) -> OutlineSample:
 def blended_sample(crop: BlendedCrop) -> OutlineSample:
     """A blended nodule."""
     return OutlineSample(
-        crop.patients, contrast_of_hu(crop.hu), crop.mask.astype(np.float32), crop.spacing_mm, 1.0, extendable=False
+        crop.patients,
+        contrast_of_hu(crop.hu),
+        crop.mask.astype(np.float32),
+        crop.spacing_mm,
+        1.0,
+        extendable=False,
+        share=BLENDED_SHARE,
     )
 
 
@@ -78,7 +89,7 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def passes(samples: Sequence[OutlineSample], seed: int) -> Iterator[Batch]:
-    """Endless augmented batches; in each pass every sample comes once."""
+    """Endless augmented batches; in each pass a sample comes once, or not at all where its share is below 1."""
     rng = np.random.default_rng(seed)
     while True:
         for group in groups(samples, rng):
@@ -87,30 +98,32 @@ def passes(samples: Sequence[OutlineSample], seed: int) -> Iterator[Batch]:
 
 def groups(samples: Sequence[OutlineSample], rng: np.random.Generator) -> list[list[int]]:
     """One pass in random order, as groups of samples of like extent."""
-    order = rng.permutation(len(samples))
+    drawn = [n for n in rng.permutation(len(samples)) if rng.random() < samples[n].share]
     found: list[list[int]] = []
-    for start in range(0, len(order), 256):
-        chunk = sorted(order[start : start + 256], key=lambda n: (is_large(samples[n]), len(samples[n].contrast)))
+    for start in range(0, len(drawn), 512):
         group: list[int] = []
-        for n in chunk:
-            area = (SIDE / SMALL_SIDE) ** 2 if is_large(samples[n]) else 1.0
-            if group and (len(group) + 1) * (len(samples[n].contrast) + 4) * area > SLICES_PER_BATCH:
+        side = 0
+        for n in sorted(drawn[start : start + 512], key=lambda n: (side_of(samples[n]), len(samples[n].contrast))):
+            voxels = (len(group) + 1) * (len(samples[n].contrast) + 4) * side_of(samples[n]) ** 2
+            if group and (voxels > VOXELS_PER_BATCH or side_of(samples[n]) != side):
                 found.append(group)
                 group = []
+            side = side_of(samples[n])
             group.append(int(n))
         found.append(group)
     return [found[n] for n in rng.permutation(len(found))]
 
 
-def is_large(sample: OutlineSample) -> bool:
-    """Whether the nodule is too wide for the small window."""
+def side_of(sample: OutlineSample) -> int:
+    """The edge of the window in which the nodule is read."""
     _, j, i = np.nonzero(sample.target)
-    return bool(len(j)) and bool(max(np.ptp(j), np.ptp(i)) + 1 > SMALL_EXTENT)
+    extent = max(np.ptp(j), np.ptp(i)) + 1 if len(j) else 0
+    return next((side for side, largest in SIDES.items() if extent <= largest), SIDE)
 
 
 def batch_of(samples: Sequence[OutlineSample], rng: np.random.Generator) -> Batch:
     """Samples as tensors, cut about their nodules with some jitter and padded along k to the longest."""
-    side = SIDE if any(is_large(s) for s in samples) else SMALL_SIDE
+    side = max(side_of(s) for s in samples)
     cut = [_window(s, side, rng) for s in samples]
     depth = max(len(s.contrast) for s in cut) + 2 * MARGIN_SLICES
     shape = (depth, side, side)
@@ -242,15 +255,19 @@ def _without(plane: Float32Array, marked: BoolArray, rng: np.random.Generator) -
 
 
 def outline_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Cross-entropy near the nodule and overlap (Dice) of each sample, weighted by its readers."""
+    """Cross-entropy and overlap of each sample, weighted by its readers.
+
+    The overlap is Tversky's, which counts what is missed for more than what is too much: the nodules' rims are thin.
+    """
     _, target, counted, weights = batch
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * counted
     size = target.sum(dim=(1, 2, 3)).clamp_min(8.0)
     entropy = entropy.sum(dim=(1, 2, 3)) / (4 * size)
     p = torch.sigmoid(logits) * counted
     shared = (p * target).sum(dim=(1, 2, 3))
-    dice = 1 - (2 * shared + 1) / (p.sum(dim=(1, 2, 3)) + target.sum(dim=(1, 2, 3)) + 1)
-    return ((0.5 * entropy.clamp_max(8.0) + dice) * weights).sum() / weights.sum()
+    excess, missed = p.sum(dim=(1, 2, 3)) - shared, target.sum(dim=(1, 2, 3)) - shared
+    overlap = (shared + 1) / (shared + 0.4 * excess + 0.6 * missed + 1)
+    return ((0.5 * entropy.clamp_max(8.0) + 1 - overlap) * weights).sum() / weights.sum()
 
 
 def train_outlining(
