@@ -86,6 +86,9 @@ SERIES_INSTANCE_UID = Code("112002", "DCM", "Series Instance UID")
 CT_PROCEDURE = Code("25045-6", "LN", "CT unspecified body region")
 """Procedure reported. The chest procedure of LOINC, 24627-2, is not in CID 100."""
 
+DOCUMENT = Code("24627-2", "LN", "CT Chest Report")
+"""Title of the encapsulated page (CID 7000)."""
+
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 """Purpose of an algorithm in the Contributing Equipment Sequence (CID 7005)."""
 
@@ -106,6 +109,11 @@ COMPOSITION: Mapping[Composition, Code] = {
     Composition.FAT: Code("256674009", "SCT", "Fat"),
 }
 """Composition of a nodule; RadLex as in the published reports of LIDC-IDRI, SNOMED CT where RadLex has none."""
+
+VOLUME_LOWER = Code("VOLUME_LOWER_95", OWN_SCHEME, "Volume, lower end of 95 % interval")
+VOLUME_UPPER = Code("VOLUME_UPPER_95", OWN_SCHEME, "Volume, upper end of 95 % interval")
+"""*Own choice*: PixelMed's validator takes the uncertainties of TID 310 (371886008, 371885007) for inferred-from items
+of TID 1419, and no reader of reports that was tried shows them."""
 
 MAX_3D_DIAMETER = Code("L0JK", "IBSI", "Maximum 3D Diameter of a Mesh")
 """Greatest distance of two points of the surface (CID 7470)."""
@@ -186,10 +194,6 @@ RISK_MODEL: Mapping[str, Code] = {
     "herder": Code("HERDER", OWN_SCHEME, "Herder model"),
 }
 """Method of a probability of cancer (*own choice*)."""
-
-UPPER_UNCERTAINTY = Code("371886008", "SCT", "+, range of upper measurement uncertainty")
-LOWER_UNCERTAINTY = Code("371885007", "SCT", "-, range of lower measurement uncertainty")
-"""How far the interval of a volume reaches above and below it, in mm³ (CID 225, TID 310)."""
 
 MINIMUM = Code("255605001", "SCT", "Minimum")
 MAXIMUM = Code("56851009", "SCT", "Maximum")

@@ -176,7 +176,7 @@ def without_quoting_the_source() -> Iterator[None]:
 def stamp(dataset: Dataset, context: EncodingContext) -> None:
     """Give every date that the encoding library took from the clock, and every UID it drew, its deterministic value."""
     date, time = DA(context.now.date()), TM(context.now.time())
-    if dataset.Modality != "SR":  # the SR IODs have no such attribute
+    if dataset.Modality not in ("SR", "DOC"):  # the SR and document IODs have no such attribute
         dataset.BodyPartExamined = BODY_PART_EXAMINED
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = date, time
     dataset.SeriesDate, dataset.SeriesTime = date, time

@@ -7,14 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from highdicom.sr import (
-    ContentSequence,
-    FindingSite,
-    Measurement,
-    NumContentItem,
-    QualitativeEvaluation,
-    RelationshipTypeValues,
-)
+from highdicom.sr import FindingSite, Measurement, QualitativeEvaluation
 from pydicom.sr.coding import Code
 
 from cad.domain import (
@@ -32,8 +25,6 @@ from cad.policy import WordingPolicy
 from cad.wording.said import Sign
 from dicom_io import codes
 
-HAS_PROPERTIES = RelationshipTypeValues.HAS_PROPERTIES
-
 
 def finding_site(nodule: Nodule) -> FindingSite:
     """The lobe, or the lung where the lobe is not known, with its side."""
@@ -48,7 +39,7 @@ def volumetric_measurements(nodule: Nodule, risks: NoduleRisks | None) -> list[M
     """Everything that was measured or estimated, sizes first: viewers show the first few."""
     diameters = nodule.diameters
     found = [
-        _volume(nodule),
+        _in_mm3(codes.VOLUME, nodule.volume_mm3),
         _in_mm(codes.LONG_AXIS, diameters.long_axis_mm),
         _in_mm(codes.SHORT_AXIS, diameters.short_axis_mm),
         Measurement(codes.DIAMETER, tenth(diameters.mean_mm), codes.MILLIMETRE, derivation=codes.MEAN),
@@ -91,31 +82,17 @@ def _in_mm(name: Code, value: float) -> Measurement:
     return Measurement(name, tenth(value), codes.MILLIMETRE)
 
 
+def _in_mm3(name: Code, value: float) -> Measurement:
+    return Measurement(name, tenth(value), codes.CUBIC_MILLIMETRE)
+
+
 def _in_percent(name: Code, probability: float, method: Code | None = None) -> Measurement:
     return Measurement(name, tenth(probability * 100), codes.PERCENT, method=method)
 
 
-def _volume(nodule: Nodule) -> Measurement:
-    """The volume and how far its interval reaches above and below it (TID 310), where the interval holds it."""
-    measurement = Measurement(codes.VOLUME, tenth(nodule.volume_mm3), codes.CUBIC_MILLIMETRE)
-    if nodule.measures is None:
-        return measurement
-    low, high = nodule.measures.volume_interval_mm3
-    if low <= nodule.volume_mm3 <= high:
-        ranges = (
-            (codes.UPPER_UNCERTAINTY, high - nodule.volume_mm3),
-            (codes.LOWER_UNCERTAINTY, nodule.volume_mm3 - low),
-        )
-        measurement[0].ContentSequence = ContentSequence([_uncertainty(name, value) for name, value in ranges])
-    return measurement
-
-
-def _uncertainty(name: Code, value: float) -> NumContentItem:
-    """highdicom's own would have no units."""
-    return NumContentItem(name, tenth(value), codes.CUBIC_MILLIMETRE, relationship_type=HAS_PROPERTIES)
-
-
 def _measures(measures: NoduleMeasures) -> Iterator[Measurement]:
+    ends = zip((codes.VOLUME_LOWER, codes.VOLUME_UPPER), measures.volume_interval_mm3, strict=True)
+    yield from (_in_mm3(name, value) for name, value in ends)
     yield _in_mm(codes.MAX_3D_DIAMETER, measures.max_3d_diameter_mm)
     yield Measurement(codes.SURFACE_AREA, tenth(measures.surface_mm2), codes.SQUARE_MILLIMETRE)
     yield Measurement(codes.SPHERICITY, round(float(measures.sphericity), 3), codes.NO_UNITS)
@@ -126,7 +103,7 @@ def _measures(measures: NoduleMeasures) -> Iterator[Measurement]:
 def _solid(solid: SolidComponent) -> Iterator[Measurement]:
     yield _in_mm(codes.SOLID_LONG_AXIS, solid.diameters.long_axis_mm)
     yield _in_mm(codes.SOLID_SHORT_AXIS, solid.diameters.short_axis_mm)
-    yield Measurement(codes.SOLID_VOLUME, tenth(solid.volume_mm3), codes.CUBIC_MILLIMETRE)
+    yield _in_mm3(codes.SOLID_VOLUME, solid.volume_mm3)
 
 
 def _location(location: NoduleLocation) -> Iterator[Measurement]:

@@ -42,6 +42,7 @@ from dicom_io.report_objects import EncodingContext, ReportObjects, report_objec
 from dicom_io.uids import derived_uid, device_uid
 
 MODEL = ModelIdentity("rpn3d", "1", "ab" * 32)
+A_PDF = b"%PDF-1.4\n%%EOF\n"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -156,7 +157,7 @@ def a_subject(datasets: Sequence[Dataset]) -> Subject:
 
 def objects_of(source: LoadedSeries, nodules: tuple[Nodule, ...] | NotAssessed) -> ReportObjects:
     """The report objects of a series with these nodules."""
-    return report_objects(some_findings(source.volume, nodules), source, a_context())
+    return report_objects(some_findings(source.volume, nodules), source, a_context(), A_PDF)
 
 
 NETWORK = ModelIdentity("reader", "1", "cd" * 32)

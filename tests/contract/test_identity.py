@@ -16,6 +16,7 @@ from dicom_io.report_objects import EncodingContext, ReportObjects, report_objec
 from dicom_io.uids import device_uid
 from tests.builders import CHINESE_NAME, a_series
 from tests.contract.subjects import (
+    A_PDF,
     MODEL,
     NOW,
     Subject,
@@ -37,7 +38,7 @@ def file_bytes(dataset: Dataset) -> bytes:
 
 
 def rewritten(subject: Subject, context: EncodingContext) -> ReportObjects:
-    return report_objects(some_findings(subject.source.volume, subject.nodules), subject.source, context)
+    return report_objects(some_findings(subject.source.volume, subject.nodules), subject.source, context, A_PDF)
 
 
 def references(dataset: Dataset) -> Iterator[str]:
