@@ -113,7 +113,7 @@ COMPOSITION: Mapping[Composition, Code] = {
 VOLUME_LOWER = Code("VOLUME_LOWER_95", OWN_SCHEME, "Volume, lower end of 95 % interval")
 VOLUME_UPPER = Code("VOLUME_UPPER_95", OWN_SCHEME, "Volume, upper end of 95 % interval")
 """*Own choice*: PixelMed's validator takes the uncertainties of TID 310 (371886008, 371885007) for inferred-from items
-of TID 1419, and no reader of reports that was tried shows them."""
+of TID 1419 and calls them errors."""
 
 MAX_3D_DIAMETER = Code("L0JK", "IBSI", "Maximum 3D Diameter of a Mesh")
 """Greatest distance of two points of the surface (CID 7470)."""

@@ -70,7 +70,7 @@ MAX_SUMMARY_LINES = 17
 """Lines that fit on a summary page below its title."""
 
 
-DRAWABLE = str.maketrans({"–": "-", "−": "-", "×": "x", "³": "3", "²": "2"})
+DRAWABLE = str.maketrans({"–": "-", "×": "x", "³": "3", "²": "2"})
 """What the built-in font has for letters that it lacks."""
 
 

@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from cad.domain import Caution, Findings, NotAssessed, Side, UInt8Array
 from cad.policy import WordingPolicy
 from cad.wording import english
-from cad.wording.numbers import axes_mm
+from cad.wording.numbers import axes_mm, volume_mm3
 from cad.wording.said import Said, said_of
 from cad.wording.words import Cells
 from dicom_io import codes
@@ -76,10 +76,14 @@ def nodule_lines(said: Said) -> list[str]:
     title = f"{nodule.label}: {cells.place}, {cells.composition}, z = {nodule.centre.z:.1f} mm"
     solid_part = "" if solid is None else f", solid {axes_mm(solid.axes)} mm"
     measures = (
-        f"{diameters.mean_mm:.1f} mm ({axes_mm(diameters)} mm){solid_part}, {cells.volume} mm3, "
+        f"{diameters.mean_mm:.1f} mm ({axes_mm(diameters)} mm){solid_part}, {_volume(said)}, "
         f"{nodule.mean_hu:.0f} HU, detector score {nodule.score:.2f}"
     )
     return [title, measures, *_judgement(said, cells)]
+
+
+def _volume(said: Said) -> str:
+    return f"{volume_mm3(said.nodule.volume_mm3, said.interval_mm3)} mm3"
 
 
 def _judgement(said: Said, cells: Cells) -> list[str]:
@@ -96,7 +100,7 @@ def _summary_line(said: Said) -> str:
     cells = english.cells(said)
     parts = [
         f"{said.nodule.label}: {said.nodule.diameters.mean_mm:.1f} mm, {cells.composition}, {cells.place}",
-        f"{cells.volume} mm3",
+        _volume(said),
     ]
     if said.suspicion is not None:
         parts.append(f"suspicion {cells.suspicion}")

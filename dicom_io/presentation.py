@@ -52,7 +52,7 @@ LABEL_LINE_PIXELS = 14.0
 MAX_CONTOUR_POINTS = 4000
 """Twice as many 32-bit numbers fit in one element of explicit VR FL (65,534 bytes, PS3.5 7.1.2)."""
 
-ASCII = str.maketrans({"–": "-", "−": "-", "×": "x"})
+ASCII = str.maketrans({"–": "-", "×": "x"})
 
 
 def presentation_state(

@@ -35,8 +35,7 @@ LABELS = Labels(
     place="部位",
     composition="类型",
     size="大小，mm",
-    volume="体积，mm³",
-    density="密度，质量",
+    volume="体积，mm³；密度",
     signs="征象",
     suspicion="可疑度*",
     brock="Brock",
@@ -154,7 +153,7 @@ def _judgements(said: Said) -> Iterator[str]:
     if said.delineation in DELINEATION:
         yield DELINEATION[said.delineation]
     if said.suspicion is not None:
-        yield f"放射科医师判为可疑的概率{percent(said.suspicion)}*"
+        yield f"可疑度{percent(said.suspicion)}*"
     if said.brock is not None:
         yield f"Brock模型癌症概率{percent_range(*said.brock)}"
     if said.is_benign_pattern:
@@ -167,8 +166,7 @@ def cells(said: Said) -> Cells:
         place=_place(said.place),
         composition=COMPOSITION[said.nodule.composition],
         size=size_cell(said.nodule, None if said.solid is None else said.solid.axes, ("平均", "实性")),
-        volume=volume_mm3(said.nodule.volume_mm3, said.interval_mm3),
-        density=density(said.nodule),
+        volume=f"{volume_mm3(said.nodule.volume_mm3, said.interval_mm3)}\n{density(said.nodule)}",
         signs="、".join(_signs(said)) or DASH,
         suspicion=DASH if said.suspicion is None else percent(said.suspicion),
         brock=DASH if said.brock is None else percent_range(*said.brock),

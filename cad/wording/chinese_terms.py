@@ -15,11 +15,11 @@ MANAGEMENT: Mapping[str, str] = {
     "12-month screening LDCT": "12个月后筛查LDCT",
     "6-month LDCT": "6个月后LDCT随访",
     "3-month LDCT; PET/CT may be considered if there is a solid nodule or solid component of 8 mm or more": (
-        "3个月后LDCT随访；实性结节或实性成分≥8 mm时可考虑PET/CT"
+        "3个月后LDCT随访；实性结节或实性成分8 mm及以上时可考虑PET/CT"
     ),
     "Referral for further clinical evaluation: diagnostic chest CT with or without contrast, PET/CT if there is a "
     "solid nodule or solid component of 8 mm or more, tissue sampling": (
-        "转诊进一步临床评估：诊断性胸部CT（平扫或增强），实性结节或实性成分≥8 mm时行PET/CT，组织取样"
+        "转诊进一步临床评估：诊断性胸部CT（平扫或增强），实性结节或实性成分8 mm及以上时行PET/CT，组织取样"
     ),
     "Comparison with the prior chest CT before a category is assigned": "先与既往胸部CT对比，再定分类",
     "Additional lung cancer screening CT images": "补做肺癌筛查CT图像",
@@ -30,7 +30,7 @@ MANAGEMENT: Mapping[str, str] = {
     "3-month CT; high-resolution CT or PET/CT may be considered": "3个月后CT随访；可考虑高分辨率CT或PET/CT",
     "Immediate clinical assessment: diagnostic CT with or without contrast, PET/CT if there is a solid nodule or solid "
     "component of 8 mm or more, tissue sampling or referral": (
-        "立即临床评估：诊断性CT（平扫或增强），实性结节或实性成分≥8 mm时行PET/CT，组织取样或转诊"
+        "立即临床评估：诊断性CT（平扫或增强），实性结节或实性成分8 mm及以上时行PET/CT，组织取样或转诊"
     ),
     # Fleischner
     "No follow-up": "无需随访",
@@ -111,20 +111,20 @@ CATEGORIES: Mapping[str, str] = {
     "single part-solid <6 mm": "单发部分实性结节<6 mm",
     "single solid <6 mm": "单发实性结节<6 mm",
     "multiple solid <6 mm": "多发实性结节<6 mm",
-    "single ground-glass 6 mm or more": "单发磨玻璃结节≥6 mm",
+    "single ground-glass 6 mm or more": "单发磨玻璃结节6 mm及以上",
     "single solid 6–8 mm": "单发实性结节6–8 mm",
     "multiple subsolid <6 mm": "多发亚实性结节<6 mm",
     "multiple solid 6–8 mm": "多发实性结节6–8 mm",
     "multiple solid >8 mm": "多发实性结节>8 mm",
     "single part-solid 6 mm or more, persistent, solid component <6 mm": (
-        "单发部分实性结节≥6 mm，持续存在，实性成分<6 mm"
+        "单发部分实性结节6 mm及以上，持续存在，实性成分<6 mm"
     ),
-    "single part-solid 6 mm or more": "单发部分实性结节≥6 mm",
-    "multiple subsolid 6 mm or more": "多发亚实性结节≥6 mm",
+    "single part-solid 6 mm or more": "单发部分实性结节6 mm及以上",
+    "multiple subsolid 6 mm or more": "多发亚实性结节6 mm及以上",
     "single solid >8 mm": "单发实性结节>8 mm",
     "solid, growing": "实性结节，增大",
     "ground-glass, growing": "磨玻璃结节，增大",
-    "part-solid, solid component 6 mm or more, or growing": "部分实性结节，实性成分≥6 mm或增大",
+    "part-solid, solid component 6 mm or more, or growing": "部分实性结节，实性成分6 mm及以上或增大",
     "discharge": "结束随访",
     "new and small": "新发小结节",
     "VDT >600 days": "体积倍增时间>600天",
@@ -132,21 +132,21 @@ CATEGORIES: Mapping[str, str] = {
     "subsolid, Brock <10 %": "亚实性结节，Brock<10 %",
     "VDT 400–600 days": "体积倍增时间400–600天",
     "Herder <10 %": "Herder<10 %",
-    "Brock 10 % or more": "Brock≥10 %",
+    "Brock 10 % or more": "Brock 10 %及以上",
     "Herder 10–70 %": "Herder 10–70 %",
-    "subsolid, Brock 10 % or more or concerning": "亚实性结节，Brock≥10 %或形态可疑",
-    "VDT 400 days or less": "体积倍增时间≤400天",
+    "subsolid, Brock 10 % or more or concerning": "亚实性结节，Brock 10 %及以上或形态可疑",
+    "VDT 400 days or less": "体积倍增时间400天及以内",
     "Herder >70 %": "Herder>70 %",
     "subsolid, growing or altered": "亚实性结节，增大或形态改变",
     "negative": "阴性",
     "indeterminate": "不确定",
     "positive": "阳性",
-    "solid up to 4 mm": "实性结节≤4 mm",
-    "ground-glass up to 5 mm": "磨玻璃结节≤5 mm",
+    "solid up to 4 mm": "实性结节4 mm及以下",
+    "ground-glass up to 5 mm": "磨玻璃结节5 mm及以下",
     "solid >4 to 6 mm": "实性结节>4–6 mm",
     "solid >6 to 8 mm": "实性结节>6–8 mm",
     "ground-glass >5 to 10 mm": "磨玻璃结节>5–10 mm",
-    "part-solid up to 8 mm": "部分实性结节≤8 mm",
+    "part-solid up to 8 mm": "部分实性结节8 mm及以下",
     "solid >8 mm, probability <5 %": "实性结节>8 mm，概率<5 %",
     "ground-glass >10 mm": "磨玻璃结节>10 mm",
     "part-solid >8 mm": "部分实性结节>8 mm",

@@ -34,8 +34,7 @@ LABELS = Labels(
     place="Place",
     composition="Type",
     size="Size, mm",
-    volume="Volume, mm³",
-    density="Density, mass",
+    volume="Volume, mm³; density",
     signs="Signs",
     suspicion="Suspicion*",
     brock="Brock",
@@ -146,7 +145,7 @@ def _judgements(said: Said) -> Iterator[str]:
     if said.delineation in DELINEATION:
         yield DELINEATION[said.delineation]
     if said.suspicion is not None:
-        yield f"radiologists would call it suspicious with a probability of {percent(said.suspicion)}*"
+        yield f"suspicion of radiologists {percent(said.suspicion)}*"
     if said.brock is not None:
         yield f"probability of cancer by Brock {percent_range(*said.brock)}"
     if said.is_benign_pattern:
@@ -160,8 +159,7 @@ def cells(said: Said) -> Cells:
         place=SIDE[place.side] if place.lobe is None else ("" if place.is_certain else "probably ") + LOBE[place.lobe],
         composition=COMPOSITION[said.nodule.composition],
         size=size_cell(said.nodule, None if said.solid is None else said.solid.axes, ("mean", "solid")),
-        volume=volume_mm3(said.nodule.volume_mm3, said.interval_mm3),
-        density=density(said.nodule),
+        volume=f"{volume_mm3(said.nodule.volume_mm3, said.interval_mm3)}\n{density(said.nodule)}",
         signs=", ".join(_signs(said)) or DASH,
         suspicion=DASH if said.suspicion is None else percent(said.suspicion),
         brock=DASH if said.brock is None else percent_range(*said.brock),

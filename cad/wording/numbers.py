@@ -15,8 +15,8 @@ def axes_mm(axes: AxisLengths | Diameters) -> str:
 
 
 def whole(value: float) -> str:
-    """A whole number, with a real minus sign and never as minus zero."""
-    return f"{round(value) + 0}".replace("-", "−")
+    """A whole number."""
+    return f"{round(value)}"
 
 
 def volume_mm3(volume: float, interval: tuple[float, float] | None) -> str:
@@ -42,7 +42,7 @@ def percent_range(low: float, high: float) -> str:
 
 def density(nodule: Nodule) -> str:
     """Mean attenuation and mass, for the table."""
-    return f"{whole(nodule.mean_hu)} HU\n{whole(nodule.mass_mg)} mg"
+    return f"{whole(nodule.mean_hu)} HU, {whole(nodule.mass_mg)} mg"
 
 
 def size_cell(nodule: Nodule, solid: AxisLengths | None, words: tuple[str, str]) -> str:

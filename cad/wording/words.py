@@ -39,7 +39,6 @@ class Labels:
     composition: str
     size: str
     volume: str
-    density: str
     signs: str
     suspicion: str
     brock: str
@@ -69,7 +68,6 @@ class Cells:
     composition: str
     size: str
     volume: str
-    density: str
     signs: str
     suspicion: str
     brock: str
