@@ -15,7 +15,16 @@ from pydicom.dataset import Dataset
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import BaseDocTemplate, Flowable, Image, KeepTogether, SimpleDocTemplate, Spacer, Table
+from reportlab.platypus import (
+    BaseDocTemplate,
+    Flowable,
+    Image,
+    KeepInFrame,
+    KeepTogether,
+    SimpleDocTemplate,
+    Spacer,
+    Table,
+)
 from reportlab.platypus.tables import TableStyle
 
 from cad.domain import Findings, Nodule, NotAssessed, Side
@@ -33,12 +42,13 @@ MARGIN = 13 * mm
 FRAME_PADDING = 6
 """Points that reportlab leaves free around the text of a page."""
 WIDTH = A4[0] - 2 * MARGIN - 2 * FRAME_PADDING
+TOP, BOTTOM = 9 * mm, 10 * mm
+HEIGHT = A4[1] - TOP - BOTTOM - 2 * FRAME_PADDING
 OVERVIEW_WIDTH = 105 * mm
-PANELS_WIDTH: Mapping[int, float] = {1: 140 * mm, 2: 110 * mm}
-"""Width of the three planes of each nodule where there are few; more nodules have a strip of axial pictures."""
+PLANES_WIDTH: Mapping[int, float] = {1: 130 * mm, 2: 84 * mm}
+"""Width of the three planes of one nodule, or of two side by side; more have a strip of axial pictures."""
 STRIP_PICTURES = 6
-STRIP_WIDTH = WIDTH / STRIP_PICTURES
-STRIP_PICTURE_WIDTH = 25 * mm
+STRIP_PICTURE_WIDTH = 23 * mm
 
 WORDS: Mapping[Language, tuple[Words, ...]] = {
     Language.ENGLISH: (english,),
@@ -47,21 +57,21 @@ WORDS: Mapping[Language, tuple[Words, ...]] = {
 }
 """The languages of a report, the first in the first line."""
 
-BODY, SMALL, TINY = 8.0, 7.5, 6.5
+BODY, SMALL, TINY = 7.8, 7.5, 6.3
 """Sizes of letters in points: sentences, the table, the small print."""
 
 HEADING: Mapping[int, Sequence[float]] = {1: (0.6, 0.4), 2: (0.36, 0.24, 0.4)}
 """Parts of the width of the titles and what stands beside them, by the number of languages."""
 
 COLUMNS: Sequence[tuple[str, float]] = (
-    ("nodule", 0.105),
-    ("place", 0.145),
-    ("composition", 0.105),
-    ("size", 0.13),
-    ("volume", 0.16),
-    ("signs", 0.185),
-    ("suspicion", 0.085),
-    ("brock", 0.085),
+    ("nodule", 0.095),
+    ("place", 0.135),
+    ("composition", 0.1),
+    ("size", 0.12),
+    ("volume", 0.14),
+    ("signs", 0.25),
+    ("suspicion", 0.08),
+    ("brock", 0.08),
 )
 """Columns of the table of nodules and their parts of the width."""
 
@@ -94,25 +104,52 @@ class ReportCase:
         return tuple(said_of(nodule, risk, self.wording) for nodule, risk in zip(self.nodules, risks, strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How much room a report takes."""
+
+    has_pictures: bool = True
+    is_shrunk: bool = False
+    """Drawn smaller, so that it fits on one page."""
+
+
+LAYOUTS = (_Layout(), _Layout(has_pictures=False), _Layout(has_pictures=False, is_shrunk=True))
+"""Tried in turn for up to six nodules until one fits on a page. The key images show the pictures that are left out."""
+
+
 def report_pdf(case: ReportCase) -> bytes:
-    """The report as the bytes of a PDF file."""
+    """The report as the bytes of a PDF file: one page for up to six nodules."""
+    pdf, pages = _built(case, LAYOUTS[0])
+    if len(case.nodules) <= STRIP_PICTURES:
+        for layout in LAYOUTS[1:]:
+            if pages == 1:
+                break
+            pdf, pages = _built(case, layout)
+    return pdf
+
+
+def _built(case: ReportCase, layout: _Layout) -> tuple[bytes, int]:
+    """The PDF and how many pages it has."""
     buffer = io.BytesIO()
     template = SimpleDocTemplate(
         buffer,
         pagesize=A4,
         leftMargin=MARGIN,
         rightMargin=MARGIN,
-        topMargin=9 * mm,
-        bottomMargin=10 * mm,
+        topMargin=TOP,
+        bottomMargin=BOTTOM,
         title="lungcad nodule report",
         author="lungcad",
         invariant=1,
     )
-    template.build(list(_story(case)), onFirstPage=_footer, onLaterPages=_footer)
-    return buffer.getvalue()
+    story = list(_story(case, layout))
+    if layout.is_shrunk:
+        story = [KeepInFrame(WIDTH, HEIGHT, story, mode="shrink")]
+    template.build(story, onFirstPage=_footer, onLaterPages=_footer)
+    return buffer.getvalue(), template.page
 
 
-def _story(case: ReportCase) -> Iterator[Flowable]:
+def _story(case: ReportCase, layout: _Layout) -> Iterator[Flowable]:
     yield from _heading(case)
     yield _study_table(case)
     yield Spacer(0, 2 * mm)
@@ -121,15 +158,21 @@ def _story(case: ReportCase) -> Iterator[Flowable]:
     if said:
         yield _nodule_table(case, said)
         yield Spacer(0, 1.5 * mm)
-        yield from (_sentence(case, one) for one in said)
+        for one in said:
+            yield from _together(list(_sentence(case, one)), layout)
         yield from _lines(case, lambda words: words.LABELS.score_note, Look(TINY, FAINT))
         yield from _unknown(case)
     yield Spacer(0, 1.5 * mm)
     yield from _guidance(case)
     yield Spacer(0, 1.5 * mm)
-    yield from _pictures(case) if said else [_overview(case)]
-    yield Spacer(0, 1.5 * mm)
-    yield KeepTogether(list(_closing(case)))
+    if layout.has_pictures:
+        yield from _together([_pictures(case) if said else _overview(case), Spacer(0, 1.5 * mm)], layout)
+    yield from _together(list(_closing(case)), layout)
+
+
+def _together(flowables: list[Flowable], layout: _Layout) -> list[Flowable]:
+    """Not parted by the end of a page, of which there is none in a shrunk report."""
+    return flowables if layout.is_shrunk else [KeepTogether(flowables)]
 
 
 def _footer(canvas: Canvas, template: BaseDocTemplate) -> None:
@@ -252,10 +295,10 @@ def _cell(cells: Sequence[Cells], name: str) -> str:
     return texts[0] if name == "size" else "\n".join(texts)
 
 
-def _sentence(case: ReportCase, said: Said) -> Flowable:
-    """One nodule in every language, kept together."""
-    lines = _lines(case, lambda words: words.nodule_sentence(said), Look(BODY))
-    return KeepTogether([*lines, Spacer(0, 0.8 * mm)])
+def _sentence(case: ReportCase, said: Said) -> Iterator[Flowable]:
+    """One nodule in every language."""
+    yield from _lines(case, lambda words: words.nodule_sentence(said), Look(BODY))
+    yield Spacer(0, 0.5 * mm)
 
 
 def _unknown(case: ReportCase) -> Iterator[Flowable]:
@@ -272,27 +315,22 @@ def _guidance(case: ReportCase) -> Iterator[Flowable]:
     yield from (paragraph(sentence, Look(SMALL, FAINT)) for sentence in said[0][1:])
 
 
-def _pictures(case: ReportCase) -> Iterator[Flowable]:
+def _pictures(case: ReportCase) -> Flowable:
     """The three planes of one or two nodules, or a strip with axial pictures of the largest."""
     largest = sorted(case.nodules, key=lambda nodule: -nodule.diameters.mean_mm)
-    if len(largest) in PANELS_WIDTH:
-        yield from (_three_planes(case, nodule, PANELS_WIDTH[len(largest)]) for nodule in largest)
-        return
-    shown = largest[:STRIP_PICTURES]
-    pictures = [
-        _picture(PilImage.fromarray(nodule_panels(case.loaded.volume, nodule)[0]), STRIP_PICTURE_WIDTH)
-        for nodule in shown
-    ]
+    has_planes = len(largest) in PLANES_WIDTH
+    columns = len(largest) if has_planes else STRIP_PICTURES
+    width = PLANES_WIDTH.get(len(largest), STRIP_PICTURE_WIDTH)
+    shown = largest[:columns]
+    pictures: list[Flowable] = []
+    for nodule in shown:
+        panels = nodule_panels(case.loaded.volume, nodule)
+        pixels = np.concatenate(panels, axis=1) if has_planes else panels[0]
+        pictures.append(_picture(PilImage.fromarray(pixels), width))
     captions = [paragraph(nodule.label, Look(TINY, FAINT)) for nodule in shown]
-    table = Table([pictures, captions], colWidths=[STRIP_WIDTH] * len(shown), hAlign="LEFT")
+    table = Table([pictures, captions], colWidths=[WIDTH / columns] * len(shown), hAlign="LEFT")
     table.setStyle(_compact())
-    yield table
-
-
-def _three_planes(case: ReportCase, nodule: Nodule, width: float) -> Flowable:
-    panels = np.concatenate(nodule_panels(case.loaded.volume, nodule), axis=1)
-    caption = paragraph(nodule.label, Look(TINY, FAINT))
-    return KeepTogether([_picture(PilImage.fromarray(panels), width), caption, Spacer(0, 1 * mm)])
+    return table
 
 
 def _overview(case: ReportCase) -> Image:
@@ -312,7 +350,9 @@ def _closing(case: ReportCase) -> Iterator[Flowable]:
     for caution in dict.fromkeys((*case.loaded.cautions, *case.findings.warnings)):
         yield paragraph(f"{note}: {caution.text}", Look(SMALL, FAINT))
     followup, calcium = _not_assessed(case.document)
-    yield from _lines(case, lambda words: words.not_assessed(followup=followup, calcium=calcium), Look(SMALL, FAINT))
+    missing = " ".join(words.not_assessed(followup=followup, calcium=calcium) for words in case.words).strip()
+    if missing:
+        yield paragraph(missing, Look(SMALL, FAINT))
     yield from _lines(case, lambda words: words.LABELS.limits, Look(TINY, FAINT))
     yield paragraph(_made_by(case), Look(6, FAINT))
 

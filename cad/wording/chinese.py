@@ -35,10 +35,10 @@ LABELS = Labels(
     place="部位",
     composition="类型",
     size="大小，mm",
-    volume="体积，mm³；密度",
+    volume="体积，mm³",
     signs="征象",
     suspicion="可疑度*",
-    brock="Brock",
+    brock="Brock*",
     note="提示",
     limits=(
         "本结果由科研软件自动生成，该软件不是医疗器械，结果须由医师对照图像核实。可能漏检，也可能误标；"
@@ -155,7 +155,7 @@ def _judgements(said: Said) -> Iterator[str]:
     if said.suspicion is not None:
         yield f"可疑度{percent(said.suspicion)}*"
     if said.brock is not None:
-        yield f"Brock模型癌症概率{percent_range(*said.brock)}"
+        yield f"Brock {percent_range(*said.brock)}*"
     if said.is_benign_pattern:
         yield "呈良性征象，不适用恶性概率模型"
 
@@ -212,7 +212,7 @@ def technique(series: Technique) -> str:
     contrast = {True: "增强", False: "平扫", None: "是否增强未注明"}[series.contrast]
     voltage = "" if series.kvp is None else f"，{series.kvp:.0f} kV"
     kernel = "重建核未注明" if series.kernel is None else f"重建核{series.kernel}"
-    return f"{series.slices}层，{dx:.2f} × {dy:.2f} × {dz:.2f} mm，{kernel}{voltage}，{contrast}"
+    return f"{series.slices}层，{dx:.2f} × {dy:.2f} × {dz:.2f} mm，{kernel}{voltage}，{contrast}。"
 
 
 def lungs(series: Technique) -> str:

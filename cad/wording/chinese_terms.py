@@ -61,6 +61,7 @@ MANAGEMENT: Mapping[str, str] = {
     "Discharge (if by volumetry) or annual CT": "结束随访（体积测量时）或每年CT",
     "CT at 24 months": "24个月后CT",
     "CT at 12 months": "12个月后CT",
+    "CT at 3 months": "3个月后CT",
     "CT at 3 months; if stable or VDT >400 days, CT at 12 months": (
         "3个月后CT随访；如稳定或体积倍增时间>400天，12个月后CT"
     ),

@@ -34,10 +34,10 @@ LABELS = Labels(
     place="Place",
     composition="Type",
     size="Size, mm",
-    volume="Volume, mm³; density",
+    volume="Volume, mm³",
     signs="Signs",
     suspicion="Suspicion*",
-    brock="Brock",
+    brock="Brock*",
     note="Note",
     limits=(
         "Automatic result of research software that is not a medical device. It must be verified by a physician "
@@ -145,9 +145,9 @@ def _judgements(said: Said) -> Iterator[str]:
     if said.delineation in DELINEATION:
         yield DELINEATION[said.delineation]
     if said.suspicion is not None:
-        yield f"suspicion of radiologists {percent(said.suspicion)}*"
+        yield f"suspicion {percent(said.suspicion)}*"
     if said.brock is not None:
-        yield f"probability of cancer by Brock {percent_range(*said.brock)}"
+        yield f"Brock {percent_range(*said.brock)}*"
     if said.is_benign_pattern:
         yield "of a benign pattern, to which malignancy models do not apply"
 
@@ -203,7 +203,7 @@ def technique(series: Technique) -> str:
     contrast = {True: "with contrast", False: "without contrast", None: "contrast not stated"}[series.contrast]
     voltage = "" if series.kvp is None else f", {series.kvp:.0f} kV"
     kernel = "kernel not stated" if series.kernel is None else f"kernel {series.kernel}"
-    return f"{series.slices} slices, {dx:.2f} × {dy:.2f} × {dz:.2f} mm, {kernel}{voltage}, {contrast}"
+    return f"{series.slices} slices, {dx:.2f} × {dy:.2f} × {dz:.2f} mm, {kernel}{voltage}, {contrast}."
 
 
 def lungs(series: Technique) -> str:
