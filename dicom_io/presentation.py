@@ -107,7 +107,8 @@ def contours_of(mask: NoduleMask, k: int) -> list[list[PointLps]]:
     padded = np.pad(mask.voxels[row], 1).astype(np.float64)
     _, first_j, first_i = mask.offset
     found = []
-    for line in find_contours(padded, 0.5):
+    for closed_line in find_contours(padded, 0.5):
+        line = closed_line[:-1]
         indices = np.column_stack([np.full(len(line), float(k)), line[:, 0] - 1 + first_j, line[:, 1] - 1 + first_i])
         thinned = indices[:: -(-len(indices) // MAX_CONTOUR_POINTS)]
         closed = np.vstack([thinned, thinned[:1]])

@@ -120,9 +120,9 @@ def test_a_chinese_name_is_kept_whatever_its_encoding(character_set: str | list[
 
 def test_series_are_told_apart_by_number_and_description(plain: Subject) -> None:
     series = {ds.SeriesInstanceUID: (ds.SeriesNumber, ds.SeriesDescription) for ds in plain.objects.all()}
-    assert len(series) == 4
-    assert len({number for number, _ in series.values()}) == 4
-    assert len({description for _, description in series.values()}) == 4
+    assert len(series) == 5
+    assert len({number for number, _ in series.values()}) == 5
+    assert len({description for _, description in series.values()}) == 5
     assert all(number // 100 == 2 for number, _ in series.values())
 
 
