@@ -151,7 +151,7 @@ present. Shapes of CID 6119 and margins of CID 6006; calcification as in the rep
 PRESENT = Code("52101004", "SCT", "Present")
 """See `ABSENT` (CID 240)."""
 
-CALCIFICATION_PATTERN_NAME = Code("CALCIFICATION_PATTERN", OWN_SCHEME, "Calcification Pattern")
+CALCIFICATION_PATTERN_NAME = Code("CALC_PATTERN", OWN_SCHEME, "Calcification Pattern")
 """*Own choice*: 111009 DCM is of calcifications in the breast."""
 
 CALCIFICATION_PATTERN: Mapping[CalcificationPattern, Code] = {
@@ -178,7 +178,7 @@ RATINGS: Mapping[str, Code] = {
 }
 """Ratings 1 to 5 under the names of the published reports of LIDC-IDRI, whose sphericity has a code of their own."""
 
-CALCIFIED_RATING = Code("LIDC_CALCIFICATION", OWN_SCHEME, "Probability that readers see calcification")
+CALCIFIED_RATING = Code("LIDC_CALCIFIED", OWN_SCHEME, "Probability that readers see calcification")
 """In percent (*own choice*)."""
 
 PREDICTED_RATING = Code("PREDICTED_RATING", OWN_SCHEME, "Prediction of the mean rating of LIDC-IDRI readers")
@@ -205,7 +205,7 @@ LUNG_RADS_CATEGORY = Code("1362105002", "SCT", "Lung Imaging Reporting and Data 
 RECOMMENDATION = Code("121075", "DCM", "Recommendation")
 """What a guideline says, with the rule that fired (CID 6053)."""
 
-APPLICABLE_GUIDELINE = Code("APPLICABLE_GUIDELINE", OWN_SCHEME, "Applicable guideline")
+APPLICABLE_GUIDELINE = Code("GUIDELINE", OWN_SCHEME, "Applicable guideline")
 """Which guideline applies, and why, or why none does (*own choice*)."""
 
 GUIDELINE: Mapping[Guideline, str] = {
