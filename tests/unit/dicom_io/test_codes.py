@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from typing import cast
 
 import pytest
 from pydicom.sr._concepts_dict import concepts
@@ -42,7 +43,8 @@ def test_fits_its_elements(code: Code) -> None:
     "code", sorted(c for c in set(every_code()) if c.scheme_designator in CHECKED_SCHEMES), ids=lambda code: code.value
 )
 def test_a_public_code_is_in_the_dictionary(code: Code) -> None:
-    known = {value for entries in concepts[code.scheme_designator].values() for value in entries}
+    scheme = cast(Mapping[str, Mapping[str, object]], concepts[code.scheme_designator])
+    known = {value for entries in scheme.values() for value in entries}
     assert code.value in known | ELSEWHERE
 
 
@@ -57,7 +59,7 @@ def test_a_public_code_is_in_the_dictionary(code: Code) -> None:
         (codes.GUIDELINE, Guideline),
     ],
 )
-def test_every_member_has_a_code(table: Mapping[object, object], members: type[Enum]) -> None:
+def test_every_member_has_a_code(table: Mapping[Enum, object], members: type[Enum]) -> None:
     assert set(table) == set(members)
 
 
