@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from PIL import Image as PilImage
@@ -145,7 +146,8 @@ def _built(case: ReportCase, layout: _Layout) -> tuple[bytes, int]:
     story = list(_story(case, layout))
     if layout.is_shrunk:
         story = [KeepInFrame(WIDTH, HEIGHT, story, mode="shrink")]
-    template.build(story, onFirstPage=_footer, onLaterPages=_footer)
+    footer = partial(_footer, case)
+    template.build(story, onFirstPage=footer, onLaterPages=footer)
     return buffer.getvalue(), template.page
 
 
@@ -175,14 +177,13 @@ def _together(flowables: list[Flowable], layout: _Layout) -> list[Flowable]:
     return flowables if layout.is_shrunk else [KeepTogether(flowables)]
 
 
-def _footer(canvas: Canvas, template: BaseDocTemplate) -> None:
-    """The number of the page and, on each, what it is not."""
-    canvas.saveState()
-    canvas.setFont("Helvetica", TINY)
-    canvas.setFillColor(FAINT)
-    canvas.drawString(MARGIN + FRAME_PADDING, 6 * mm, "lungcad: research software, not a medical device")
-    canvas.drawRightString(A4[0] - MARGIN - FRAME_PADDING, 6 * mm, f"{template.page}")
-    canvas.restoreState()
+def _footer(case: ReportCase, canvas: Canvas, template: BaseDocTemplate) -> None:
+    """On each page what it is not, and its number."""
+    texts = (_both(case, lambda labels: labels.footer), f"{template.page}")
+    for text, is_right in zip(texts, (False, True), strict=True):
+        line = paragraph(text, Look(TINY, FAINT, right=is_right))
+        line.wrap(WIDTH, BOTTOM)
+        line.drawOn(canvas, MARGIN + FRAME_PADDING, 5 * mm)
 
 
 def _both(case: ReportCase, label: Callable[[Labels], str]) -> str:
@@ -285,7 +286,7 @@ def _nodule_table(case: ReportCase, said: Sequence[Said]) -> Table:
 def _row(case: ReportCase, said: Said) -> Iterator[str]:
     """The cells of one nodule: words in each language, numbers once."""
     cells = [words.cells(said) for words in case.words]
-    yield f"{said.nodule.label}\nz {said.nodule.centre.z:.1f} mm"
+    yield f"{case.words[0].label(said.nodule)}\nz {said.nodule.centre.z:.1f} mm"
     for name, _ in COLUMNS[1:]:
         yield _cell(cells, name)
 
@@ -327,7 +328,7 @@ def _pictures(case: ReportCase) -> Flowable:
         panels = nodule_panels(case.loaded.volume, nodule)
         pixels = np.concatenate(panels, axis=1) if has_planes else panels[0]
         pictures.append(_picture(PilImage.fromarray(pixels), width))
-    captions = [paragraph(nodule.label, Look(TINY, FAINT)) for nodule in shown]
+    captions = [paragraph(case.words[0].label(nodule), Look(TINY, FAINT)) for nodule in shown]
     table = Table([pictures, captions], colWidths=[WIDTH / columns] * len(shown), hAlign="LEFT")
     table.setStyle(_compact())
     return table

@@ -40,6 +40,7 @@ LABELS = Labels(
     suspicion="可疑度*",
     brock="Brock*",
     note="提示",
+    footer="科研软件，不是医疗器械",
     limits=(
         "本结果由科研软件自动生成，该软件不是医疗器械，结果须由医师对照图像核实。可能漏检，也可能误标；"
         "小于3 mm的结节不报告。大小为面积最大的横断面上的长径与短径；体积区间包含95 %的重复测量。"
@@ -113,10 +114,11 @@ def nodule_sentence(said: Said) -> str:
     nodule = said.nodule
     first = f"{_place(said.place)}{COMPOSITION[nodule.composition]}结节，大小约{axes_mm(nodule.diameters)} mm"
     parts = [first, _volume(said), *_solid(said), *_seen(said), *(_near(one) for one in said.near)]
-    return f"{_label(nodule)}：{'；'.join(['，'.join(parts), *_judgements(said)])}。"
+    return f"{label(nodule)}：{'；'.join(['，'.join(parts), *_judgements(said)])}。"
 
 
-def _label(nodule: Nodule) -> str:
+def label(nodule: Nodule) -> str:
+    """The name of a nodule."""
     return nodule.label.replace("Nodule ", "结节")
 
 
@@ -185,7 +187,7 @@ def summary(nodules: Sequence[Nodule] | NotAssessed) -> str:
         place = LOBE[largest.location.lobe]
     size = f"平均直径{largest.diameters.mean_mm:.1f} mm，{COMPOSITION[largest.composition]}，{place}"
     count = "发现1个结节" if len(nodules) == 1 else f"共发现{len(nodules)}个结节，最大者"
-    return f"{count}：{size}（{_label(largest)}）。"
+    return f"{count}：{size}（{label(largest)}）。"
 
 
 def guidance(assessment: Assessment | NotAssessed) -> list[str]:

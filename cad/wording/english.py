@@ -39,6 +39,7 @@ LABELS = Labels(
     suspicion="Suspicion*",
     brock="Brock*",
     note="Note",
+    footer="lungcad: research software, not a medical device",
     limits=(
         "Automatic result of research software that is not a medical device. It must be verified by a physician "
         "against the images. Nodules can be missed, and marks can be wrong. Nodules under 3 mm are not reported. Sizes "
@@ -108,6 +109,11 @@ INPUT: Mapping[str, str] = {
     "spiculated": "spiculation",
 }
 """Inputs of the Brock model."""
+
+
+def label(nodule: Nodule) -> str:
+    """The name of a nodule, which is that of the report's measurement groups."""
+    return nodule.label
 
 
 def nodule_sentence(said: Said) -> str:

@@ -43,6 +43,7 @@ class Labels:
     suspicion: str
     brock: str
     note: str
+    footer: str
     limits: str
     score_note: str
 
@@ -81,6 +82,9 @@ class Words(Protocol):
 
     def summary(self, nodules: Sequence[Nodule] | NotAssessed) -> str:
         """What was found, in one sentence."""
+
+    def label(self, nodule: Nodule) -> str:
+        """The name of a nodule."""
 
     def nodule_sentence(self, said: Said) -> str:
         """One nodule as a radiologist writes it."""
