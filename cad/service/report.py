@@ -70,9 +70,9 @@ COLUMNS: Sequence[tuple[str, float]] = (
     ("composition", 0.1),
     ("size", 0.12),
     ("volume", 0.14),
-    ("signs", 0.25),
+    ("signs", 0.24),
     ("suspicion", 0.08),
-    ("brock", 0.08),
+    ("brock", 0.09),
 )
 """Columns of the table of nodules and their parts of the width."""
 
