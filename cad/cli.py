@@ -29,6 +29,9 @@ TRAINING_FILES = ("ct/truth.json", "lidc_crops.npz", "lidc_hu_crops.npz")
 PARTS = ("nodules", "calcium")
 """The values of `cad.service.case.Part`, without its imports."""
 
+LANGUAGES = ("en", "zh", "both")
+"""The values of `cad.wording.words.Language`, without its imports."""
+
 RUNTIMES = ("auto", "torch", "openvino")
 """`models.runtimes.RUNTIMES`, without its imports."""
 
@@ -104,6 +107,9 @@ def _add_analyze(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument(
         "--detector", type=_detector, default="lungcad", metavar="WHICH", help="lungcad or monai-bundle:FOLDER"
     )
+    command.add_argument(
+        "--language", choices=LANGUAGES, default="both", help="of the report: English, Chinese or both (default)"
+    )
     command.add_argument("--images", action="store_true", help="also write overlay/*.png")
     command.set_defaults(run=_analyze)
 
@@ -130,6 +136,7 @@ def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
     from cad.policy import Policy
     from cad.service.case import CaseRequest, Machinery, Part, read_case
     from cad.service.patient import parse_patient
+    from cad.wording.words import Language
     from dicom_io.reading import load_series
 
     context = ClinicalContext() if arguments.patient is None else parse_patient(arguments.patient.read_bytes())
@@ -141,6 +148,7 @@ def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
         min_score=arguments.min_score,
         context=context,
         has_prior=bool(arguments.prior),
+        language=Language(arguments.language),
         stopwatch=stopwatch,
     )
     machinery = Machinery(arguments.device, arguments.detector, arguments.runtime)

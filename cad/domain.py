@@ -84,6 +84,12 @@ class NotAssessedReason(enum.StrEnum):
     SEX_UNKNOWN = "sex-unknown"
     PET_UNKNOWN = "pet-unknown"
     BENIGN_PATTERN = "benign-pattern"
+    NOT_AVAILABLE = "not-available"
+    """The stage or network that gives it did not run."""
+    NOT_DETERMINED = "not-determined"
+    """It was looked for, and the images do not tell."""
+    NOT_APPLICABLE = "not-applicable"
+    """It has no meaning for this nodule."""
 
 
 @dataclass(frozen=True, slots=True)

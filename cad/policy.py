@@ -757,6 +757,23 @@ class GuidelinePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class WordingPolicy:
+    """When the sentences, pages and coded signs of a report name what was found. The measured values stand beside."""
+
+    sign_present: float = 0.5
+    """A sign is named from this probability on, where it is more probable than its absence (lungcad's own choice)."""
+
+    lobe_certain: float = 0.8
+    """Below this confidence the lobe is named with "probably" (lungcad's own choice)."""
+
+    near_mm: float = 10.0
+    """Pleura and fissures are named up to this distance (lungcad's own choice)."""
+
+    touching_mm: float = 0.5
+    """Nearer than this it touches: under one pixel of a chest CT (0.5 to 0.9 mm)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The clinical policy of one installation."""
 
@@ -767,3 +784,4 @@ class Policy:
     risk: RiskPolicy = RiskPolicy()
     growth: GrowthPolicy = GrowthPolicy()
     guidelines: GuidelinePolicy = GuidelinePolicy()
+    wording: WordingPolicy = WordingPolicy()

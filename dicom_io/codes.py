@@ -1,6 +1,7 @@
 """The one table of coded concepts: domain enum → code, each with the context group that names it.
 
-Codes were checked against the dictionaries of pydicom 3.0.2; those marked *own choice* are in no DICOM context group.
+Codes were checked against the dictionaries of pydicom 3.0.2; those marked *own choice* are in no DICOM context group,
+and where no public scheme names a concept they are of lungcad's own scheme, 99LUNGCAD.
 """
 
 from __future__ import annotations
@@ -9,7 +10,14 @@ from collections.abc import Mapping
 
 from pydicom.sr.coding import Code
 
-from cad.domain import Composition, Side
+from cad.domain import CalcificationPattern, Composition, Guideline, Lobe, Side
+from cad.wording.said import Sign
+
+OWN_SCHEME = "99LUNGCAD"
+"""Designator of lungcad's own codes, for what no public scheme names. Their values and meanings do not change."""
+
+OWN_SCHEME_NAME = "lungcad codes"
+"""Named in the Coding Scheme Identification Sequence (PS3.3 C.12.1)."""
 
 NODULE = Code("27925004", "SCT", "Nodule")
 """Finding and segmented property type (CID 6102 Chest Finding or Feature, CID 7151)."""
@@ -25,6 +33,16 @@ LATERALITY: Mapping[Side, Code] = {
     Side.RIGHT: Code("24028007", "SCT", "Right"),
 }
 """Side of the lung (CID 244)."""
+
+LOBE: Mapping[Lobe, Code] = {
+    Lobe.RUL: Code("45653009", "SCT", "Upper lobe of lung"),
+    Lobe.RML: Code("72481006", "SCT", "Middle lobe of right lung"),
+    Lobe.RLL: Code("90572001", "SCT", "Lower lobe of lung"),
+    Lobe.LUL: Code("45653009", "SCT", "Upper lobe of lung"),
+    Lobe.LINGULA: Code("45653009", "SCT", "Upper lobe of lung"),
+    Lobe.LLL: Code("90572001", "SCT", "Lower lobe of lung"),
+}
+"""Finding site with laterality; the middle lobe is unpaired and has none (CID 6170)."""
 
 LONG_AXIS = Code("103339001", "SCT", "Long Axis")
 """Viewers recognise the bidirectional measurement by this exact meaning (CID 7470)."""
@@ -68,6 +86,9 @@ SERIES_INSTANCE_UID = Code("112002", "DCM", "Series Instance UID")
 CT_PROCEDURE = Code("25045-6", "LN", "CT unspecified body region")
 """Procedure reported. The chest procedure of LOINC, 24627-2, is not in CID 100."""
 
+DOCUMENT = Code("24627-2", "LN", "CT Chest Report")
+"""Title of the encapsulated page (CID 7000)."""
+
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 """Purpose of an algorithm in the Contributing Equipment Sequence (CID 7005)."""
 
@@ -89,7 +110,125 @@ COMPOSITION: Mapping[Composition, Code] = {
 }
 """Composition of a nodule; RadLex as in the published reports of LIDC-IDRI, SNOMED CT where RadLex has none."""
 
+VOLUME_LOWER = Code("VOLUME_LOWER_95", OWN_SCHEME, "Volume, lower end of 95 % interval")
+VOLUME_UPPER = Code("VOLUME_UPPER_95", OWN_SCHEME, "Volume, upper end of 95 % interval")
+"""*Own choice*: PixelMed's validator takes the uncertainties of TID 310 (371886008, 371885007) for inferred-from items
+of TID 1419 and calls them errors."""
+
+MAX_3D_DIAMETER = Code("L0JK", "IBSI", "Maximum 3D Diameter of a Mesh")
+"""Greatest distance of two points of the surface (CID 7470)."""
+
+SURFACE_AREA = Code("C0JK", "IBSI", "Surface Area of Mesh")
+"""Surface of the nodule (CID 7471)."""
+
+SPHERICITY = Code("QCFX", "IBSI", "Sphericity")
+"""1 for a ball (CID 7477)."""
+
+SOLID_LONG_AXIS = Code("SOLID_LONG_AXIS", OWN_SCHEME, "Long Axis of Solid Component")
+SOLID_SHORT_AXIS = Code("SOLID_SHORT_AXIS", OWN_SCHEME, "Short Axis of Solid Component")
+SOLID_VOLUME = Code("SOLID_VOLUME", OWN_SCHEME, "Volume of Solid Component")
+"""*Own choice*: under the names of the whole nodule they would be read as its own."""
+
+PLEURA_DISTANCE = Code("PLEURA_DISTANCE", OWN_SCHEME, "Distance to Pleura")
+FISSURE_DISTANCE = Code("FISSURE_DISTANCE", OWN_SCHEME, "Distance to Fissure")
+"""From the surface of the nodule (*own choice*: 121244 DCM is the distance from the chest wall)."""
+
+LOBE_CERTAINTY = Code("LOBE_CERTAINTY", OWN_SCHEME, "Certainty of Lobe")
+"""In percent (*own choice*)."""
+
+SIGN: Mapping[Sign, Code] = {
+    Sign.SPICULATED: Code("112136", "DCM", "Spiculated"),
+    Sign.LOBULATED: Code("112135", "DCM", "Lobulated"),
+    Sign.ILL_DEFINED: Code("129741003", "SCT", "Lesion with indistinct margin"),
+    Sign.CAVITY: Code("CAVITATION", OWN_SCHEME, "Cavitation"),
+    Sign.CALCIFICATION: Code("C3672", "NCIt", "Calcification"),
+    Sign.FAT: Code("256674009", "SCT", "Fat"),
+    Sign.PERIFISSURAL: Code("PERIFISSURAL", OWN_SCHEME, "Typical Perifissural Shape"),
+}
+"""A sign: as the name of a measurement in percent it is the sign's probability; as the name of a code, whether it is
+present. Shapes of CID 6119 and margins of CID 6006; calcification as in the reports of LIDC-IDRI; two *own choices*."""
+
+PRESENT = Code("52101004", "SCT", "Present")
+"""See `ABSENT` (CID 240)."""
+
+CALCIFICATION_PATTERN_NAME = Code("CALC_PATTERN", OWN_SCHEME, "Calcification Pattern")
+"""*Own choice*: 111009 DCM is of calcifications in the breast."""
+
+CALCIFICATION_PATTERN: Mapping[CalcificationPattern, Code] = {
+    CalcificationPattern.DIFFUSE: Code("19648000", "SCT", "Diffuse"),
+    CalcificationPattern.CENTRAL: Code("26216008", "SCT", "Central"),
+    CalcificationPattern.LAMINATED: Code("88446008", "SCT", "Laminated"),
+    CalcificationPattern.POPCORN: Code("129749001", "SCT", "Coarse (popcorn-like) calcification"),
+    CalcificationPattern.ECCENTRIC: Code("255380003", "SCT", "Eccentric"),
+    CalcificationPattern.PUNCTATE: Code("129755006", "SCT", "Punctate calcification"),
+}
+"""Popcorn and laminated of CID 6132, diffuse of CID 6128, the others from groups of other organs (*own choice*)."""
+
+SUSPICION = Code("SUSPICION", OWN_SCHEME, "Probability that radiologists call it suspicious, not of cancer")
+"""*Own choice*: what the network predicts is an opinion of readers, and must not look like 111047, Probability of
+cancer."""
+
+RATINGS: Mapping[str, Code] = {
+    "subtlety": Code("C45992", "NCIt", "Subtlety score"),
+    "sphericity": Code("LIDC_SPHERICITY", OWN_SCHEME, "Sphericity rating"),
+    "margin": Code("C25563", "NCIt", "Margin"),
+    "lobulation": Code("C62175", "NCIt", "Lobular Pattern"),
+    "spiculation": Code("C28749", "NCIt", "Spiculation"),
+    "texture": Code("C41144", "NCIt", "Texture"),
+}
+"""Ratings 1 to 5 under the names of the published reports of LIDC-IDRI, whose sphericity has a code of their own."""
+
+CALCIFIED_RATING = Code("LIDC_CALCIFIED", OWN_SCHEME, "Probability that readers see calcification")
+"""In percent (*own choice*)."""
+
+PREDICTED_RATING = Code("PREDICTED_RATING", OWN_SCHEME, "Prediction of the mean rating of LIDC-IDRI readers")
+"""Method of every rating, so that none is taken for a reader's (*own choice*)."""
+
+PROBABILITY_OF_CANCER = Code("111047", "DCM", "Probability of cancer")
+"""Of a published model, named as the method (CID 6048)."""
+
+RISK_MODEL: Mapping[str, Code] = {
+    "brock": Code("BROCK_2B", OWN_SCHEME, "Brock (PanCan) model 2b"),
+    "brock_without_spiculation": Code("BROCK_2A", OWN_SCHEME, "Brock (PanCan) model 2a"),
+    "mayo": Code("MAYO", OWN_SCHEME, "Mayo model"),
+    "herder": Code("HERDER", OWN_SCHEME, "Herder model"),
+}
+"""Method of a probability of cancer (*own choice*)."""
+
+MINIMUM = Code("255605001", "SCT", "Minimum")
+MAXIMUM = Code("56851009", "SCT", "Maximum")
+"""Derivation of the ends of a range over unknown inputs (CID 7464)."""
+
+LUNG_RADS_CATEGORY = Code("1362105002", "SCT", "Lung Imaging Reporting and Data System category")
+"""SNOMED CT observable, as HL7 Lithuania's lung screening guide has it; not in pydicom's dictionaries."""
+
+RECOMMENDATION = Code("121075", "DCM", "Recommendation")
+"""What a guideline says, with the rule that fired (CID 6053)."""
+
+APPLICABLE_GUIDELINE = Code("GUIDELINE", OWN_SCHEME, "Applicable guideline")
+"""Which guideline applies, and why, or why none does (*own choice*)."""
+
+GUIDELINE: Mapping[Guideline, str] = {
+    Guideline.LUNG_RADS: "Lung-RADS",
+    Guideline.FLEISCHNER: "Fleischner Society",
+    Guideline.BTS: "British Thoracic Society",
+    Guideline.C_LUNG_RADS: "C-Lung-RADS",
+    Guideline.NELSON: "NELSON",
+    Guideline.EU_POSITION: "European position statement",
+    Guideline.CHINESE_CONSENSUS: "Chinese consensus",
+}
+"""Names of the guidelines in texts."""
+
+
+def lung_rads_category(category: str) -> Code:
+    """The value of `LUNG_RADS_CATEGORY`; no public scheme has codes for the categories (*own choice*)."""
+    return Code(f"LUNG_RADS_{category}", OWN_SCHEME, f"Lung-RADS category {category}")
+
+
 MILLIMETRE = Code("mm", "UCUM", "millimeter")
+SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
+NO_UNITS = Code("1", "UCUM", "no units")
+SCORE = Code("{score}", "UCUM", "score")
 CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")
 MILLIGRAM = Code("mg", "UCUM", "milligram")
 HOUNSFIELD_UNIT = Code("[hnsf'U]", "UCUM", "Hounsfield unit")

@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypedDict
 
@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, DT, TM
 
 from cad.domain import ModelIdentity
+from cad.policy import WordingPolicy
 from dicom_io import codes
 from dicom_io.uids import derived_uid
 
@@ -45,6 +46,7 @@ class ObjectKind(enum.Enum):
     SEGMENTATION = ("segmentation", 92, "lungcad nodule segments")
     PRESENTATION = ("presentation", 93, "lungcad nodule annotations")
     KEY_IMAGES = ("key-images", 94, "lungcad key images")
+    PAGE = ("page", 95, "lungcad report page")
 
     def __init__(self, key: str, number: int, description: str) -> None:
         self.key = key
@@ -57,13 +59,14 @@ class EncodingContext:
     """What an encoder may not find out by itself.
 
     All UIDs derive from `job_key`; `now` is timezone-aware and passed in; `device_uid` changes with the software
-    version and the weights (`dicom_io.uids.device_uid`).
+    version and the weights (`dicom_io.uids.device_uid`); `wording` says which signs are named.
     """
 
     job_key: str
     now: datetime
     software_version: str
     device_uid: str
+    wording: WordingPolicy = field(default_factory=WordingPolicy)
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:
@@ -173,7 +176,7 @@ def without_quoting_the_source() -> Iterator[None]:
 def stamp(dataset: Dataset, context: EncodingContext) -> None:
     """Give every date that the encoding library took from the clock, and every UID it drew, its deterministic value."""
     date, time = DA(context.now.date()), TM(context.now.time())
-    if dataset.Modality != "SR":  # the SR IODs have no such attribute
+    if dataset.Modality not in ("SR", "DOC"):  # the SR and document IODs have no such attribute
         dataset.BodyPartExamined = BODY_PART_EXAMINED
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = date, time
     dataset.SeriesDate, dataset.SeriesTime = date, time

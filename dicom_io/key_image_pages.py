@@ -6,7 +6,7 @@ coronal panels, anterior on the left of sagittal ones, the head on top.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cad.domain import (
     AxialAxis,
     BoolArray,
+    Diameters,
     FloatArray,
     Grid,
     Int16Array,
@@ -30,11 +31,18 @@ from cad.geometry import index_of
 
 PANEL_PIXELS = 320
 PANEL_GAP_PIXELS = 8
-HEADER_PIXELS = 64
+HEADER_PIXELS = 104
 FOOTER_PIXELS = 32
 PAGE_WIDTH_PIXELS = 3 * PANEL_PIXELS + 4 * PANEL_GAP_PIXELS
 PAGE_HEIGHT_PIXELS = HEADER_PIXELS + PANEL_PIXELS + FOOTER_PIXELS
-"""A page of three panels: readable in a viewport of a quarter screen, 1.2 MB as uncompressed RGB."""
+"""A page of three panels: readable in a viewport of a quarter screen, 1.4 MB as uncompressed RGB."""
+
+HEADER_LINES = 4
+"""A title and three lines of text fit above the panels."""
+
+SUMMARY_TOP_PIXELS = 46
+LINE_PIXELS = 21
+"""Where the text of a summary page begins below its title, and the distance of its lines."""
 
 EDGE_PIXELS = 6
 """Distance of letters from the edge of a panel."""
@@ -58,8 +66,12 @@ BACKGROUND_RGB = (16, 16, 16)
 TITLE_POINTS = 20
 TEXT_POINTS = 15
 
-MAX_SUMMARY_LINES = 16
+MAX_SUMMARY_LINES = 17
 """Lines that fit on a summary page below its title."""
+
+
+DRAWABLE = str.maketrans({"–": "-", "×": "x", "³": "3", "²": "2"})
+"""What the built-in font has for letters that it lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +126,22 @@ class View:
 def nodule_page(volume: Volume, nodule: Nodule, lines: Sequence[str]) -> UInt8Array:
     """The nodule in three planes with its contour, and its axes on the axial one; RGB [row, column, 3].
 
-    `lines` are the title and a line of measurements.
+    `lines` are the title and lines of text; what does not fit above the panels is cut off with dots.
     """
     page = _empty_page(lines)
-    for number, plane in enumerate(PLANES):
+    for number, panel in enumerate(_panels(volume, nodule)):
         left = PANEL_GAP_PIXELS + number * (PANEL_PIXELS + PANEL_GAP_PIXELS)
-        page.paste(_panel(volume, nodule, _view(volume.grid, nodule, plane)), (left, HEADER_PIXELS))
+        page.paste(panel, (left, HEADER_PIXELS))
     return _as_array(page)
+
+
+def nodule_panels(volume: Volume, nodule: Nodule) -> tuple[UInt8Array, ...]:
+    """The axial, coronal and sagittal panel of a nodule, each RGB [row, column, 3]."""
+    return tuple(_as_array(panel) for panel in _panels(volume, nodule))
+
+
+def _panels(volume: Volume, nodule: Nodule) -> Iterator[Image.Image]:
+    return (_panel(volume, nodule, _view(volume.grid, nodule, plane)) for plane in PLANES)
 
 
 def summary_page(title: str, lines: Sequence[str]) -> UInt8Array:
@@ -132,16 +153,16 @@ def summary_page(title: str, lines: Sequence[str]) -> UInt8Array:
     if len(fitting) > MAX_SUMMARY_LINES:
         shown[-1] = f"... and {len(fitting) - MAX_SUMMARY_LINES + 1} more lines, see the report"
     for number, line in enumerate(shown):
-        position = (2 * PANEL_GAP_PIXELS, HEADER_PIXELS + number * (TEXT_POINTS + 6))
+        position = (2 * PANEL_GAP_PIXELS, SUMMARY_TOP_PIXELS + number * LINE_PIXELS)
         pen.text(position, line, fill=TEXT_RGB, font=_font(TEXT_POINTS))
     return _as_array(page)
 
 
 def _wrapped(line: str) -> list[str]:
-    """The line, broken at spaces where it would leave the page."""
+    """The line in letters of the font, broken at spaces where it would leave the page."""
     font, width = _font(TEXT_POINTS), PAGE_WIDTH_PIXELS - 4 * PANEL_GAP_PIXELS
     parts = [""]
-    for word in line.split(" "):
+    for word in line.translate(DRAWABLE).split(" "):
         longer = f"{parts[-1]} {word}" if parts[-1] else word
         if parts[-1] and font.getlength(longer) > width:
             parts.append(f"    {word}")
@@ -167,6 +188,7 @@ def _panel(volume: Volume, nodule: Nodule, view: View) -> Image.Image:
     if view.plane.normal == 0:
         _draw_axis(pen, view, nodule.diameters.long_axis, LONG_AXIS_RGB)
         _draw_axis(pen, view, nodule.diameters.short_axis, SHORT_AXIS_RGB)
+        _draw_lengths(pen, nodule.diameters)
     _draw_edges(pen, view.plane)
     return panel
 
@@ -234,6 +256,15 @@ def _draw_axis(pen: ImageDraw.ImageDraw, view: View, axis: AxialAxis, colour: tu
     pen.line([view.to_panel(axis.start), view.to_panel(axis.end)], fill=colour, width=1)
 
 
+def _draw_lengths(pen: ImageDraw.ImageDraw, diameters: Diameters) -> None:
+    """The lengths of the axes in their colours, in the corner, where they hide nothing."""
+    lengths = ((diameters.long_axis_mm, LONG_AXIS_RGB), (diameters.short_axis_mm, SHORT_AXIS_RGB))
+    for number, (length_mm, colour) in enumerate(lengths):
+        position = (EDGE_PIXELS, EDGE_PIXELS + number * (TEXT_POINTS + 3))
+        text = f"{length_mm:.1f} mm"
+        pen.text(position, text, colour, _font(TEXT_POINTS), stroke_width=2, stroke_fill=BACKGROUND_RGB)
+
+
 def _draw_edges(pen: ImageDraw.ImageDraw, plane: Plane) -> None:
     left, right, top, bottom = plane.edges
     middle, far = PANEL_PIXELS / 2, PANEL_PIXELS - EDGE_PIXELS
@@ -251,8 +282,14 @@ def _empty_page(lines: Sequence[str]) -> Image.Image:
     page = Image.new("RGB", (PAGE_WIDTH_PIXELS, PAGE_HEIGHT_PIXELS), BACKGROUND_RGB)
     pen = ImageDraw.Draw(page)
     left = 2 * PANEL_GAP_PIXELS
-    for number, (line, points) in enumerate(zip(lines, (TITLE_POINTS, TEXT_POINTS), strict=False)):
-        pen.text((left, 10 + number * 28), line, fill=TEXT_RGB, font=_font(points))
+    if lines:
+        pen.text((left, 10), lines[0].translate(DRAWABLE), fill=TEXT_RGB, font=_font(TITLE_POINTS))
+    below = [part for line in lines[1:] for part in _wrapped(line)]
+    room = HEADER_LINES - 1
+    if len(below) > room:
+        below = [*below[: room - 1], f"{below[room - 1]} ..."]
+    for number, line in enumerate(below):
+        pen.text((left, 38 + number * LINE_PIXELS), line, fill=TEXT_RGB, font=_font(TEXT_POINTS))
     footer = (left, PAGE_HEIGHT_PIXELS - FOOTER_PIXELS + 8)
     pen.text(
         footer, "lungcad: automatic result, to be verified by a physician", fill=DIM_TEXT_RGB, font=_font(TEXT_POINTS)

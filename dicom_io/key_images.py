@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from highdicom import UID
@@ -12,7 +11,12 @@ from highdicom.sr.coding import CodedConcept
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from cad.domain import Caution, Findings, Nodule, NotAssessed, Side, UInt8Array
+from cad.domain import Caution, Findings, NotAssessed, Side, UInt8Array
+from cad.policy import WordingPolicy
+from cad.wording import english
+from cad.wording.numbers import axes_mm, volume_mm3
+from cad.wording.said import Said, said_of
+from cad.wording.words import Cells
 from dicom_io import codes
 from dicom_io.encoding import (
     EncodingContext,
@@ -37,15 +41,14 @@ class KeyImagePage:
     frame: SourceFrame
 
 
-def key_images(
-    findings: Findings, nodules: Sequence[Nodule], source: SourceImages, context: EncodingContext
-) -> tuple[Dataset, ...]:
+def key_images(findings: Findings, source: SourceImages, context: EncodingContext) -> tuple[Dataset, ...]:
     """A summary page, then one page per nodule in the order of the findings, all in one series."""
     middle = source.frame(source.loaded.volume.grid.shape[0] // 2)
-    pages = [KeyImagePage(summary_page("lungcad: lung nodules", summary_lines(findings, source)), middle)]
-    for nodule in nodules[:MAX_NODULE_PAGES]:
-        pixels = nodule_page(source.loaded.volume, nodule, [nodule_title(nodule), nodule_measures(nodule)])
-        pages.append(KeyImagePage(pixels, source.frame(nodule.diameters.slice_k)))
+    pages = [KeyImagePage(summary_page("lungcad: lung nodules", summary_lines(findings, source, context)), middle)]
+    said = nodules_said(findings, context.wording)
+    for one in said[:MAX_NODULE_PAGES]:
+        pixels = nodule_page(source.loaded.volume, one.nodule, nodule_lines(one))
+        pages.append(KeyImagePage(pixels, source.frame(one.nodule.diameters.slice_k)))
     equipment = contributing_equipment(findings.models, context)
     captures = []
     for number, page in enumerate(pages, start=1):
@@ -56,39 +59,79 @@ def key_images(
     return tuple(captures)
 
 
-def nodule_title(nodule: Nodule) -> str:
-    """Name, side, composition and height of a nodule. Latin letters only, as everything drawn on a page."""
-    return f"{nodule.label}: {nodule.side.value} lung, {nodule.composition.value}, z = {nodule.centre.z:.1f} mm"
+def nodules_said(findings: Findings, policy: WordingPolicy) -> tuple[Said, ...]:
+    """What is said of each nodule, in the order of the findings."""
+    if isinstance(findings.nodules, NotAssessed):
+        return ()
+    if isinstance(findings.assessment, NotAssessed):
+        return tuple(said_of(nodule, None, policy) for nodule in findings.nodules)
+    pairs = zip(findings.nodules, findings.assessment.risks, strict=True)
+    return tuple(said_of(nodule, risks, policy) for nodule, risks in pairs)
 
 
-def nodule_measures(nodule: Nodule) -> str:
-    """The measurements of a nodule in one line."""
-    diameters = nodule.diameters
-    return (
-        f"{diameters.mean_mm:.1f} mm ({diameters.long_axis_mm:.1f} x {diameters.short_axis_mm:.1f} mm), "
-        f"{nodule.volume_mm3:.0f} mm3, {nodule.mean_hu:.0f} HU, detector score {nodule.score:.2f}"
+def nodule_lines(said: Said) -> list[str]:
+    """The lines above a nodule's panels: title, measurements, signs and probabilities."""
+    nodule, cells = said.nodule, english.cells(said)
+    diameters, solid = nodule.diameters, said.solid
+    title = f"{nodule.label}: {cells.place}, {cells.composition}, z = {nodule.centre.z:.1f} mm"
+    solid_part = "" if solid is None else f", solid {axes_mm(solid.axes)} mm"
+    measures = (
+        f"{diameters.mean_mm:.1f} mm ({axes_mm(diameters)} mm){solid_part}, {_volume(said)}, "
+        f"{nodule.mean_hu:.0f} HU, detector score {nodule.score:.2f}"
     )
+    return [title, measures, *_judgement(said, cells)]
 
 
-def summary_lines(findings: Findings, source: SourceImages) -> list[str]:
-    """What the summary page says: the series, the lungs, each nodule, each caution."""
+def _volume(said: Said) -> str:
+    return f"{volume_mm3(said.nodule.volume_mm3, said.interval_mm3)} mm3"
+
+
+def _judgement(said: Said, cells: Cells) -> list[str]:
+    """Signs and probabilities in one line; no line where there are none."""
+    parts = [cells.signs] if said.signs else []
+    if said.suspicion is not None:
+        parts.append(f"suspicion {cells.suspicion} (of radiologists, not of cancer)")
+    if said.brock is not None:
+        parts.append(f"Brock {cells.brock}")
+    return ["; ".join(parts)] if parts else []
+
+
+def _summary_line(said: Said) -> str:
+    cells = english.cells(said)
+    parts = [
+        f"{said.nodule.label}: {said.nodule.diameters.mean_mm:.1f} mm, {cells.composition}, {cells.place}",
+        _volume(said),
+    ]
+    if said.suspicion is not None:
+        parts.append(f"suspicion {cells.suspicion}")
+    if said.brock is not None:
+        parts.append(f"Brock {cells.brock}")
+    return ", ".join(parts)
+
+
+def summary_lines(findings: Findings, source: SourceImages, context: EncodingContext) -> list[str]:
+    """What the summary page says: the series, the lungs, each nodule, the guideline that applies, each caution."""
     series, lungs = source.loaded.series, findings.lungs
     right_ml, left_ml = lungs.volume_ml(Side.RIGHT), lungs.volume_ml(Side.LEFT)
     return [
         f"Series {source.header.get('SeriesNumber', '')}, {series.slices} slices of {series.spacing_mm[2]:.2f} mm",
         f"Lungs in view: right {right_ml:.0f} ml, left {left_ml:.0f} ml",
         "",
-        *_nodule_lines(findings),
+        *_nodule_lines(findings, context.wording),
+        *english.guidance(findings.assessment)[:1],
         *(f"Caution: {caution.text}" for caution in _cautions(findings, source)),
     ]
 
 
-def _nodule_lines(findings: Findings) -> list[str]:
+def _nodule_lines(findings: Findings, policy: WordingPolicy) -> list[str]:
     if isinstance(findings.nodules, NotAssessed):
         return [f"Nodules were not assessed: {findings.nodules.reason.value}."]
     if not findings.nodules:
         return ["No nodule was detected."]
-    return [f"{nodule_title(nodule)}: {nodule_measures(nodule)}" for nodule in findings.nodules]
+    said = nodules_said(findings, policy)
+    rated = any(one.suspicion is not None for one in said)
+    note = ["Suspicion: probability that radiologists call it suspicious; not the probability of cancer."]
+    return [*(_summary_line(one) for one in said), *(note if rated else [])]
 
 
 def _cautions(findings: Findings, source: SourceImages) -> tuple[Caution, ...]:

@@ -1,4 +1,4 @@
-"""Findings → Grayscale Softcopy Presentation State: axes and label of each nodule on the source images.
+"""Findings → Grayscale Softcopy Presentation State: axes, contour and label of each nodule on the source images.
 
 For viewers that draw presentation states but no report graphics (Weasis).
 """
@@ -22,8 +22,11 @@ from highdicom.pr import (
     TextObject,
 )
 from pydicom.dataset import Dataset
+from skimage.measure import find_contours
 
-from cad.domain import AxialAxis, Findings, Nodule
+from cad.domain import AxialAxis, Findings, Nodule, NoduleMask, PointLps
+from cad.geometry import positions_of
+from cad.wording.numbers import axes_mm, volume_mm3
 from dicom_io.encoding import (
     EncodingContext,
     ObjectKind,
@@ -41,6 +44,15 @@ LUNG_WINDOW_WIDTH_HU = 1500.0
 
 LABEL_OFFSET_PIXELS = 6.0
 """Distance of the label from the nodule, so that it hides nothing of it."""
+
+
+LABEL_LINE_PIXELS = 14.0
+"""Distance of the lines of a label; most viewers draw letters of 12 pixels."""
+
+MAX_CONTOUR_POINTS = 4000
+"""Twice as many 32-bit numbers fit in one element of explicit VR FL (65,534 bytes, PS3.5 7.1.2)."""
+
+ASCII = str.maketrans({"–": "-", "×": "x"})
 
 
 def presentation_state(
@@ -61,7 +73,7 @@ def presentation_state(
         referenced_images=distinct_images(frames),
         **series_and_equipment(identity, context),
         content_label="LUNG_NODULES",
-        content_description="Axes and labels of lung nodules",
+        content_description="Axes, contours and labels of nodules",
         graphic_layers=[layer],
         graphic_annotations=[
             _annotation(nodule, frame, layer, source) for nodule, frame in zip(nodules, frames, strict=True)
@@ -77,12 +89,40 @@ def presentation_state(
 def _annotation(nodule: Nodule, frame: SourceFrame, layer: GraphicLayer, source: SourceImages) -> GraphicAnnotation:
     diameters = nodule.diameters
     lines = [_line(nodule, axis, source) for axis in (diameters.long_axis, diameters.short_axis)]
+    contours = [_contour(nodule, line, source) for line in contours_of(nodule.mask, diameters.slice_k)]
     return GraphicAnnotation(
         referenced_images=[frame.image],
         referenced_frame_number=frame.frame_number,
         graphic_layer=layer,
-        graphic_objects=lines,
-        text_objects=[_label(nodule, lines[0].graphic_data, frame)],
+        graphic_objects=[*lines, *contours],
+        text_objects=_labels(nodule, lines[0].graphic_data, frame),
+    )
+
+
+def contours_of(mask: NoduleMask, k: int) -> list[list[PointLps]]:
+    """The outlines of a mask in slice `k`, each closed, at the border of its voxels; none where the slice misses it."""
+    row = k - mask.offset[0]
+    if not 0 <= row < mask.voxels.shape[0]:
+        return []
+    padded = np.pad(mask.voxels[row], 1).astype(np.float64)
+    _, first_j, first_i = mask.offset
+    found = []
+    for closed_line in find_contours(padded, 0.5):
+        line = closed_line[:-1]
+        indices = np.column_stack([np.full(len(line), float(k)), line[:, 0] - 1 + first_j, line[:, 1] - 1 + first_i])
+        thinned = indices[:: -(-len(indices) // MAX_CONTOUR_POINTS)]
+        closed = np.vstack([thinned, thinned[:1]])
+        found.append([PointLps(*(float(value) for value in point)) for point in positions_of(mask.grid, closed)])
+    return found
+
+
+def _contour(nodule: Nodule, line: Sequence[PointLps], source: SourceImages) -> GraphicObject:
+    return GraphicObject(
+        GraphicTypeValues.POLYLINE,
+        source.to_pixels(line, nodule.diameters.slice_k).astype(np.float32),
+        AnnotationUnitsValues.PIXEL,
+        tracking_id=nodule.label,
+        tracking_uid=nodule.tracking_uid,
     )
 
 
@@ -96,14 +136,25 @@ def _line(nodule: Nodule, axis: AxialAxis, source: SourceImages) -> GraphicObjec
     )
 
 
-def _label(nodule: Nodule, long_axis_pixels: npt.NDArray[np.floating[Any]], frame: SourceFrame) -> TextObject:
+def _labels(nodule: Nodule, long_axis_pixels: npt.NDArray[np.floating[Any]], frame: SourceFrame) -> list[TextObject]:
+    """The label beside the nodule, and its measures a line below."""
     column = min(float(long_axis_pixels[:, 0].max()) + LABEL_OFFSET_PIXELS, float(frame.image.Columns))
     row = float(long_axis_pixels[:, 1].min())
-    return TextObject(
-        nodule_comment(nodule),
-        AnnotationUnitsValues.PIXEL,
-        anchor_point=(column, row),
-        anchor_point_visible=False,
-        tracking_id=nodule.label,
-        tracking_uid=nodule.tracking_uid,
-    )
+    texts = (nodule_comment(nodule), measures_text(nodule))
+    return [
+        TextObject(
+            text,
+            AnnotationUnitsValues.PIXEL,
+            anchor_point=(column, min(row + number * LABEL_LINE_PIXELS, float(frame.image.Rows))),
+            anchor_point_visible=False,
+            tracking_id=nodule.label,
+            tracking_uid=nodule.tracking_uid,
+        )
+        for number, text in enumerate(texts)
+    ]
+
+
+def measures_text(nodule: Nodule) -> str:
+    """Axes and volume in letters that every viewer's font has."""
+    interval = None if nodule.measures is None else nodule.measures.volume_interval_mm3
+    return f"{axes_mm(nodule.diameters)} mm, {volume_mm3(nodule.volume_mm3, interval)} mm3".translate(ASCII)

@@ -1,4 +1,4 @@
-"""Findings → the DICOM objects of one series: report, segmentation, annotations and key images."""
+"""Findings → the DICOM objects of one series: report, page, segmentation, annotations and key images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from cad.domain import Findings, Nodule, NotAssessed
+from dicom_io.encapsulated_pdf import encapsulated_pdf
 from dicom_io.encoding import EncodingContext as EncodingContext
 from dicom_io.encoding import without_quoting_the_source
 from dicom_io.key_images import key_images
@@ -19,9 +20,10 @@ from dicom_io.structured_report import structured_report
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportObjects:
-    """The objects that answer one series. Without a nodule there is the report and the summary page only."""
+    """The objects that answer one series. Without a nodule there are the report, its page and the summary only."""
 
     sr: Dataset
+    page: Dataset
     seg: Dataset | None
     gsps: Dataset | None
     key_images: tuple[Dataset, ...]
@@ -29,20 +31,21 @@ class ReportObjects:
     def all(self) -> tuple[Dataset, ...]:
         """Every object, those that others refer to first."""
         optional = (self.seg, self.gsps)
-        return (*(dataset for dataset in optional if dataset is not None), *self.key_images, self.sr)
+        return (*(dataset for dataset in optional if dataset is not None), *self.key_images, self.page, self.sr)
 
 
-def report_objects(findings: Findings, loaded: LoadedSeries, context: EncodingContext) -> ReportObjects:
-    """All objects for one series. The same arguments give the same bytes."""
+def report_objects(findings: Findings, loaded: LoadedSeries, context: EncodingContext, pdf: bytes) -> ReportObjects:
+    """All objects for one series; `pdf` is the page for people. The same arguments give the same bytes."""
     with without_quoting_the_source():
         source = source_images(loaded)
         nodules = _nodules(findings)
         seg = segmentation(findings, nodules, source, context) if nodules else None
         return ReportObjects(
             sr=structured_report(findings, seg, source, context),
+            page=encapsulated_pdf(pdf, findings, source, context),
             seg=seg,
             gsps=presentation_state(findings, nodules, source, context) if nodules else None,
-            key_images=key_images(findings, nodules, source, context),
+            key_images=key_images(findings, source, context),
         )
 
 

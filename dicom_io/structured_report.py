@@ -17,10 +17,10 @@ from highdicom.sr import (
     CodedConcept,
     Comprehensive3DSR,
     ContainerContentItem,
+    ContentItem,
     ContentSequence,
     CoordinatesForMeasurement,
     DeviceObserverIdentifyingAttributes,
-    FindingSite,
     GraphicTypeValues,
     LanguageOfContentItemAndDescendants,
     Measurement,
@@ -28,7 +28,6 @@ from highdicom.sr import (
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
     ObserverContext,
-    QualitativeEvaluation,
     ReferencedSegment,
     RelationshipTypeValues,
     SourceImageForRegion,
@@ -43,6 +42,7 @@ from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.sr.coding import Code
 
 from cad.domain import AxialAxis, Findings, Nodule, NotAssessed
+from cad.wording.numbers import percent
 from dicom_io import codes
 from dicom_io.encoding import (
     MANUFACTURER,
@@ -54,6 +54,8 @@ from dicom_io.encoding import (
     series_and_equipment,
     stamp,
 )
+from dicom_io.guideline_items import guideline_items
+from dicom_io.nodule_items import finding_site, qualitative_evaluations, tenth, volumetric_measurements
 from dicom_io.segmentation import algorithm_parameters
 from dicom_io.source_images import SourceImages
 
@@ -83,8 +85,18 @@ def structured_report(
         is_complete=True,
         contributing_equipment=contributing_equipment(findings.models, context),
     )
+    dataset.CodingSchemeIdentificationSequence = [_own_scheme()]
     stamp(dataset, context)
     return dataset
+
+
+def _own_scheme() -> Dataset:
+    """Says whose the private codes are (PS3.3 C.12.1)."""
+    item = Dataset()
+    item.CodingSchemeDesignator = codes.OWN_SCHEME
+    item.CodingSchemeName = codes.OWN_SCHEME_NAME
+    item.CodingSchemeResponsibleOrganization = MANUFACTURER
+    return item
 
 
 def _content(
@@ -97,15 +109,24 @@ def _content(
         for number, nodule in enumerate(findings.nodules, start=1)
         for group in (
             _bidirectional_group(nodule, source),
-            _volumetric_group(nodule, _segment_reference(number, segmentation, source), findings, context),
+            _volumetric_group(number, _segment_reference(number, segmentation, source), findings, context),
         )
     ]
-    return MeasurementReport(
+    report = MeasurementReport(
         observation_context=_observation_context(context),
         procedure_reported=codes.CT_PROCEDURE,
         imaging_measurements=groups,
         language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(ENGLISH),
     )
+    if items := list(guideline_items(findings.assessment)):
+        report[0].ContentSequence.append(_qualitative_evaluations(items))
+    return report
+
+
+def _qualitative_evaluations(items: Sequence[ContentItem]) -> ContainerContentItem:
+    container = ContainerContentItem(codes.QUALITATIVE_EVALUATIONS, relationship_type=RelationshipTypeValues.CONTAINS)
+    container.ContentSequence = ContentSequence(items)
+    return container
 
 
 def _observation_context(context: EncodingContext) -> ObservationContext:
@@ -121,11 +142,12 @@ def _observation_context(context: EncodingContext) -> ObservationContext:
 
 def nodule_comment(nodule: Nodule) -> str:
     """One line about a nodule; viewers show it as the label of the measurement."""
-    return f"{nodule.label}: {nodule.diameters.mean_mm:.1f} mm {nodule.composition.value}"
-
-
-def _site(nodule: Nodule) -> FindingSite:
-    return FindingSite(codes.LUNG, laterality=codes.LATERALITY[nodule.side])
+    parts = [f"{nodule.label}: {nodule.diameters.mean_mm:.1f} mm {nodule.composition.value}"]
+    if nodule.location is not None and nodule.location.lobe is not None:
+        parts.append(nodule.location.lobe.value)
+    if nodule.ratings is not None:
+        parts.append(f"suspicion {percent(nodule.ratings.suspicion)} (not of cancer)")
+    return ", ".join(parts)
 
 
 def _bidirectional_group(nodule: Nodule, source: SourceImages) -> MeasurementsAndQualitativeEvaluations:
@@ -134,7 +156,7 @@ def _bidirectional_group(nodule: Nodule, source: SourceImages) -> MeasurementsAn
     group = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(UID(nodule.tracking_uid), BIDIRECTIONAL_TRACKING_IDENTIFIER),
         finding_type=codes.NODULE,
-        finding_sites=[_site(nodule)],
+        finding_sites=[finding_site(nodule)],
         measurements=[
             _axis_measurement(codes.LONG_AXIS, diameters.long_axis, diameters.slice_k, source),
             _axis_measurement(codes.SHORT_AXIS, diameters.short_axis, diameters.slice_k, source),
@@ -151,7 +173,7 @@ def _axis_measurement(name: Code, axis: AxialAxis, slice_k: int, source: SourceI
     line = CoordinatesForMeasurement(
         GraphicTypeValues.POLYLINE, source.to_pixels([axis.start, axis.end], slice_k).astype(np.float32), image
     )
-    return Measurement(name, _tenth(axis.length_mm), codes.MILLIMETRE, referenced_coordinates=[line])
+    return Measurement(name, tenth(axis.length_mm), codes.MILLIMETRE, referenced_coordinates=[line])
 
 
 def _segment_reference(number: int, segmentation: Dataset, source: SourceImages) -> ReferencedSegment:
@@ -164,17 +186,20 @@ def _segment_reference(number: int, segmentation: Dataset, source: SourceImages)
 
 
 def _volumetric_group(
-    nodule: Nodule, segment: ReferencedSegment, findings: Findings, context: EncodingContext
+    number: int, segment: ReferencedSegment, findings: Findings, context: EncodingContext
 ) -> VolumetricROIMeasurementsAndQualitativeEvaluations:
-    """TID 1411: the segment and all measurements; the algorithm is named once, on the group."""
+    """TID 1411: the segment and all measurements of the n-th nodule; the algorithm is named once, on the group."""
+    assert not isinstance(findings.nodules, NotAssessed)
+    nodule = findings.nodules[number - 1]
+    risks = None if isinstance(findings.assessment, NotAssessed) else findings.assessment.risks[number - 1]
     return VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(UID(nodule.tracking_uid), nodule.label),
         referenced_segment=segment,
         finding_type=codes.NODULE,
-        finding_sites=[_site(nodule)],
+        finding_sites=[finding_site(nodule)],
         algorithm_id=_algorithm(findings, context),
-        measurements=_volumetric_measurements(nodule),
-        qualitative_evaluations=[QualitativeEvaluation(codes.TEXTURE, codes.COMPOSITION[nodule.composition])],
+        measurements=volumetric_measurements(nodule, risks),
+        qualitative_evaluations=qualitative_evaluations(nodule, context.wording),
     )
 
 
@@ -184,24 +209,6 @@ def _algorithm(findings: Findings, context: EncodingContext) -> AlgorithmIdentif
         version=context.software_version,
         parameters=[f"{key}={value}" for key, value in algorithm_parameters(findings).items()],
     )
-
-
-def _volumetric_measurements(nodule: Nodule) -> list[Measurement]:
-    diameters = nodule.diameters
-    return [
-        Measurement(codes.VOLUME, _tenth(nodule.volume_mm3), codes.CUBIC_MILLIMETRE),
-        Measurement(codes.LONG_AXIS, _tenth(diameters.long_axis_mm), codes.MILLIMETRE),
-        Measurement(codes.SHORT_AXIS, _tenth(diameters.short_axis_mm), codes.MILLIMETRE),
-        Measurement(codes.DIAMETER, _tenth(diameters.mean_mm), codes.MILLIMETRE, derivation=codes.MEAN),
-        Measurement(codes.MEAN_ATTENUATION, _tenth(nodule.mean_hu), codes.HOUNSFIELD_UNIT),
-        Measurement(codes.MASS, _tenth(nodule.mass_mg), codes.MILLIGRAM),
-        Measurement(codes.CERTAINTY_OF_FINDING, _tenth(nodule.score * 100), codes.PERCENT),
-    ]
-
-
-def _tenth(value: float) -> float:
-    """Rounded to the tenth, which the guidelines ask of diameters and which no other value here exceeds in meaning."""
-    return round(float(value), 1)
 
 
 def _report_without_nodules(findings: Findings, source: SourceImages, context: EncodingContext) -> ContentSequence:
@@ -214,15 +221,12 @@ def _report_without_nodules(findings: Findings, source: SourceImages, context: E
         dicom_codes.DCM.ProcedureReported, codes.CT_PROCEDURE, RelationshipTypeValues.HAS_CONCEPT_MOD
     )
     root.ContentSequence.append(procedure)
-    evaluations = ContainerContentItem(codes.QUALITATIVE_EVALUATIONS, relationship_type=RelationshipTypeValues.CONTAINS)
-    evaluations.ContentSequence = ContentSequence(_evaluations(findings, source))
-    root.ContentSequence.append(evaluations)
+    items = [*_evaluations(findings, source), *guideline_items(findings.assessment)]
+    root.ContentSequence.append(_qualitative_evaluations(items))
     return ContentSequence([root], is_root=True)
 
 
-def _evaluations(
-    findings: Findings, source: SourceImages
-) -> Sequence[CodeContentItem | TextContentItem | UIDRefContentItem]:
+def _evaluations(findings: Findings, source: SourceImages) -> Sequence[ContentItem]:
     answer = codes.NOT_PERFORMED if isinstance(findings.nodules, NotAssessed) else codes.ABSENT
     series_uid = source.images[0].SeriesInstanceUID
     return [

@@ -16,13 +16,24 @@ from typing import get_args, get_type_hints
 
 from pydantic.fields import FieldInfo
 
-from cad.domain import AirwayFinding, CystFinding, ExamObservations, NoduleObservation, PatientFactors
+from cad.domain import (
+    AirwayFinding,
+    CystFinding,
+    ExamObservations,
+    MalignancyRisk,
+    NoduleObservation,
+    NoduleRisks,
+    PatientFactors,
+)
 from cad.service.patient import NUMBERS
 from cad.service.settings import PREFIX, Settings
+from dicom_io.nodule_items import volumetric_measurements
 from dicom_io.volume import DECODERS, NATIVE_SYNTAXES
 from models.cards import CARDS
 from models.nodule_cards import OUTLINE_NAME, RATING_NAME
 from orthanc.dimse import CT_CLASSES, RECEIVED_SYNTAXES, SENT_SYNTAXES
+from tests.builders import a_series
+from tests.contract.subjects import a_full_nodule, a_nodule, loaded
 
 ROOT = Path(__file__).parents[1]
 PATIENT_RECORDS = (PatientFactors, ExamObservations, NoduleObservation, AirwayFinding, CystFinding)
@@ -35,6 +46,7 @@ def documented_tables() -> dict[str, str]:
         **dict(_policy_tables()),
         **{f"patient-{kind.__name__}": _table(("name", "value"), _json_fields(kind)) for kind in PATIENT_RECORDS},
         **_network_tables(),
+        "sr-measurements": _table(("measurement", "code", "unit", "method"), _sr_measurements()),
         "received-classes": _table(("SOP class", "UID"), ((uid.name, f"`{uid}`") for uid in CT_CLASSES)),
         "received-syntaxes": _table(("transfer syntax", "UID", "files", "C-STORE"), _received_syntaxes()),
         "sent-syntaxes": _table(("transfer syntax", "UID"), ((uid.name, f"`{uid}`") for uid in SENT_SYNTAXES)),
@@ -93,6 +105,19 @@ def _received_syntaxes() -> Iterator[tuple[str, str, str, str]]:
     from_files = (*NATIVE_SYNTAXES, *DECODERS)
     for uid in dict.fromkeys((*from_files, *RECEIVED_SYNTAXES)):
         yield uid.name, f"`{uid}`", "yes" if uid in from_files else "", "yes" if uid in RECEIVED_SYNTAXES else ""
+
+
+def _sr_measurements() -> Iterator[tuple[str, str, str, str]]:
+    """The measurements of a nodule of which everything is known, as the report of one holds them."""
+    risk = MalignancyRisk("", "", (0.1, 0.1), (), ())
+    nodule = a_full_nodule(a_nodule(loaded(a_series()).volume.grid))
+    for group in volumetric_measurements(nodule, NoduleRisks(nodule.tracking_uid, risk, risk, risk, risk)):
+        (item,) = group
+        value = item.MeasuredValueSequence[0]
+        modifiers = [part.ConceptCodeSequence[0].CodeMeaning for part in item.get("ContentSequence", ())]
+        name = item.ConceptNameCodeSequence[0]
+        code = f"{name.CodeValue}, {name.CodingSchemeDesignator}"
+        yield name.CodeMeaning, code, value.MeasurementUnitsCodeSequence[0].CodeValue, ", ".join(modifiers)
 
 
 def _settings() -> Iterator[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ import enum
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,9 @@ from cad.policy import Policy
 from cad.service.findings_json import Circumstances, Document, Provenance, findings_document, with_timings
 from cad.service.jobs import job_key
 from cad.service.patient import with_header
+from cad.service.report import ReportCase, report_pdf
 from cad.service.stopwatch import Stopwatch
+from cad.wording.words import Language
 from dicom_io.reading import LoadedSeries
 from dicom_io.report_objects import EncodingContext, ReportObjects, report_objects
 from dicom_io.uids import device_uid
@@ -65,23 +67,29 @@ class CaseTools:
 class CaseRequest:
     """What to do with one series. `stopwatch` belongs to this case alone and may hold the time of reading it.
 
-    `context` is what was given beside the images; age and sex of the header complete it.
+    `context` is what was given beside the images; age and sex of the header complete it. `language` is that of the page
+    for people.
     """
 
     parts: frozenset[Part] = frozenset(Part)
     min_score: float | None = None
     context: ClinicalContext = field(default_factory=ClinicalContext)
     has_prior: bool = False
+    language: Language = Language.BOTH
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseResult:
-    """Everything about one series. `document` is findings.json as far as it is known before the results are written."""
+    """Everything about one series. `document` is findings.json as far as it is known before the results are written.
+
+    `pdf` is the page for people, which `objects` hold too.
+    """
 
     loaded: LoadedSeries
     findings: Findings
     objects: ReportObjects
+    pdf: bytes
     document: Document
     job_key: str
 
@@ -130,24 +138,34 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
         Request(loaded.series.series_uid, request.min_score, Part.NODULES in request.parts, context),
         request.stopwatch.stage,
     )
-    key = result_key(job_key(loaded.series, tools.software_version, findings.models), request.min_score)
+    key = result_key(job_key(loaded.series, tools.software_version, findings.models), request)
     device = device_uid(tools.software_version, findings.models)
-    with request.stopwatch.stage("write"):
-        objects = report_objects(findings, loaded, EncodingContext(key, started, tools.software_version, device))
     document = findings_document(
         loaded.series,
         findings,
         _circumstances(request, context, (*loaded.cautions, *disagreements)),
         Provenance(tools.software_version, key, started, tools.host_cores),
     )
-    return CaseResult(loaded, findings, objects, with_timings(document, request.stopwatch.seconds()), key)
+    wording = tools.policy.wording
+    with request.stopwatch.stage("write"):
+        pdf = report_pdf(ReportCase(loaded, findings, document, request.language, wording))
+        encoding = EncodingContext(key, started, tools.software_version, device, wording)
+        objects = report_objects(findings, loaded, encoding, pdf)
+    return CaseResult(loaded, findings, objects, pdf, with_timings(document, request.stopwatch.seconds()), key)
 
 
-def result_key(job_key: str, min_score: float | None) -> str:
-    """The identity of the objects of one analysis: the job's own, but at another threshold they are other objects."""
-    if min_score is None:
-        return job_key
-    return hashlib.sha256(f"{job_key} min_score {min_score!r}".encode()).hexdigest()
+def result_key(job_key: str, request: CaseRequest) -> str:
+    """The identity of the objects of one analysis: the job's own, but other objects where the request changes them.
+
+    A threshold changes the nodules, what was given beside the images the risks and recommendations of the report, and
+    the language its page. What comes from the header belongs to the series.
+    """
+    differs = [] if request.min_score is None else [f"min_score {request.min_score!r}"]
+    if request.context != ClinicalContext():
+        differs.append(f"context {asdict(request.context)!r}")
+    if request.language is not Language.BOTH:
+        differs.append(f"language {request.language.value}")
+    return hashlib.sha256(" ".join([job_key, *differs]).encode()).hexdigest() if differs else job_key
 
 
 def _circumstances(request: CaseRequest, context: ClinicalContext, cautions: tuple[Caution, ...]) -> Circumstances:

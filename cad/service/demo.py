@@ -277,7 +277,7 @@ def _instance(sop_uid: str, orthanc: OrthancAddress) -> bytes:
 
 
 def _analyse_files(series: Path, folder: Path, tell: Tell) -> None:
-    """`lungcad analyze` on the files: the report and the pictures, which a PACS does not keep."""
+    """`lungcad analyze` on the files: the page and the pictures as files."""
     tell("Drawing the report and the pictures from the files ...")
     if folder.exists():
         shutil.rmtree(folder)

@@ -5,7 +5,7 @@ What was not assessed is null, and `not_assessed` names it with a reason: nothin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -18,34 +18,19 @@ from cad.domain import (
     Findings,
     Guideline,
     LungMask,
-    MalignancyRisk,
-    ModelIdentity,
-    Nodule,
-    NoduleRisks,
     NotAssessed,
     NotAssessedReason,
-    PointLps,
     Recommendation,
     Side,
 )
 from cad.errors import Refusal
+from cad.service.nodule_json import Document as Document
+from cad.service.nodule_json import missing_parts, model_document, nodule_documents
 
 SCHEMA = "lungcad.findings/1"
 REFUSAL_SCHEMA = "lungcad.refusal/1"
 
-RISK_MODELS = ("brock", "brock_without_spiculation", "mayo", "herder")
 STAGES = ("read", "lungs", "detect", "characterize", "followup", "calcium", "write", "total")
-NODULE_PARTS = (
-    "volume_interval_mm3",
-    "solid_diameters_mm",
-    "lobe",
-    "lobe_confidence",
-    "spiculation",
-    "perifissural",
-)
-"""What the schema has a place for and this version does not measure."""
-
-Document = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +62,7 @@ def findings_document(
         "series": _series(series),
         "nodules": None
         if isinstance(findings.nodules, NotAssessed)
-        else _nodules(findings.nodules, findings.assessment),
+        else nodule_documents(findings.nodules, findings.assessment),
         "exam": _exam(findings.assessment),
         "followup": None,
         "calcium": _calcium(requested=circumstances.calcium_requested),
@@ -91,7 +76,7 @@ def findings_document(
         "timings_s": dict.fromkeys(STAGES),
         "provenance": {
             "version": provenance.version,
-            "models": [_model(model) for model in findings.models],
+            "models": [model_document(model) for model in findings.models],
             "policy_version": findings.policy_version,
             "started": provenance.started.isoformat(),
             "host_cores": provenance.host_cores,
@@ -169,75 +154,15 @@ def _recommendation(said: Recommendation) -> Document:
     }
 
 
-def _malignancy(risks: NoduleRisks) -> Document:
-    return {"cnn": None, **{model: _risk(getattr(risks, model)) for model in RISK_MODELS}}
-
-
-def _risk(risk: MalignancyRisk | NotAssessed) -> Document | None:
-    if isinstance(risk, NotAssessed):
-        return None
-    return {
-        "model": risk.model,
-        "version": risk.version,
-        "value": None if risk.value is None else round(risk.value, 6),
-        "range": [round(p, 6) for p in risk.range],
-        "unknown": list(risk.unknown),
-        "inputs": dict(risk.inputs),
-        "band": risk.band,
-    }
-
-
-def _nodules(nodules: Sequence[Nodule], assessment: Assessment | NotAssessed) -> list[Document]:
-    if isinstance(assessment, NotAssessed):
-        return [{**_nodule(nodule), "malignancy": None} for nodule in nodules]
-    risks = zip(nodules, assessment.risks, strict=True)
-    return [{**_nodule(nodule), "malignancy": _malignancy(risk)} for nodule, risk in risks]
-
-
-def _nodule(nodule: Nodule) -> Document:
-    diameters = nodule.diameters
-    return {
-        "tracking_uid": nodule.tracking_uid,
-        "label": nodule.label,
-        "centre_lps_mm": _point(nodule.centre),
-        "score": round(nodule.score, 4),
-        "volume_mm3": round(nodule.volume_mm3, 1),
-        "diameters_mm": {
-            "long": round(diameters.long_axis_mm, 2),
-            "short": round(diameters.short_axis_mm, 2),
-            "mean": round(diameters.mean_mm, 2),
-        },
-        "composition": nodule.composition.value,
-        "mean_hu": round(nodule.mean_hu, 1),
-        "mass_mg": round(nodule.mass_mg, 1),
-        "side": nodule.side.value,
-        "delineation": nodule.delineation.value,
-        **dict.fromkeys(NODULE_PARTS),
-    }
-
-
 def _not_assessed(findings: Findings, followup: NotAssessedReason) -> list[Document]:
-    missing = NotAssessedReason.NOT_IN_THIS_VERSION
     entries = [("followup", followup)]
     if isinstance(findings.nodules, NotAssessed):
         entries.append(("nodules", findings.nodules.reason))
     else:
-        entries.extend((f"nodules[].{part}", missing) for part in (*NODULE_PARTS, "malignancy.cnn"))
+        entries.extend(missing_parts(findings.nodules, findings.assessment))
     if isinstance(findings.assessment, NotAssessed):
         entries.extend((f"exam.{guideline.value}", findings.assessment.reason) for guideline in Guideline)
-    else:
-        entries.extend(_missing_risks(findings.assessment))
     return [{"what": what, "reason": reason.value} for what, reason in entries]
-
-
-def _missing_risks(assessment: Assessment) -> list[tuple[str, NotAssessedReason]]:
-    """Models that were not applied to a nodule, by its place in the list."""
-    return [
-        (f"nodules[{number}].malignancy.{model}", risk.reason)
-        for number, risks in enumerate(assessment.risks)
-        for model in RISK_MODELS
-        if isinstance(risk := getattr(risks, model), NotAssessed)
-    ]
 
 
 def _calcium(*, requested: bool) -> Document:
@@ -252,11 +177,3 @@ def _lung_volumes(lungs: LungMask) -> Document:
 
 def _caution(caution: Caution) -> Document:
     return {"code": caution.code, "text": caution.text}
-
-
-def _model(model: ModelIdentity) -> Document:
-    return {"name": model.name, "version": model.version, "sha256": model.sha256}
-
-
-def _point(point: PointLps) -> Sequence[float]:
-    return [round(value, 2) for value in (point.x, point.y, point.z)]

@@ -10,20 +10,21 @@ from cad.domain import ClinicalContext
 from cad.service.case import CaseRequest, CaseTools, Machinery, load_tools, read_case
 from cad.service.settings import Settings
 from cad.service.worker import Reader, Reading
+from cad.wording.words import Language
 from dicom_io.reading import load_datasets
 
 
 def installed_reader(settings: Settings) -> Reader:
     """The reader with the installed networks, on the device and the runtime of the settings."""
     machinery = Machinery(settings.device, settings.detector, settings.runtime)
-    return reader_with(load_tools(machinery), settings.min_score)
+    return reader_with(load_tools(machinery), settings.min_score, settings.report_language)
 
 
-def reader_with(tools: CaseTools, min_score: float | None) -> Reader:
+def reader_with(tools: CaseTools, min_score: float | None, language: Language = Language.BOTH) -> Reader:
     """A reader that uses these tools; a `min_score` of None means the detector's own threshold."""
 
     def read(datasets: Sequence[Dataset], context: ClinicalContext) -> Reading:
-        request = CaseRequest(min_score=min_score, context=context)
+        request = CaseRequest(min_score=min_score, context=context, language=language)
         with request.stopwatch.stage("read"):
             loaded = load_datasets(datasets, tools.policy.series)
         result = read_case(loaded, tools, request)

@@ -1,4 +1,4 @@
-"""The PDF report for a human reader: one page of A4 unless there are many nodules.
+"""The PDF report for a human reader, in English and Chinese: one page of A4 for up to six nodules.
 
 The same case gives the same bytes: no time of day but the case's own, no random file identifier.
 """
@@ -6,92 +6,202 @@ The same case gives the same bytes: no time of day but the case's own, no random
 from __future__ import annotations
 
 import io
-import unicodedata
-from collections.abc import Sequence
-from functools import cache
-from itertools import groupby
-from xml.sax.saxutils import escape
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
+import numpy as np
 from PIL import Image as PilImage
 from pydicom.dataset import Dataset
-from reportlab import rl_config
-from reportlab.lib import colors
-from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import (
+    BaseDocTemplate,
+    Flowable,
+    Image,
+    KeepInFrame,
+    KeepTogether,
+    SimpleDocTemplate,
+    Spacer,
+    Table,
+)
+from reportlab.platypus.tables import TableStyle
 
-from cad.domain import Assessment, Nodule, NotAssessed, Side
-from cad.service.case import CaseResult
+from cad.domain import Findings, Nodule, NotAssessed, Side
+from cad.policy import WordingPolicy
+from cad.service.lettering import ACCENT, FAINT, RULE, Look, paragraph
+from cad.service.nodule_json import Document
 from cad.service.overlay import lungs_overview
-from dicom_io.key_image_pages import HEADER_PIXELS, PANEL_PIXELS, nodule_page
+from cad.wording import chinese, english
+from cad.wording.said import Said, said_of, unknown_inputs
+from cad.wording.words import Cells, Labels, Language, Technique, Words
+from dicom_io.key_image_pages import nodule_panels
+from dicom_io.reading import LoadedSeries
 
-MARGIN = 15 * mm
+MARGIN = 13 * mm
 FRAME_PADDING = 6
 """Points that reportlab leaves free around the text of a page."""
 WIDTH = A4[0] - 2 * MARGIN - 2 * FRAME_PADDING
-PICTURES = 3
-PICTURE_WIDTH = 128 * mm
-"""Three nodules in three planes leave room on the page for a table of six."""
+TOP, BOTTOM = 9 * mm, 10 * mm
+HEIGHT = A4[1] - TOP - BOTTOM - 2 * FRAME_PADDING
 OVERVIEW_WIDTH = 105 * mm
+PLANES_WIDTH: Mapping[int, float] = {1: 130 * mm, 2: 84 * mm}
+"""Width of the three planes of one nodule, or of two side by side; more have a strip of axial pictures."""
+STRIP_PICTURES = 6
+STRIP_PICTURE_WIDTH = 23 * mm
 
-INK = colors.HexColor("#1c2733")
-FAINT = colors.HexColor("#5b6875")
-ACCENT = colors.HexColor("#0b6e8a")
-RULE = colors.HexColor("#c9d1d9")
+WORDS: Mapping[Language, tuple[Words, ...]] = {
+    Language.ENGLISH: (english,),
+    Language.CHINESE: (chinese,),
+    Language.BOTH: (english, chinese),
+}
+"""The languages of a report, the first in the first line."""
 
-rl_config.useA85 = 0
-"""Streams as bytes: reportlab's ASCII-85 coder is written in Python and took a second per picture."""
+BODY, SMALL, TINY = 7.8, 7.5, 6.3
+"""Sizes of letters in points: sentences, the table, the small print."""
 
-LATIN_FONT = "Helvetica"
-CHINESE_FONT = "STSong-Light"
-KOREAN_FONT = "HYSMyeongJo-Medium"
-"""Adobe's named fonts for CJK, which viewers bring along; they also hold Cyrillic and Greek."""
+HEADING: Mapping[int, Sequence[float]] = {1: (0.6, 0.4), 2: (0.36, 0.24, 0.4)}
+"""Parts of the width of the titles and what stands beside them, by the number of languages."""
 
-LIMITS = (
-    "Automatic result of research software that is not a medical device. It must be verified by a physician against "
-    "the images. Nodules can be missed, and marks can be wrong. Nodules under 3 mm are not reported. Lobes, margins, "
-    "solid components, comparison with prior examinations and coronary calcium are not assessed in this version. "
-    "Sizes are means of the long and short axis in the axial slice of largest area."
+COLUMNS: Sequence[tuple[str, float]] = (
+    ("nodule", 0.095),
+    ("place", 0.135),
+    ("composition", 0.1),
+    ("size", 0.12),
+    ("volume", 0.14),
+    ("signs", 0.24),
+    ("suspicion", 0.08),
+    ("brock", 0.09),
 )
+"""Columns of the table of nodules and their parts of the width."""
 
 
-def report_pdf(result: CaseResult) -> bytes:
-    """The report as the bytes of a PDF file."""
-    _register_fonts()
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportCase:
+    """What a report shows. `document` is findings.json, for its provenance and what was not assessed."""
+
+    loaded: LoadedSeries
+    findings: Findings
+    document: Document
+    language: Language = Language.BOTH
+    wording: WordingPolicy = field(default_factory=WordingPolicy)
+
+    @property
+    def words(self) -> tuple[Words, ...]:
+        """The languages, the first one first."""
+        return WORDS[self.language]
+
+    @property
+    def nodules(self) -> tuple[Nodule, ...]:
+        """The nodules; none when they were not assessed."""
+        return () if isinstance(self.findings.nodules, NotAssessed) else self.findings.nodules
+
+    @property
+    def said(self) -> tuple[Said, ...]:
+        """What is said of each nodule."""
+        assessment = self.findings.assessment
+        risks = [None] * len(self.nodules) if isinstance(assessment, NotAssessed) else assessment.risks
+        return tuple(said_of(nodule, risk, self.wording) for nodule, risk in zip(self.nodules, risks, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How much room a report takes."""
+
+    has_pictures: bool = True
+    is_shrunk: bool = False
+    """Drawn smaller, so that it fits on one page."""
+
+
+LAYOUTS = (_Layout(), _Layout(has_pictures=False), _Layout(has_pictures=False, is_shrunk=True))
+"""Tried in turn for up to six nodules until one fits on a page. The key images show the pictures that are left out."""
+
+
+def report_pdf(case: ReportCase) -> bytes:
+    """The report as the bytes of a PDF file: one page for up to six nodules."""
+    pdf, pages = _built(case, LAYOUTS[0])
+    if len(case.nodules) <= STRIP_PICTURES:
+        for layout in LAYOUTS[1:]:
+            if pages == 1:
+                break
+            pdf, pages = _built(case, layout)
+    return pdf
+
+
+def _built(case: ReportCase, layout: _Layout) -> tuple[bytes, int]:
+    """The PDF and how many pages it has."""
     buffer = io.BytesIO()
     template = SimpleDocTemplate(
         buffer,
         pagesize=A4,
         leftMargin=MARGIN,
         rightMargin=MARGIN,
-        topMargin=13 * mm,
-        bottomMargin=12 * mm,
+        topMargin=TOP,
+        bottomMargin=BOTTOM,
         title="lungcad nodule report",
         author="lungcad",
         invariant=1,
     )
-    template.build(_story(result))
-    return buffer.getvalue()
+    story = list(_story(case, layout))
+    if layout.is_shrunk:
+        story = [KeepInFrame(WIDTH, HEIGHT, story, mode="shrink")]
+    footer = partial(_footer, case)
+    template.build(story, onFirstPage=footer, onLaterPages=footer)
+    return buffer.getvalue(), template.page
 
 
-def _story(result: CaseResult) -> list[Flowable]:
-    nodules = () if isinstance(result.findings.nodules, NotAssessed) else result.findings.nodules
-    story = [*_heading(), _study_table(result), Spacer(0, 3 * mm), *_summary(result)]
-    if nodules:
-        story += [_nodule_table(nodules), Spacer(0, 3 * mm), *_pictures(result, nodules)]
-    else:
-        story += [_overview(result), Spacer(0, 3 * mm)]
-    return [*story, KeepTogether(_closing(result))]
+def _story(case: ReportCase, layout: _Layout) -> Iterator[Flowable]:
+    yield from _heading(case)
+    yield _study_table(case)
+    yield Spacer(0, 2 * mm)
+    yield from _summary(case)
+    said = case.said
+    if said:
+        yield _nodule_table(case, said)
+        yield Spacer(0, 1.5 * mm)
+        for one in said:
+            yield from _together(list(_sentence(case, one)), layout)
+        yield from _lines(case, lambda words: words.LABELS.score_note, Look(TINY, FAINT))
+        yield from _unknown(case)
+    yield Spacer(0, 1.5 * mm)
+    yield from _guidance(case)
+    yield Spacer(0, 1.5 * mm)
+    if layout.has_pictures:
+        yield from _together([_pictures(case) if said else _overview(case), Spacer(0, 1.5 * mm)], layout)
+    yield from _together(list(_closing(case)), layout)
 
 
-def _heading() -> list[Flowable]:
-    title = Paragraph("<b>Lung nodules on chest CT</b>", _style(15, colour=ACCENT))
-    origin = Paragraph("lungcad, automatic reading", _style(9, colour=FAINT, right=True))
-    table = Table([[title, origin]], colWidths=[WIDTH * 0.62, WIDTH * 0.38], hAlign="LEFT")
+def _together(flowables: list[Flowable], layout: _Layout) -> list[Flowable]:
+    """Not parted by the end of a page, of which there is none in a shrunk report."""
+    return flowables if layout.is_shrunk else [KeepTogether(flowables)]
+
+
+def _footer(case: ReportCase, canvas: Canvas, template: BaseDocTemplate) -> None:
+    """On each page what it is not, and its number."""
+    texts = (_both(case, lambda labels: labels.footer), f"{template.page}")
+    for text, is_right in zip(texts, (False, True), strict=True):
+        line = paragraph(text, Look(TINY, FAINT, right=is_right))
+        line.wrap(WIDTH, BOTTOM)
+        line.drawOn(canvas, MARGIN + FRAME_PADDING, 5 * mm)
+
+
+def _both(case: ReportCase, label: Callable[[Labels], str]) -> str:
+    """A label in the languages of the report, on one line."""
+    return " ".join(dict.fromkeys(label(words.LABELS) for words in case.words))
+
+
+def _lines(case: ReportCase, say: Callable[[Words], str], look: Look) -> Iterator[Flowable]:
+    """What is said, in a paragraph for each language; nothing where there is nothing to say."""
+    for words in case.words:
+        if text := say(words):
+            yield paragraph(text, look)
+
+
+def _heading(case: ReportCase) -> Iterator[Flowable]:
+    titles = [paragraph(words.LABELS.title, Look(14, ACCENT, bold=True)) for words in case.words]
+    origin = paragraph(_both(case, lambda labels: labels.origin), Look(8, FAINT, right=True))
+    table = Table([[*titles, origin]], colWidths=[WIDTH * part for part in HEADING[len(titles)]], hAlign="LEFT")
     table.setStyle(
         TableStyle(
             [
@@ -99,141 +209,133 @@ def _heading() -> list[Flowable]:
                 ("LEFTPADDING", (0, 0), (-1, -1), 0),
                 ("RIGHTPADDING", (0, 0), (-1, -1), 0),
                 ("VALIGN", (0, 0), (-1, -1), "BOTTOM"),
-                ("BOTTOMPADDING", (0, 0), (-1, -1), 5),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 4),
             ]
         )
     )
-    return [table, Spacer(0, 2 * mm)]
+    yield table
+    yield Spacer(0, 1.5 * mm)
 
 
-def _study_table(result: CaseResult) -> Table:
-    header, series = result.loaded.evidence.datasets[0], result.loaded.series
-    dx, dy, dz = series.spacing_mm
-    contrast = {True: "with contrast", False: "without contrast", None: "contrast not stated"}[series.contrast]
-    image = (
-        f"{series.slices} slices, {dx:.2f} × {dy:.2f} × {dz:.2f} mm, kernel {series.kernel or 'unknown'}, {contrast}"
+def _study_table(case: ReportCase) -> Table:
+    header = case.loaded.evidence.datasets[0]
+    missing = _both(case, lambda labels: labels.not_given)
+
+    def value(keyword: str) -> str:
+        found = header.get(keyword)
+        return missing if found in (None, "") else str(found)
+
+    cells = (
+        (lambda labels: labels.patient, patient_name(header) or missing),
+        (lambda labels: labels.patient_id, value("PatientID")),
+        (lambda labels: labels.born, _date(value("PatientBirthDate"))),
+        (lambda labels: labels.study, _date(value("StudyDate"))),
+        (lambda labels: labels.accession, value("AccessionNumber")),
+        (lambda labels: labels.sex, value("PatientSex")),
+        (lambda labels: labels.series, f"{value('SeriesNumber')}  {value('SeriesDescription')}"),
     )
-    rows = [
-        ("Patient", patient_name(header), "ID", _value(header, "PatientID")),
-        ("Born", _date(_value(header, "PatientBirthDate")), "Sex", _value(header, "PatientSex")),
-        ("Study", _date(_value(header, "StudyDate")), "Accession", _value(header, "AccessionNumber")),
-        ("Series", f"{_value(header, 'SeriesNumber')}  {_value(header, 'SeriesDescription')}", "Images", image),
-    ]
-    table = Table(
-        [_study_row(row) for row in rows], colWidths=[WIDTH * part for part in (0.09, 0.34, 0.12, 0.45)], hAlign="LEFT"
-    )
-    table.setStyle(_compact(("LINEBELOW", (0, -1), (-1, -1), 0.5, RULE)))
+    looks = (Look(SMALL, FAINT), Look(SMALL))
+    texts = [text for label, value_of in cells for text in (_both(case, label), value_of)]
+    paragraphs = [paragraph(text, looks[number % 2]) for number, text in enumerate(texts)]
+    rows = [paragraphs[:6], paragraphs[6:12], [*paragraphs[12:], "", "", "", ""]]
+    table = Table(rows, colWidths=[WIDTH * part for part in (0.1, 0.27, 0.16, 0.2, 0.1, 0.17)], hAlign="LEFT")
+    table.setStyle(_compact(("SPAN", (1, 2), (-1, 2)), ("LINEBELOW", (0, -1), (-1, -1), 0.5, RULE)))
     return table
 
 
-def _study_row(row: Sequence[str]) -> list[Paragraph]:
-    return [_text(value, 9, colour=FAINT if column % 2 == 0 else INK) for column, value in enumerate(row)]
-
-
 def patient_name(header: Dataset) -> str:
-    """The patient's name in every way the header spells it, components separated by spaces."""
+    """The patient's name in every way the header spells it, components separated by spaces; empty when not given."""
     name = header.get("PatientName")
     if not name:
-        return "not given"
+        return ""
     groups = (str(name.alphabetic), str(name.ideographic), str(name.phonetic))
     return "  ".join(" ".join(group.replace("^", " ").split()) for group in groups if group)
 
 
-def _summary(result: CaseResult) -> list[Flowable]:
-    paragraphs: list[Flowable] = [_text(summary_sentence(result), 11, bold=True)]
-    lungs = result.findings.lungs
-    right, left = lungs.volume_ml(Side.RIGHT), lungs.volume_ml(Side.LEFT)
-    paragraphs.append(_text(f"Lungs in view: right {right:.0f} ml, left {left:.0f} ml.", 9))
-    cautions = (*result.loaded.cautions, *result.findings.warnings)
-    notes = [_text(f"Note: {caution.text}", 9, colour=FAINT) for caution in cautions]
-    return [*paragraphs, *_guidance(result.findings.assessment), *notes, Spacer(0, 2.5 * mm)]
-
-
-def _guidance(assessment: Assessment | NotAssessed) -> list[Flowable]:
-    sentences = guidance_sentences(assessment)
-    return [_text(sentence, 9, colour=FAINT if number else INK) for number, sentence in enumerate(sentences)]
-
-
-def guidance_sentences(assessment: Assessment | NotAssessed) -> list[str]:
-    """What the applicable guideline says, why, and what was assumed; or why none was chosen."""
-    if isinstance(assessment, NotAssessed):
-        return []
-    applicable = assessment.applicable
-    if applicable.guideline is None:
-        return [f"No guideline was chosen: {applicable.because}. findings.json lists what each of them says."]
-    said = assessment.recommendation(applicable.guideline)
-    category = said.category or f"one of {', '.join(said.possible) or 'none'}"
-    sentences = [
-        f"{said.scheme} {said.edition}: {category}. {said.management}.",
-        f"Because: {said.because} ({applicable.because}).",
-    ]
-    return sentences + ([f"Assumed: {'; '.join(said.assuming)}."] if said.assuming else [])
-
-
-def summary_sentence(result: CaseResult) -> str:
-    """What was found, in one sentence."""
-    nodules = result.findings.nodules
-    if isinstance(nodules, NotAssessed):
-        return "Nodules were not asked for and not assessed."
-    if not nodules:
-        return "No nodule was found."
-    largest = max(nodules, key=lambda nodule: nodule.diameters.mean_mm)
-    count = "One nodule was" if len(nodules) == 1 else f"{len(nodules)} nodules were"
-    size = f"{largest.diameters.mean_mm:.1f} mm, {largest.composition.value}, {largest.side.value} lung"
-    return f"{count} found{'' if len(nodules) == 1 else '; the largest'}: {size} ({largest.label})."
-
-
-def _nodule_table(nodules: Sequence[Nodule]) -> Table:
-    titles = (
-        "",
-        "Lung",
-        "Composition",
-        "Mean mm",
-        "Long × short mm",
-        "Volume mm³",
-        "Mean HU",
-        "Mass mg",
-        "z mm",
-        "Score",
+def _technique(case: ReportCase) -> Technique:
+    series, lungs = case.loaded.series, case.findings.lungs
+    return Technique(
+        slices=series.slices,
+        spacing_mm=series.spacing_mm,
+        kernel=series.kernel,
+        kvp=series.kvp,
+        contrast=series.contrast,
+        right_ml=lungs.volume_ml(Side.RIGHT),
+        left_ml=lungs.volume_ml(Side.LEFT),
     )
-    rows = [[_text(title, 8, colour=FAINT) for title in titles]]
-    rows += [[_text(value, 9) for value in _nodule_row(nodule)] for nodule in nodules]
-    parts = (0.12, 0.07, 0.13, 0.09, 0.15, 0.1, 0.09, 0.09, 0.09, 0.07)
-    table = Table(rows, colWidths=[WIDTH * part for part in parts], repeatRows=1, hAlign="LEFT")
+
+
+def _summary(case: ReportCase) -> Iterator[Flowable]:
+    yield from _lines(case, lambda words: words.summary(case.findings.nodules), Look(10, bold=True))
+    technique = _technique(case)
+    yield from _lines(case, lambda words: f"{words.technique(technique)} {words.lungs(technique)}", Look(SMALL, FAINT))
+    yield Spacer(0, 1.5 * mm)
+
+
+def _nodule_table(case: ReportCase, said: Sequence[Said]) -> Table:
+    heads = [
+        paragraph("\n".join(dict.fromkeys(getattr(words.LABELS, name) for words in case.words)), Look(7, FAINT))
+        for name, _ in COLUMNS
+    ]
+    rows = [[paragraph(text, Look(SMALL)) for text in _row(case, one)] for one in said]
+    table = Table([heads, *rows], colWidths=[WIDTH * part for _, part in COLUMNS], repeatRows=1, hAlign="LEFT")
     table.setStyle(_compact(("LINEBELOW", (0, 0), (-1, -1), 0.4, RULE)))
     return table
 
 
-def _nodule_row(nodule: Nodule) -> tuple[str, ...]:
-    d = nodule.diameters
-    return (
-        nodule.label,
-        nodule.side.value,
-        nodule.composition.value,
-        f"{d.mean_mm:.1f}",
-        f"{d.long_axis_mm:.1f} × {d.short_axis_mm:.1f}",
-        f"{nodule.volume_mm3:.0f}",
-        f"{nodule.mean_hu:.0f}",
-        f"{nodule.mass_mg:.0f}",
-        f"{nodule.centre.z:.1f}",
-        f"{nodule.score:.2f}",
-    )
+def _row(case: ReportCase, said: Said) -> Iterator[str]:
+    """The cells of one nodule: words in each language, numbers once."""
+    cells = [words.cells(said) for words in case.words]
+    yield f"{case.words[0].label(said.nodule)}\nz {said.nodule.centre.z:.1f} mm"
+    for name, _ in COLUMNS[1:]:
+        yield _cell(cells, name)
 
 
-def _pictures(result: CaseResult, nodules: Sequence[Nodule]) -> list[Flowable]:
-    """The largest nodules in three planes."""
-    largest = sorted(nodules, key=lambda nodule: -nodule.diameters.mean_mm)[:PICTURES]
-    flowables: list[Flowable] = []
-    for nodule in largest:
-        page = nodule_page(result.loaded.volume, nodule, ())
-        panels = PilImage.fromarray(page[HEADER_PIXELS : HEADER_PIXELS + PANEL_PIXELS])
-        caption = _text(f"{nodule.label}: axial, coronal, sagittal; 60 mm wide or more, lung window", 8, colour=FAINT)
-        flowables.append(KeepTogether([_picture(panels, PICTURE_WIDTH), caption, Spacer(0, 2 * mm)]))
-    return flowables
+def _cell(cells: Sequence[Cells], name: str) -> str:
+    texts = list(dict.fromkeys(getattr(one, name) for one in cells))
+    return texts[0] if name == "size" else "\n".join(texts)
 
 
-def _overview(result: CaseResult) -> Image:
-    return _picture(lungs_overview(result.loaded.volume, result.findings.lungs), OVERVIEW_WIDTH)
+def _sentence(case: ReportCase, said: Said) -> Iterator[Flowable]:
+    """One nodule in every language."""
+    yield from _lines(case, lambda words: words.nodule_sentence(said), Look(BODY))
+    yield Spacer(0, 0.5 * mm)
+
+
+def _unknown(case: ReportCase) -> Iterator[Flowable]:
+    assessment = case.findings.assessment
+    names = () if isinstance(assessment, NotAssessed) else unknown_inputs(assessment.risks)
+    if names:
+        yield from _lines(case, lambda words: words.unknown(names), Look(TINY, FAINT))
+
+
+def _guidance(case: ReportCase) -> Iterator[Flowable]:
+    """The recommendation in every language; the rule, which is not translated, once."""
+    said = [words.guidance(case.findings.assessment) for words in case.words]
+    yield from (paragraph(sentences[0], Look(BODY, bold=True)) for sentences in said if sentences)
+    yield from (paragraph(sentence, Look(SMALL, FAINT)) for sentence in said[0][1:])
+
+
+def _pictures(case: ReportCase) -> Flowable:
+    """The three planes of one or two nodules, or a strip with axial pictures of the largest."""
+    largest = sorted(case.nodules, key=lambda nodule: -nodule.diameters.mean_mm)
+    has_planes = len(largest) in PLANES_WIDTH
+    columns = len(largest) if has_planes else STRIP_PICTURES
+    width = PLANES_WIDTH.get(len(largest), STRIP_PICTURE_WIDTH)
+    shown = largest[:columns]
+    pictures: list[Flowable] = []
+    for nodule in shown:
+        panels = nodule_panels(case.loaded.volume, nodule)
+        pixels = np.concatenate(panels, axis=1) if has_planes else panels[0]
+        pictures.append(_picture(PilImage.fromarray(pixels), width))
+    captions = [paragraph(case.words[0].label(nodule), Look(TINY, FAINT)) for nodule in shown]
+    table = Table([pictures, captions], colWidths=[WIDTH / columns] * len(shown), hAlign="LEFT")
+    table.setStyle(_compact())
+    return table
+
+
+def _overview(case: ReportCase) -> Image:
+    return _picture(lungs_overview(case.loaded.volume, case.findings.lungs), OVERVIEW_WIDTH)
 
 
 def _picture(picture: PilImage.Image, width: float) -> Image:
@@ -243,15 +345,34 @@ def _picture(picture: PilImage.Image, width: float) -> Image:
     return Image(buffer, width=width, height=width * picture.height / picture.width, hAlign="LEFT")
 
 
-def _closing(result: CaseResult) -> list[Flowable]:
-    provenance = result.document["provenance"]
+def _closing(case: ReportCase) -> Iterator[Flowable]:
+    """Cautions, what was not assessed, the limits, and who made this."""
+    note = _both(case, lambda labels: labels.note)
+    for caution in dict.fromkeys((*case.loaded.cautions, *case.findings.warnings)):
+        yield paragraph(f"{note}: {caution.text}", Look(SMALL, FAINT))
+    followup, calcium = _not_assessed(case.document)
+    missing = " ".join(words.not_assessed(followup=followup, calcium=calcium) for words in case.words).strip()
+    if missing:
+        yield paragraph(missing, Look(SMALL, FAINT))
+    yield from _lines(case, lambda words: words.LABELS.limits, Look(TINY, FAINT))
+    yield paragraph(_made_by(case), Look(6, FAINT))
+
+
+def _not_assessed(document: Document) -> tuple[bool, bool]:
+    """Whether comparison and calcium are missing."""
+    calcium = document["calcium"]
+    assert isinstance(calcium, dict)
+    return document["followup"] is None, calcium["status"] != "scored"
+
+
+def _made_by(case: ReportCase) -> str:
+    provenance = case.document["provenance"]
     assert isinstance(provenance, dict)
-    models = "; ".join(f"{m.name} {m.version} ({m.sha256[:12]})" for m in result.findings.models) or "no network used"
-    made = (
+    models = "; ".join(f"{m.name} {m.version} ({m.sha256[:12]})" for m in case.findings.models) or "no network used"
+    return (
         f"lungcad {provenance['version']}, {models}, policy {provenance['policy_version']}, {provenance['started']}. "
-        f"Series {result.loaded.series.series_uid}."
+        f"Series {case.loaded.series.series_uid}."
     )
-    return [_text(LIMITS, 8, colour=FAINT), Spacer(0, 1.5 * mm), _text(made, 7, colour=FAINT)]
 
 
 def _compact(*more: tuple[object, ...]) -> TableStyle:
@@ -259,49 +380,12 @@ def _compact(*more: tuple[object, ...]) -> TableStyle:
         [
             ("LEFTPADDING", (0, 0), (-1, -1), 0),
             ("RIGHTPADDING", (0, 0), (-1, -1), 4),
-            ("TOPPADDING", (0, 0), (-1, -1), 1.2),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 2.2),
+            ("TOPPADDING", (0, 0), (-1, -1), 1),
+            ("BOTTOMPADDING", (0, 0), (-1, -1), 1.8),
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             *more,
         ]
     )
-
-
-def _text(value: str, points: float, *, bold: bool = False, colour: colors.Color = INK) -> Paragraph:
-    """A paragraph of plain text: markup characters are shown, control characters left out."""
-    shown = "".join(c if unicodedata.category(c) != "Cc" else " " for c in value)
-    runs = [(font, escape("".join(letters))) for font, letters in groupby(shown, font_for)]
-    markup = "".join(text if font == LATIN_FONT else f'<font name="{font}">{text}</font>' for font, text in runs)
-    only_latin = all(font == LATIN_FONT for font, _ in runs)
-    return Paragraph(f"<b>{markup}</b>" if bold and only_latin else markup, _style(points, colour, cjk=not only_latin))
-
-
-def font_for(letter: str) -> str:
-    """A font that has the letter, as far as the fonts of PDF viewers go."""
-    if ord(letter) < 256 or letter in "–—’“”…":
-        return LATIN_FONT
-    return KOREAN_FONT if "HANGUL" in unicodedata.name(letter, "") else CHINESE_FONT
-
-
-@cache
-def _style(points: float, colour: colors.Color = INK, *, right: bool = False, cjk: bool = False) -> ParagraphStyle:
-    alignment = {"alignment": TA_RIGHT} if right else {}
-    wrap = {"wordWrap": "CJK"} if cjk else {}
-    leading = points * 1.25
-    return ParagraphStyle(
-        "", fontName=LATIN_FONT, fontSize=points, leading=leading, textColor=colour, **alignment, **wrap
-    )
-
-
-@cache
-def _register_fonts() -> None:
-    for font in (CHINESE_FONT, KOREAN_FONT):
-        pdfmetrics.registerFont(UnicodeCIDFont(font))
-
-
-def _value(header: Dataset, keyword: str) -> str:
-    value = header.get(keyword)
-    return "not given" if value in (None, "") else str(value)
 
 
 def _date(value: str) -> str:

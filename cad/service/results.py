@@ -15,7 +15,6 @@ from cad.service.case import CaseResult
 from cad.service.findings_json import Document, refusal_document, with_timings
 from cad.service.folders import complete_folder
 from cad.service.overlay import overlay_pictures
-from cad.service.report import report_pdf
 from cad.service.stopwatch import Stopwatch
 
 FINDINGS, REFUSAL = "findings.json", "refusal.json"
@@ -34,7 +33,7 @@ def write_results(result: CaseResult, order: Order, stopwatch: Stopwatch) -> Doc
     with complete_folder(order.folder) as partial:
         with stopwatch.stage("write"):
             _write_objects(result, partial)
-            (partial / "report.pdf").write_bytes(report_pdf(result))
+            (partial / "report.pdf").write_bytes(result.pdf)
             if order.images:
                 _write_overlays(result, partial / "overlay")
         document = with_timings(result.document, stopwatch.seconds())
@@ -56,6 +55,7 @@ def write_json(path: Path, document: Document) -> None:
 def _write_objects(result: CaseResult, folder: Path) -> None:
     single: Sequence[tuple[str, Dataset | None]] = (
         ("sr.dcm", result.objects.sr),
+        ("report.dcm", result.objects.page),
         ("seg.dcm", result.objects.seg),
         ("gsps.dcm", result.objects.gsps),
     )

@@ -15,6 +15,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from cad.wording.words import Language
+
 PREFIX = "LUNGCAD_"
 OTHER_NAMES = frozenset({"LUNGCAD_SHARED_DATA", "LUNGCAD_NOTIFY_URL", "LUNGCAD_NOTIFY_TOKEN"})
 """Names with our prefix that are not the service's: the tests' data folder and the Orthanc plugin's two."""
@@ -92,6 +94,10 @@ class Settings(BaseSettings):
         "lungcad", pattern="^(lungcad|monai-bundle:.+)$", description="lungcad, or monai-bundle: and a folder."
     )
     min_score: float | None = Field(None, ge=0, le=1, description="Mark threshold; by default the detector's own.")
+    report_language: Language = Field(
+        Language.BOTH,
+        description="Language of the report's page: en, zh, or both, which is English with Chinese below.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
     @field_validator("scp_callers", mode="before")

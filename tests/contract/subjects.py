@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,18 +14,25 @@ from pydicom.dataset import Dataset
 from cad.domain import (
     AxialAxis,
     BoolArray,
+    CalcificationPattern,
     Composition,
     Diameters,
     Findings,
     FloatArray,
     Grid,
+    Lobe,
     LungMask,
     ModelIdentity,
     Nodule,
+    NoduleAttributes,
+    NoduleLocation,
     NoduleMask,
+    NoduleMeasures,
     NotAssessed,
     PointLps,
+    ReaderRatings,
     Side,
+    SolidComponent,
     Volume,
 )
 from cad.geometry import index_of, indices_of, position_of, positions_of
@@ -34,6 +42,7 @@ from dicom_io.report_objects import EncodingContext, ReportObjects, report_objec
 from dicom_io.uids import derived_uid, device_uid
 
 MODEL = ModelIdentity("rpn3d", "1", "ab" * 32)
+A_PDF = b"%PDF-1.4\n%%EOF\n"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -148,4 +157,40 @@ def a_subject(datasets: Sequence[Dataset]) -> Subject:
 
 def objects_of(source: LoadedSeries, nodules: tuple[Nodule, ...] | NotAssessed) -> ReportObjects:
     """The report objects of a series with these nodules."""
-    return report_objects(some_findings(source.volume, nodules), source, a_context())
+    return report_objects(some_findings(source.volume, nodules), source, a_context(), A_PDF)
+
+
+NETWORK = ModelIdentity("reader", "1", "cd" * 32)
+
+
+def a_full_nodule(nodule: Nodule) -> Nodule:
+    """The nodule with every part that characterization adds."""
+    volume = nodule.volume_mm3
+    solid = SolidComponent(_halved(nodule.diameters), volume / 8)
+    return dataclasses.replace(
+        nodule,
+        measures=NoduleMeasures((volume * 0.9, volume * 1.2), nodule.diameters.long_axis_mm + 1.5, 612.3, 0.81, solid),
+        location=NoduleLocation(Lobe.RUL if nodule.side is Side.RIGHT else Lobe.LLL, 0.93, 3.6, 0.0),
+        attributes=NoduleAttributes(
+            spiculation=0.83,
+            lobulation=0.62,
+            ill_defined_margin=0.71,
+            cavitation=0.55,
+            calcification=0.9,
+            calcification_pattern=CalcificationPattern.POPCORN,
+            fat=0.51,
+            perifissural=0.12,
+        ),
+        ratings=ReaderRatings(0.724, 4.6, 3.8, 2.9, 3.1, 3.7, 4.4, 0.04, NETWORK),
+    )
+
+
+def _halved(diameters: Diameters) -> Diameters:
+    return Diameters(_half(diameters.long_axis), _half(diameters.short_axis), diameters.slice_k)
+
+
+def _half(axis: AxialAxis) -> AxialAxis:
+    middle = (axis.start.as_array() + axis.end.as_array()) / 2
+    ends = ((middle + end.as_array()) / 2 for end in (axis.start, axis.end))
+    start, end = (PointLps(*(float(value) for value in point)) for point in ends)
+    return AxialAxis(start, end)

@@ -9,9 +9,17 @@ import pytest
 from pydicom.dataset import Dataset
 
 from cad.domain import FloatArray, NoduleMask
+from cad.geometry import position_of
+from dicom_io.presentation import contours_of
 from dicom_io.reading import LoadedSeries
 from dicom_io.segmentation import zero_padded
 from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, Ellipsoid, Subject, a_nodule, objects_of
+
+AXES = 2
+"""The first two graphic objects of an annotation are the axes; the outlines follow."""
+
+PIXEL_MM = 2.0
+"""The border of a mask is within a pixel of the shape's."""
 
 ROUNDING_MM = 1e-3
 """Coordinates are stored as 32-bit floats of pixels: 1e-5 pixels, a hundredth of this."""
@@ -56,12 +64,17 @@ def axis_ends(group: Dataset, images: dict[str, Dataset]) -> list[FloatArray]:
     for num in (item for item in group.ContentSequence if item.ValueType == "NUM"):
         line = num.ContentSequence[0]
         reference = line.ContentSequence[0].ReferencedSOPSequence[0]
-        first, to_next_column, to_next_row = plane_of(
-            images[reference.ReferencedSOPInstanceUID], reference.get("ReferencedFrameNumber")
-        )
-        pairs = np.array(line.GraphicData, dtype=np.float64).reshape(-1, 2) - 0.5
-        lines.append(first + pairs[:, :1] * to_next_column + pairs[:, 1:] * to_next_row)
+        lines.append(positions_on(reference, line.GraphicData, images))
     return lines
+
+
+def positions_on(reference: Dataset, graphic_data: object, images: dict[str, Dataset]) -> FloatArray:
+    """The points [n, 3] of a line on an image in LPS mm."""
+    image = images[reference.ReferencedSOPInstanceUID]
+    first, to_next_column, to_next_row = plane_of(image, reference.get("ReferencedFrameNumber"))
+    pairs = np.array(graphic_data, dtype=np.float64).reshape(-1, 2) - 0.5
+    positions: FloatArray = first + pairs[:, :1] * to_next_column + pairs[:, 1:] * to_next_row
+    return positions
 
 
 def by_uid(source: LoadedSeries) -> dict[str, Dataset]:
@@ -98,9 +111,33 @@ def test_annotations_lie_on_the_lines_of_the_report(subject: Subject) -> None:
     drawn = [
         list(line.GraphicData)
         for annotation in objects.gsps.GraphicAnnotationSequence
-        for line in annotation.GraphicObjectSequence
+        for line in annotation.GraphicObjectSequence[:AXES]
     ]
     assert drawn == reported
+
+
+def test_annotations_outline_the_nodule_on_its_key_slice(subject: Subject) -> None:
+    assert subject.objects.gsps is not None
+    images = by_uid(subject.source)
+    shapes = (RIGHT_NODULE, LEFT_NODULE)
+    for shape, annotation in zip(shapes, subject.objects.gsps.GraphicAnnotationSequence, strict=True):
+        (contour,) = annotation.GraphicObjectSequence[AXES:]
+        points = positions_on(annotation.ReferencedImageSequence[0], contour.GraphicData, images)
+        assert points[0] == pytest.approx(points[-1])
+        flat = (points[:, :2] - np.array(shape.centre[:2])) / np.array(shape.radii_mm[:2])
+        assert np.abs(np.linalg.norm(flat, axis=1) - 1).max() < PIXEL_MM / min(shape.radii_mm[:2])
+
+
+def test_a_mask_with_two_parts_has_two_outlines_and_a_slice_beside_it_none(plain: Subject) -> None:
+    grid = plain.source.volume.grid
+    voxels = np.zeros((1, 3, 7), dtype=np.bool_)
+    voxels[0, 1, 1] = voxels[0, 1, 5] = True
+    mask = NoduleMask(voxels, (3, 10, 20), grid)
+    first, second = sorted(contours_of(mask, 3), key=lambda line: min(point.x for point in line))
+    for line, column in ((first, 21), (second, 25)):
+        middle = np.array([point.as_array() for point in line[:-1]]).mean(axis=0)
+        assert middle == pytest.approx(position_of(grid, (3, 11, column)).as_array())
+    assert contours_of(mask, 4) == []
 
 
 def test_only_frames_with_a_nodule_are_stored(subject: Subject) -> None:

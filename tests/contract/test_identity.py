@@ -16,6 +16,7 @@ from dicom_io.report_objects import EncodingContext, ReportObjects, report_objec
 from dicom_io.uids import device_uid
 from tests.builders import CHINESE_NAME, a_series
 from tests.contract.subjects import (
+    A_PDF,
     MODEL,
     NOW,
     Subject,
@@ -37,7 +38,7 @@ def file_bytes(dataset: Dataset) -> bytes:
 
 
 def rewritten(subject: Subject, context: EncodingContext) -> ReportObjects:
-    return report_objects(some_findings(subject.source.volume, subject.nodules), subject.source, context)
+    return report_objects(some_findings(subject.source.volume, subject.nodules), subject.source, context, A_PDF)
 
 
 def references(dataset: Dataset) -> Iterator[str]:
@@ -119,9 +120,9 @@ def test_a_chinese_name_is_kept_whatever_its_encoding(character_set: str | list[
 
 def test_series_are_told_apart_by_number_and_description(plain: Subject) -> None:
     series = {ds.SeriesInstanceUID: (ds.SeriesNumber, ds.SeriesDescription) for ds in plain.objects.all()}
-    assert len(series) == 4
-    assert len({number for number, _ in series.values()}) == 4
-    assert len({description for _, description in series.values()}) == 4
+    assert len(series) == 5
+    assert len({number for number, _ in series.values()}) == 5
+    assert len({description for _, description in series.values()}) == 5
     assert all(number // 100 == 2 for number, _ in series.values())
 
 

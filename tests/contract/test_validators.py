@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydicom.config import IGNORE
 from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
 
-from cad.domain import NotAssessed, NotAssessedReason
-from dicom_io.report_objects import ReportObjects
+from cad.assessment import assess
+from cad.domain import ClinicalContext, Guideline, NotAssessed, NotAssessedReason, PatientFactors, Region, Sex
+from cad.policy import Policy
+from dicom_io.reading import LoadedSeries
+from dicom_io.report_objects import ReportObjects, report_objects
 from tests.builders import CHINESE_NAME, a_series
-from tests.contract.subjects import RIGHT_NODULE, Subject, a_nodule, a_subject, objects_of
+from tests.contract.subjects import (
+    A_PDF,
+    RIGHT_NODULE,
+    Subject,
+    a_context,
+    a_full_nodule,
+    a_nodule,
+    a_subject,
+    objects_of,
+    some_findings,
+    two_nodules,
+)
 from tests.contract.tools import (
     complaints,
     dciodvfy,
@@ -128,3 +144,99 @@ def test_the_report_without_nodules_follows_the_templates(plain: Subject, tmp_pa
     output = result.stdout + result.stderr
     assert "IOD validation complete" in output
     assert [line for line in output.splitlines() if line.startswith("Error")] == []
+
+
+def characterised(source: LoadedSeries) -> ReportObjects:
+    """The objects of two nodules with every part, and of an assessment."""
+    nodules = tuple(a_full_nodule(nodule) for nodule in two_nodules(source.volume.grid))
+    context = ClinicalContext(PatientFactors(age_years=66, sex=Sex.FEMALE, screening=True, region=Region.USA))
+    findings = replace(some_findings(source.volume, nodules), assessment=assess(nodules, context, Policy()))
+    return report_objects(findings, source, a_context(), A_PDF)
+
+
+def test_objects_of_a_characterised_nodule_are_valid(subject: Subject, tmp_path: Path) -> None:
+    objects = characterised(subject.source)
+    for path in saved(objects, tmp_path):
+        assert dciodvfy(path) == []
+    assert complaints(run("dcentvfy", *tmp_path.glob("*.dcm"))) == []
+    assert dsrdump(save(objects.sr, tmp_path, "sr")).count('(,,"Measurement Group")') == 4
+
+
+def measurements(sr: Dataset, folder: Path) -> list[tuple[str, str, float]]:
+    """Code, meaning and value of each measurement of the first volumetric group, as dcmqi reads them."""
+    group = tid1500_groups(save(sr, folder, "sr"))[1]
+    return [
+        (item["quantity"]["CodeValue"], item["quantity"]["CodeMeaning"], float(item["value"]))
+        for item in group["measurementItems"]
+    ]
+
+
+def test_dcmqi_reads_every_measurement(plain: Subject, tmp_path: Path) -> None:
+    found = {code: value for code, _, value in measurements(characterised(plain.source).sr, tmp_path)}
+    nodule = a_full_nodule(two_nodules(plain.source.volume.grid)[0])
+    assert nodule.measures is not None
+    low, high = nodule.measures.volume_interval_mm3
+    expected = {
+        "VOLUME_LOWER_95": low,
+        "VOLUME_UPPER_95": high,
+        "L0JK": nodule.measures.max_3d_diameter_mm,
+        "C0JK": 612.3,
+        "QCFX": 0.81,
+        "SOLID_LONG_AXIS": 11.0,
+        "SOLID_SHORT_AXIS": 7.0,
+        "PLEURA_DISTANCE": 3.6,
+        "FISSURE_DISTANCE": 0.0,
+        "112136": 83.0,
+        "112135": 62.0,
+        "SUSPICION": 72.4,
+        "C28749": 3.7,
+    }
+    assert {code: found[code] for code in expected} == pytest.approx(expected, abs=0.051)
+
+
+def test_no_probability_of_cancer_is_the_network_s(plain: Subject, tmp_path: Path) -> None:
+    sr = characterised(plain.source).sr
+    cancer = [value for code, _, value in measurements(sr, tmp_path) if code == "111047"]
+    assert cancer
+    assert 72.4 not in cancer
+    meanings = [meaning for code, meaning, _ in measurements(sr, tmp_path) if code == "SUSPICION"]
+    assert meanings == ["Probability that radiologists call it suspicious, not of cancer"]
+
+
+def test_the_lobe_is_the_finding_site_and_signs_and_guidelines_are_said(plain: Subject, tmp_path: Path) -> None:
+    tree = dsrdump(save(characterised(plain.source).sr, tmp_path, "sr"))
+    assert tree.count('(,,"Finding Site")=(45653009,SCT,"Upper lobe of lung")') == 2
+    assert '(,,"Spiculated")=(52101004,SCT,"Present")' in tree
+    assert '(,,"Typical Perifissural Shape")=(272519000,SCT,"Absent")' in tree
+    assert '(,,"Calcification Pattern")=(129749001,SCT,"Coarse (popcorn-like) calcification")' in tree
+    assert tree.count('<contains TEXT:(,,"Recommendation")=') == len(Guideline)
+    assert '<contains TEXT:(,,"Applicable guideline")="Lung-RADS: screening, regio' in tree
+
+
+def test_a_report_without_nodules_names_the_lung_rads_category(plain: Subject, tmp_path: Path) -> None:
+    context = ClinicalContext(PatientFactors(screening=True, region=Region.USA))
+    findings = replace(some_findings(plain.source.volume, ()), assessment=assess((), context, Policy()))
+    tree = dsrdump(save(report_objects(findings, plain.source, a_context(), A_PDF).sr, tmp_path, "sr"))
+    name = '(,,"Lung Imaging Reporting and Data System category")'
+    assert f'{name}=(LUNG_RADS_1,99LUNGCAD,"Lung-RADS category 1")' in tree
+
+
+@pytest.mark.parametrize("length", [14, 15])
+def test_the_document_is_kept_to_the_byte(length: int, plain: Subject, tmp_path: Path) -> None:
+    pdf = A_PDF.ljust(length, b" ")
+    page = report_objects(some_findings(plain.source.volume, ()), plain.source, a_context(), pdf).page
+    path = save(page, tmp_path, "page")
+    assert dciodvfy(path) == []
+    result = run("dcm2pdf", path, tmp_path / "page.pdf")
+    assert complaints(result) == []
+    assert (tmp_path / "page.pdf").read_bytes().rstrip(b"\0") == pdf
+
+
+@pytest.mark.slow
+def test_the_report_of_characterised_nodules_follows_the_templates(plain: Subject, tmp_path: Path) -> None:
+    result = dicom_sr_validator(save(characterised(plain.source).sr, tmp_path, "sr"))
+    output = result.stdout + result.stderr
+    assert "IOD validation complete" in output
+    errors = [line for line in output.splitlines() if line.startswith("Error")]
+    assert [error for error in errors if "Template 1411" not in error or "Missing conditional" not in error] == []
+    assert len(errors) == 6

@@ -31,6 +31,7 @@ from dicom_io.uids import device_uid
 AIR_BELOW_HU = -500
 NODULE = PointLps(-60.0, -4.0, 0.0)
 NODULE_DIAMETER_MM = 12.0
+A_PDF = b"%PDF-1.4\n%%EOF\n"
 HOLD, ANALYSES = "hold", "analyses"
 LONGEST_HOLD_S = 60.0
 
@@ -52,7 +53,7 @@ def make_reader(settings: Settings) -> Reader:
         device = device_uid(version("lungcad"), findings.models)
         context = EncodingContext(key, utc_now(), version("lungcad"), device)
         document = {"nodules": [nodule.tracking_uid for nodule in nodules]}
-        return Reading(report_objects(findings, loaded, context).all(), document)
+        return Reading(report_objects(findings, loaded, context, A_PDF).all(), document)
 
     return Reader((MODEL,), read)
 

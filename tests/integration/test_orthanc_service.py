@@ -50,6 +50,7 @@ def test_a_series_sent_by_dcmtk_ends_with_one_sr_and_one_seg_however_often_it_is
     orthanc.send(chest, tmp_path)
     job = service.wait_until("done", series)
     assert results(orthanc, chest) == (1, 1)
+    assert orthanc.count(chest[0].StudyInstanceUID, "DOC") == 1
     assert len(service.get(f"/api/v1/jobs/{job['key']}/findings").json()["nodules"]) == 1
     changes = orthanc.pacs.last_change()
     for again in (chest, chest[7:8]):

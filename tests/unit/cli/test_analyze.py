@@ -17,6 +17,7 @@ from cad.service.case import CaseTools, Machinery
 from tests.builders import a_series, save_series
 from tests.unit.cli.conftest import SPHERES, VESSELS, marking_tools
 
+ALWAYS = {"findings.json", "sr.dcm", "report.pdf", "report.dcm"}
 SCHEMA = Path(__file__).parents[3] / "docs" / "findings.schema.json"
 
 
@@ -40,7 +41,7 @@ def test_writes_every_result(analysed: Path) -> None:
     written = {path.relative_to(analysed).as_posix() for path in analysed.rglob("*") if path.is_file()}
     key_images = {f"key_images/0{n}.dcm" for n in (1, 2, 3)}
     overlays = {"overlay/lungs.png", "overlay/nodule-01.png", "overlay/nodule-02.png"}
-    assert written == {"findings.json", "sr.dcm", "seg.dcm", "gsps.dcm", "report.pdf"} | key_images | overlays
+    assert written == {*ALWAYS, "seg.dcm", "gsps.dcm"} | key_images | overlays
 
 
 def test_leaves_nothing_beside_the_results(analysed: Path) -> None:
@@ -95,9 +96,8 @@ def test_what_is_not_built_is_null_with_a_reason(document: dict[str, Any]) -> No
     assert document["followup"] is None
     assert all(nodule["lobe"] is None and nodule["malignancy"]["cnn"] is None for nodule in document["nodules"])
     reasons = {entry["what"]: entry["reason"] for entry in document["not_assessed"]}
-    assert {reasons["followup"], reasons["nodules[].malignancy.cnn"], reasons["nodules[].lobe"]} == {
-        "not-in-this-version"
-    }
+    assert reasons["followup"] == "not-in-this-version"
+    assert {reasons["nodules[].malignancy.cnn"], reasons["nodules[].lobe"]} == {"not-available"}
 
 
 def test_says_what_every_guideline_says_and_chooses_none_without_a_context(document: dict[str, Any]) -> None:
@@ -119,7 +119,7 @@ def test_says_the_range_of_risk_and_what_is_unknown(document: dict[str, Any]) ->
     assert brock["unknown"] == ["family_history_lung_cancer", "emphysema", "upper_lobe", "spiculated"]
     assert brock["inputs"]["age_years"] == 63
     reasons = {entry["what"]: entry["reason"] for entry in document["not_assessed"]}
-    assert reasons["nodules[0].malignancy.herder"] == "pet-unknown"
+    assert reasons["nodules[].malignancy.herder"] == "pet-unknown"
 
 
 def test_age_and_sex_come_from_the_header_and_the_rest_from_the_patient_file(phantom: Path, tmp_path: Path) -> None:
@@ -177,8 +177,24 @@ def test_same_series_gives_the_same_bytes_but_for_times(analysed: Path, phantom:
 def test_report_is_one_page_and_has_a_font_for_a_chinese_name(analysed: Path) -> None:
     report = (analysed / "report.pdf").read_bytes()
     assert report.startswith(b"%PDF-")
-    assert b"/STSong-Light" in report
+    assert b"DroidSansFallback" in report
     assert report.count(b"/Type /Page\n") == 1
+
+
+def test_the_page_is_the_same_file_and_object(analysed: Path) -> None:
+    page = dcmread(analysed / "report.dcm")
+    assert page.SOPClassUID == "1.2.840.10008.5.1.4.1.1.104.1"
+    assert page.EncapsulatedDocument[: page.EncapsulatedDocumentLength] == (analysed / "report.pdf").read_bytes()
+
+
+def test_the_language_of_the_page_is_that_of_the_arguments(phantom: Path, tmp_path: Path) -> None:
+    pages = {}
+    for language in ("en", "zh"):
+        arguments = ["analyze", str(phantom), "--out", str(tmp_path / language), "--language", language]
+        assert main(arguments, marking_tools) == 0
+        pages[language] = dcmread(tmp_path / language / "report.dcm")
+    assert pages["en"].SOPInstanceUID != pages["zh"].SOPInstanceUID
+    assert pages["en"].EncapsulatedDocument != pages["zh"].EncapsulatedDocument
 
 
 def test_overlay_draws_each_nodule_at_its_place(analysed: Path, document: dict[str, Any]) -> None:
@@ -197,7 +213,7 @@ def test_without_nodules_the_report_says_so(phantom: Path, tmp_path: Path, capsy
     document = read_json(out / "findings.json")
     assert document["nodules"] == []
     assert_fits_schema(document)
-    assert {path.name for path in out.iterdir()} == {"findings.json", "sr.dcm", "report.pdf", "key_images"}
+    assert {path.name for path in out.iterdir()} == {*ALWAYS, "key_images"}
     told = capsys.readouterr()
     assert told.out.count("\n") == 1
     assert told.out.startswith("no nodule in 40 slices")

@@ -1,0 +1,144 @@
+"""What a report says of a nodule, before it is put into words of any language."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cad.domain import (
+    AxisLengths,
+    CalcificationPattern,
+    Delineation,
+    Lobe,
+    MalignancyRisk,
+    Nodule,
+    NoduleAttributes,
+    NoduleLocation,
+    NoduleRisks,
+    NotAssessed,
+    NotAssessedReason,
+    Side,
+)
+from cad.policy import WordingPolicy
+
+
+class Sign(enum.Enum):
+    """What is named when it is probable, in the order of a report."""
+
+    SPICULATED = "spiculation"
+    LOBULATED = "lobulation"
+    ILL_DEFINED = "ill_defined_margin"
+    CAVITY = "cavitation"
+    CALCIFICATION = "calcification"
+    FAT = "fat"
+    PERIFISSURAL = "perifissural"
+
+
+class Border(enum.Enum):
+    """What a nodule can be near."""
+
+    PLEURA = "pleura"
+    FISSURE = "fissure"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a nodule lies: the lobe, or the lung alone where the lobe is not known."""
+
+    side: Side
+    lobe: Lobe | None
+    is_certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """A border near the nodule; a distance of 0 means that it touches."""
+
+    border: Border
+    distance_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class SolidPart:
+    """The solid component of a part-solid nodule."""
+
+    axes: AxisLengths
+    volume_mm3: float
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is said of one nodule. None, and what is not in a tuple, is left out of the sentence."""
+
+    nodule: Nodule
+    place: Place
+    interval_mm3: tuple[float, float] | None
+    solid: SolidPart | None
+    signs: tuple[Sign, ...]
+    pattern: CalcificationPattern | None
+    near: tuple[Nearness, ...]
+    suspicion: float | None
+    brock: tuple[float, float] | None
+    is_benign_pattern: bool
+    delineation: Delineation
+
+
+def said_of(nodule: Nodule, risks: NoduleRisks | None, policy: WordingPolicy) -> Said:
+    """What is said of a nodule; `risks` is None when no malignancy model was asked."""
+    measures, brock = nodule.measures, None if risks is None else risks.brock
+    signs = present_signs(nodule.attributes, policy)
+    return Said(
+        nodule=nodule,
+        place=_place(nodule, policy),
+        interval_mm3=None if measures is None else measures.volume_interval_mm3,
+        solid=_solid(nodule),
+        signs=signs,
+        pattern=_pattern(nodule.attributes, signs),
+        near=tuple(_near(nodule.location, policy)),
+        suspicion=None if nodule.ratings is None else nodule.ratings.suspicion,
+        brock=brock.range if isinstance(brock, MalignancyRisk) else None,
+        is_benign_pattern=isinstance(brock, NotAssessed) and brock.reason is NotAssessedReason.BENIGN_PATTERN,
+        delineation=nodule.delineation,
+    )
+
+
+def present_signs(attributes: NoduleAttributes | None, policy: WordingPolicy) -> tuple[Sign, ...]:
+    """The signs that are more probable than the policy's limit."""
+    if attributes is None:
+        return ()
+    probabilities = ((sign, getattr(attributes, sign.value)) for sign in Sign)
+    return tuple(sign for sign, p in probabilities if p is not None and p >= policy.sign_present)
+
+
+def unknown_inputs(risks: tuple[NoduleRisks, ...]) -> tuple[str, ...]:
+    """The inputs of the Brock model that were not known of at least one nodule, each once."""
+    brocks = [one.brock for one in risks if isinstance(one.brock, MalignancyRisk)]
+    return tuple(dict.fromkeys(name for brock in brocks for name in brock.unknown))
+
+
+def _place(nodule: Nodule, policy: WordingPolicy) -> Place:
+    location = nodule.location
+    if location is None or location.lobe is None:
+        return Place(nodule.side, None, is_certain=True)
+    return Place(nodule.side, location.lobe, location.lobe_confidence >= policy.lobe_certain)
+
+
+def _solid(nodule: Nodule) -> SolidPart | None:
+    if nodule.measures is None or nodule.measures.solid is None:
+        return None
+    solid = nodule.measures.solid
+    axes = AxisLengths(solid.diameters.long_axis_mm, solid.diameters.short_axis_mm)
+    return SolidPart(axes, solid.volume_mm3)
+
+
+def _pattern(attributes: NoduleAttributes | None, signs: tuple[Sign, ...]) -> CalcificationPattern | None:
+    return attributes.calcification_pattern if attributes is not None and Sign.CALCIFICATION in signs else None
+
+
+def _near(location: NoduleLocation | None, policy: WordingPolicy) -> Iterator[Nearness]:
+    if location is None:
+        return
+    for border, distance in ((Border.PLEURA, location.pleura_mm), (Border.FISSURE, location.fissure_mm)):
+        if distance is not None and distance <= policy.near_mm:
+            yield Nearness(border, 0.0 if distance < policy.touching_mm else distance)
