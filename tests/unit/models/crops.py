@@ -26,7 +26,7 @@ def ball_hu(radius_px: float, slices: int, seed: int = 0) -> tuple[np.ndarray, n
 def scaled(hu: np.ndarray) -> np.ndarray:
     """Each slice from its least to its greatest value, as 0..255."""
     low, high = (f(hu, axis=(1, 2), keepdims=True).astype(float) for f in (np.min, np.max))
-    return np.rint((hu - low) / (high - low) * 255).astype(np.uint8)
+    return np.asarray(np.rint((hu - low) / (high - low) * 255), dtype=np.uint8)
 
 
 def write_archive(file: Path, patients: Sequence[str], malignancy: Sequence[int]) -> None:

@@ -15,7 +15,7 @@ from cad.geometry import grid_from, position_of
 from cad.qa.readers import dice
 from models.crop_evaluation import CropReading, crop_of, evaluation, measurable, suspicion_of
 from models.folds import FOLDS, fold_of
-from models.lidc_crops import read_crops
+from models.lidc_crops import RATINGS, RatedNodule, read_crops
 from models.nodule_inputs import Crop, contrast_of_crop, contrast_of_hu, outline_channels, size_facts, without_margin
 from models.nodule_nets import OutlineNet, RatingNet, TrunkConfig
 from models.nodule_reader import NoduleNetworks, certainty_of, nodule_slices
@@ -135,9 +135,7 @@ def test_a_crop_is_found_in_its_scan_also_when_it_is_turned_over() -> None:
     assert placed(nodule, rng.normal(-800, 100, (14, 80, 90)).astype(np.int16)) is None
 
 
-def _nodule():  # noqa: ANN202 - a fixture in a few words
-    from models.lidc_crops import RATINGS, RatedNodule
-
+def _nodule() -> RatedNodule:
     hu, mask = ball_hu(6, 5)
     ratings = {name: np.array([2.0, 2.0, 3.0, 2.0]) for name in RATINGS}
     return RatedNodule("P", scaled(hu), 4 * mask.astype(np.uint8), (1.4, 0.7, 0.7), 4, ratings)
