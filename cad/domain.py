@@ -895,6 +895,22 @@ class NoduleReading:
     ratings: ReaderRatings | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """Candidates, and what the networks see at each: nothing at all, or one reading or None for each of them."""
+
+    candidates: tuple[Candidate, ...]
+    readings: tuple[NoduleReading | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.readings and len(self.readings) != len(self.candidates):
+            raise ValueError(f"{len(self.readings)} readings for {len(self.candidates)} candidates")
+
+    def pairs(self) -> tuple[tuple[Candidate, NoduleReading | None], ...]:
+        """Each candidate with its reading."""
+        return tuple(zip(self.candidates, self.readings or (None,) * len(self.candidates), strict=True))
+
+
 class NoduleReader(Protocol):
     """Networks that outline and rate candidates: one reading for each candidate, in their order."""
 
