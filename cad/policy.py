@@ -218,6 +218,8 @@ class NodulePolicy:
     """How far the half-way border of a blurred image lies from the nodule's: about the blur squared over the radius."""
     unexplained_share: float = 0.05
     """Part of the contrast by which no nodule resembles its own blurred shape, beside the noise."""
+    slice_recovery: float = 0.2
+    """Contrast that the fit misses, as a part of it, per squared ratio of slice to diameter (models/training/repeats)."""
     rim_outside_voxels: float = 2.0
     """How far outside a region the image is compared with the blurred region."""
     halo_voxels: tuple[float, float] = (1.5, 3.0)
@@ -240,9 +242,9 @@ class NodulePolicy:
     """A region that covers more of the limit's outer shell than this has leaked."""
     max_cut_share: float = 0.5
     """With more of its surface against dense tissue, a nodule's border was set by the cut, not by attenuation."""
-    border_voxels: float = 1.2
+    border_voxels: float = 1.5
     """Half-width of the blurred border in source voxels: slice profile and interpolation reach about one voxel."""
-    border_blurs: float = 2.0
+    border_blurs: float = 2.5
     """The same in standard deviations of the in-plane blur, where that is wider."""
     border_reach_voxels: float = 3.5
     """What lies farther from a nodule has nothing to do with its border."""

@@ -64,7 +64,7 @@ class Kernel:
 KERNELS = (Kernel("soft", 0.65), Kernel("standard", 0.5), Kernel("sharp", 0.35, gain=0.8))
 """Half of the contrast passes at 2.9, 3.7 and 7.3 line pairs per cm; the sharp one enhances edges by a quarter."""
 
-NOISE_HU = (10.0, 25.0, 45.0)
+NOISE_HU = (10.0, 20.0, 35.0)
 SLICES_MM = (0.6, 1.25, 2.5)
 
 

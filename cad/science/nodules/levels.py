@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from cad.domain import BoolArray, Float32Array, FloatArray
+from cad.geometry import sphere_diameter_mm
 from cad.policy import NodulePolicy
 from cad.science.nodules.border import Border, blurred
 from cad.science.nodules.morphology import Box
@@ -87,7 +88,10 @@ def _rim(window: Window, border: Border, levels: Levels, policy: NodulePolicy) -
     best = min(range(len(fits)), key=misfits.__getitem__)
     contrast_hu, gain, _ = fits[best]
     spread_mm = policy.blurs_mm[best] + min(gain, 1.0) * (policy.enhanced_blur_mm - policy.blurs_mm[best])
-    return min(levels.lung_hu + contrast_hu, policy.densest_border_hu), spread_mm
+    across_mm = window.spacing_mm[0] * window.steps[0]
+    diameter_mm = sphere_diameter_mm(np.count_nonzero(border.inside) * window.fine_voxel_mm3)
+    recovered_hu = contrast_hu * (1 + policy.slice_recovery * (across_mm / max(diameter_mm, across_mm)) ** 2)
+    return min(levels.lung_hu + recovered_hu, policy.densest_border_hu), spread_mm
 
 
 def _shapes(window: Window, signed_mm: FloatArray, blur_mm: float, policy: NodulePolicy) -> tuple[Float32Array, ...]:
