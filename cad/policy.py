@@ -207,6 +207,7 @@ class NodulePolicy:
     usual_blur_mm: float = 0.5
     """Standard deviations of the in-plane blur of lung to soft-tissue kernels (half of the contrast passes at 2.5 to 7
     line pairs per cm), and the usual one."""
+    surely_solid_hu: float = -150.0
     usual_solid_hu: float = 30.0
     usual_solid_voxels: float = 40.0
     """Solid nodules are of soft tissue: said as loudly as this many source voxels, so that only the smallest listen."""
@@ -242,7 +243,7 @@ class NodulePolicy:
     """A region that covers more of the limit's outer shell than this has leaked."""
     max_cut_share: float = 0.5
     """With more of its surface against dense tissue, a nodule's border was set by the cut, not by attenuation."""
-    border_voxels: float = 1.5
+    border_voxels: float = 1.2
     """Half-width of the blurred border in source voxels: slice profile and interpolation reach about one voxel."""
     border_blurs: float = 2.5
     """The same in standard deviations of the in-plane blur, where that is wider."""
@@ -263,6 +264,8 @@ class NodulePolicy:
     solid_share: float = 0.7
     part_solid_share: float = 0.08
     """Shares of solid voxels that make a nodule solid or part-solid; below, vessels in ground glass explain them."""
+    min_solid_voxels: int = 4
+    """A solid component of fewer source voxels cannot be measured."""
     calcified_from_hu: float = 200.0
     """Calcium on non-enhanced CT (Siegelman 1986 and later practice: 200 HU)."""
     calcified_share: float = 0.1
@@ -282,6 +285,18 @@ class NodulePolicy:
     snapping_voxels: tuple[float, float] = (1.5, 0.8)
     """How far, in source voxels, the attenuation may move a network's outline inward and outward: readers draw about
     half a pixel outside the half-way border."""
+
+    interval_least: float = 0.05
+    """Half-width of the 95 % interval of the log volume at least: digital nodules have no vessels and no ragged border,
+    an assumption."""
+    interval_per_slice: float = 0.25
+    interval_per_noise: float = 8.0
+    """The half-width: by the squared ratio of slice to diameter, and by noise over contrast times voxel edge over
+    diameter. Fitted to repeats of digital nodules (models/training/measuring.py, docs/measurement.md)."""
+    interval_clipped_factor: float = 2.0
+    """Where most of the border was cut, twice as wide: an assumption, as digital nodules are seldom clipped."""
+    interval_ball: float = 0.55
+    """Log volume of a candidate's ball: three times the log of 1.2, as a detector's diameters are off by a fifth."""
 
     same_nodule_overlap: float = 0.5
     """Masks that share more of the smaller one are one lesion."""

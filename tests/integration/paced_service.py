@@ -46,7 +46,7 @@ def make_reader(settings: Settings) -> Reader:
         loaded = load_datasets(datasets, SeriesPolicy())
         lungs = LungMask((loaded.volume.hu < AIR_BELOW_HU).astype(np.uint8), loaded.volume.grid)
         mark = Candidate(NODULE, NODULE_DIAMETER_MM, 0.9, MODEL.name)
-        nodules = characterise(loaded.volume, lungs, (mark,), NodulePolicy(), loaded.series.series_uid)
+        nodules = characterise(loaded.volume, lungs, Marks((mark,)), NodulePolicy(), loaded.series.series_uid)
         findings = Findings(nodules, lungs, (), (MODEL,), POLICY_VERSION)
         key = job_key(loaded.series, version("lungcad"), findings.models)
         device = device_uid(version("lungcad"), findings.models)

@@ -52,7 +52,7 @@ def _by_outline(window: Window, outlined: BoolArray, policy: NodulePolicy) -> Ex
         inside = _snapped(window, outlined, dense, policy)
         border = border_of(window, inside, dense, policy)
         levels = refined_levels(window, border, levels, policy)
-    return Extent(inside, _occupancy(window, border, levels, policy), Delineation.NETWORK, levels)
+    return Extent(inside, occupancy_of(window, border, levels, policy), Delineation.NETWORK, levels)
 
 
 def _snapped(window: Window, outlined: BoolArray, dense: BoolArray, policy: NodulePolicy) -> BoolArray:
@@ -91,7 +91,7 @@ def _by_threshold(window: Window, policy: NodulePolicy) -> Extent:
             break
         border = border_of(window, region[0], smooth_hu >= levels.border_hu, policy)
         levels = refined_levels(window, border, levels, policy)
-        extent = Extent(region[0], _occupancy(window, border, levels, policy), region[1], levels)
+        extent = Extent(region[0], occupancy_of(window, border, levels, policy), region[1], levels)
     return _ball(window) if extent is None else extent
 
 
@@ -157,7 +157,7 @@ def _opened(whole: BoolArray, window: Window, opening: tuple[float, float]) -> B
     return opened
 
 
-def _occupancy(window: Window, border: Border, levels: Levels, policy: NodulePolicy) -> Float32Array:
+def occupancy_of(window: Window, border: Border, levels: Levels, policy: NodulePolicy) -> Float32Array:
     """The part of each fine voxel that is nodule: by attenuation in the blurred border, else 0 or 1.
 
     Border voxels outside that are nearer to other tissue, or to what is not lung, belong to that.

@@ -119,7 +119,7 @@ def _fit(
     noise_hu = math.hypot(levels.noise_hu, policy.unexplained_share * levels.contrast_hu)
     usual = np.array([np.inf, policy.enhancement_spread, policy.shift_spread_mm]) * levels.contrast_hu
     design = np.stack([shape[in_box][near] for shape in shapes], axis=1).astype(np.float64) / noise_hu
-    solid = math.sqrt(policy.usual_solid_voxels) / noise_hu if levels.tissue_hu > policy.solid_from_hu else 0.0
+    solid = math.sqrt(policy.usual_solid_voxels) / noise_hu if levels.tissue_hu > policy.surely_solid_hu else 0.0
     rows = np.concatenate([design, np.diag(1 / usual), [[solid, 0, 0]]])
     target = np.concatenate([rise / noise_hu, np.zeros(3), [solid * (policy.usual_solid_hu - levels.lung_hu)]])
     for free in ([0, 1, 2], [0, 2]):

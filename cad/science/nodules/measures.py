@@ -10,11 +10,13 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 from skimage.measure import marching_cubes, mesh_surface_area
 
-from cad.domain import Composition, Float32Array, FloatArray, Grid, NoduleMeasures, SolidComponent
+from cad.domain import Composition, Delineation, Float32Array, FloatArray, Grid, NoduleMeasures, SolidComponent
 from cad.geometry import sphere_diameter_mm
 from cad.policy import NodulePolicy
 from cad.science.nodules.axes import axial_axes
-from cad.science.nodules.delineation import Extent
+from cad.science.nodules.border import border_of
+from cad.science.nodules.delineation import Extent, occupancy_of
+from cad.science.nodules.levels import Levels
 from cad.science.nodules.morphology import box_around, depth_of
 from cad.science.nodules.window import Window
 
@@ -32,11 +34,11 @@ def measures_of(
     vertices_mm, faces = _surface(window, extent)
     surface_mm2 = float(mesh_surface_area(vertices_mm, faces))
     return NoduleMeasures(
-        volume_interval_mm3=_volume_interval(window, extent, volume, policy),
+        volume_interval_mm3=volume_interval_mm3(window, extent, policy),
         max_3d_diameter_mm=largest_distance(vertices_mm),
         surface_mm2=surface_mm2,
         sphericity=min(1.0, math.pi * sphere_diameter_mm(volume) ** 2 / surface_mm2),
-        solid=_solid(window, extent, grid, policy) if composition is Composition.PART_SOLID else None,
+        solid=solid_component(window, extent, grid, policy) if composition is Composition.PART_SOLID else None,
     )
 
 
@@ -55,9 +57,49 @@ def largest_distance(points: FloatArray) -> float:
     return float(pdist(points[ConvexHull(points).vertices]).max())
 
 
-def _solid(window: Window, extent: Extent, grid: Grid, policy: NodulePolicy) -> SolidComponent | None:
-    return None
+def solid_component(window: Window, extent: Extent, grid: Grid, policy: NodulePolicy) -> SolidComponent | None:
+    """The largest connected solid part of an extent, from `policy.solid_from_hu`; None when there is none.
+
+    That attenuation is half-way between the core's and what it is held to lie in, so the border's blur stays out of
+    the volume.
+    """
+    solid = extent.inside & (window.hu >= policy.solid_from_hu)
+    labels, count = ndimage.label(solid)
+    if count == 0:
+        return None
+    sizes = np.bincount(labels.ravel())[1:]
+    core = labels == int(sizes.argmax()) + 1
+    if np.count_nonzero(core[:: window.steps[0], :: window.steps[1], :: window.steps[2]]) < policy.min_solid_voxels:
+        return None
+    depth = depth_of(core, window.source_voxel)
+    core_hu = float(np.median(window.hu[depth >= min(1.0, float(depth.max()))]))
+    core_hu = float(np.clip(core_hu, policy.solid_from_hu + policy.min_contrast_hu, policy.densest_border_hu))
+    blur_mm, noise_hu = (extent.levels.blur_mm, extent.levels.noise_hu) if extent.levels else (policy.usual_blur_mm, 0.0)
+    levels = Levels(2 * policy.solid_from_hu - core_hu, core_hu, noise_hu, blur_mm)
+    occupancy = np.minimum(
+        occupancy_of(window, border_of(window, core, solid, policy), levels, policy), extent.inside
+    ).astype(np.float32)
+    volume = min(volume_mm3(window, occupancy), volume_mm3(window, extent.occupancy))
+    return SolidComponent(axial_axes(window, core, occupancy, grid), volume)
 
 
-def _volume_interval(window: Window, extent: Extent, volume: float, policy: NodulePolicy) -> tuple[float, float]:
-    return volume * 0.8, volume * 1.2
+def volume_interval_mm3(window: Window, extent: Extent, policy: NodulePolicy) -> tuple[float, float]:
+    """The 95 % interval of the volume, symmetric on the scale of its logarithm."""
+    volume = volume_mm3(window, extent.occupancy)
+    if extent.levels is None:
+        return volume * math.exp(-policy.interval_ball), volume * math.exp(policy.interval_ball)
+    per_slice, per_noise = _interval_terms(window, extent.levels, volume)
+    width = max(
+        policy.interval_least, policy.interval_per_slice * per_slice + policy.interval_per_noise * per_noise
+    )
+    if extent.delineation is Delineation.CLIPPED:
+        width *= policy.interval_clipped_factor
+    return volume * math.exp(-width), volume * math.exp(width)
+
+
+def _interval_terms(window: Window, levels: Levels, volume: float) -> tuple[float, float]:
+    """What the volume's error grows with: (slice / diameter)², and noise / contrast × voxel edge / diameter."""
+    slice_mm, row_mm, column_mm = (s * n for s, n in zip(window.spacing_mm, window.steps, strict=True))
+    diameter_mm = sphere_diameter_mm(volume)
+    edge_mm = math.cbrt(slice_mm * row_mm * column_mm)
+    return (slice_mm / diameter_mm) ** 2, levels.noise_hu / levels.contrast_hu * edge_mm / diameter_mm
