@@ -220,7 +220,7 @@ class NodulePolicy:
     unexplained_share: float = 0.05
     """Part of the contrast by which no nodule resembles its own blurred shape, beside the noise."""
     slice_recovery: float = 0.2
-    """Contrast that the fit misses, as a part of it, per squared ratio of slice to diameter (models/training/repeats)."""
+    """Contrast that the fit misses, as a part of it, per squared ratio of slice to diameter (digital nodules)."""
     rim_outside_voxels: float = 2.0
     """How far outside a region the image is compared with the blurred region."""
     halo_voxels: tuple[float, float] = (1.5, 3.0)
@@ -290,7 +290,7 @@ class NodulePolicy:
     """Half-width of the 95 % interval of the log volume at least: digital nodules have no vessels and no ragged border,
     an assumption."""
     interval_per_slice: float = 0.25
-    interval_per_noise: float = 8.0
+    interval_per_noise: float = 9.0
     """The half-width: by the squared ratio of slice to diameter, and by noise over contrast times voxel edge over
     diameter. Fitted to repeats of digital nodules (models/training/measuring.py, docs/measurement.md)."""
     interval_clipped_factor: float = 2.0

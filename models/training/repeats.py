@@ -130,7 +130,7 @@ def repeats(
     """The nodule at one random place of the voxel grid, once with each noise."""
     scene = _drawn(nodule, slice_mm, rng)
     clean = _imaged(scene, nodule.hu, kernel)
-    candidate = _detected(nodule, scene, rng)
+    candidate = _detected(scene, rng)
     reading = _read(scene)
     for noise_hu in noises_hu:
         hu = clean + noise_hu * _unit_noise(clean.shape, kernel, rng)
@@ -216,7 +216,7 @@ def _unit_noise(shape: tuple[int, ...], kernel: Kernel, rng: np.random.Generator
     return result
 
 
-def _detected(nodule: SyntheticNodule, scene: _Scene, rng: np.random.Generator) -> Candidate:
+def _detected(scene: _Scene, rng: np.random.Generator) -> Candidate:
     """What a detector says: off by up to a millimetre and a fifth of the diameter."""
     direction = rng.normal(size=3)
     off = direction / np.linalg.norm(direction) * CENTRE_ERROR_MM * rng.uniform() ** (1 / 3)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from cad.domain import Candidate, ClinicalContext, Findings, LungMask, ModelIdentity, PointLps
+from cad.domain import Candidate, ClinicalContext, Findings, LungMask, Marks, ModelIdentity, PointLps
 from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy
 from cad.science.nodules import characterise
 from cad.service.jobs import job_key

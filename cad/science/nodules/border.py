@@ -31,7 +31,9 @@ class Border:
         """Distance from the region's surface, in mm, negative inside; the surface lies between two fine voxels."""
         half_mm = min(window.spacing_mm) / 2
         outside: FloatArray = ndimage.distance_transform_edt(~self.inside, sampling=window.spacing_mm)
-        signed: FloatArray = np.where(self.inside, half_mm - depth_of(self.inside, window.spacing_mm), outside - half_mm)
+        signed: FloatArray = np.where(
+            self.inside, half_mm - depth_of(self.inside, window.spacing_mm), outside - half_mm
+        )
         return signed
 
 

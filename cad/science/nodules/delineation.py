@@ -171,7 +171,9 @@ def occupancy_of(window: Window, border: Border, levels: Levels, policy: NoduleP
 
 def _near_border(window: Window, border: Border, levels: Levels, policy: NodulePolicy) -> BoolArray:
     """Voxels within the blurred border: about a slice across, and as wide as the blur in the plane."""
-    reach_voxels = max(policy.border_voxels, policy.border_blurs * levels.blur_mm / (window.spacing_mm[1] * window.steps[1]))
+    reach_voxels = max(
+        policy.border_voxels, policy.border_blurs * levels.blur_mm / (window.spacing_mm[1] * window.steps[1])
+    )
     if reach_voxels == policy.border_voxels:
         return np.asarray((border.depth <= reach_voxels) & (border.outside <= reach_voxels))
     k, j, i = window.source_voxel

@@ -80,7 +80,10 @@ def _rim(window: Window, border: Border, levels: Levels, policy: NodulePolicy) -
     signed_mm = border.signed_mm(window)
     near = ((signed_mm >= -policy.rim_depth_mm) & (border.outside <= policy.rim_outside_voxels) & border.own)[in_box]
     rise = (window.hu[source] - np.float32(levels.lung_hu))[near].astype(np.float64)
-    fits = [_fit(_shapes(window, signed_mm, blur_mm, policy), (rise, near, in_box), levels, policy) for blur_mm in policy.blurs_mm]
+    fits = [
+        _fit(_shapes(window, signed_mm, blur_mm, policy), (rise, near, in_box), levels, policy)
+        for blur_mm in policy.blurs_mm
+    ]
     misfits = [
         misfit + ((blur_mm - policy.usual_blur_mm) / policy.blur_spread_mm) ** 2
         for (_, _, misfit), blur_mm in zip(fits, policy.blurs_mm, strict=True)

@@ -74,7 +74,9 @@ def solid_component(window: Window, extent: Extent, grid: Grid, policy: NodulePo
     depth = depth_of(core, window.source_voxel)
     core_hu = float(np.median(window.hu[depth >= min(1.0, float(depth.max()))]))
     core_hu = float(np.clip(core_hu, policy.solid_from_hu + policy.min_contrast_hu, policy.densest_border_hu))
-    blur_mm, noise_hu = (extent.levels.blur_mm, extent.levels.noise_hu) if extent.levels else (policy.usual_blur_mm, 0.0)
+    blur_mm, noise_hu = (
+        (extent.levels.blur_mm, extent.levels.noise_hu) if extent.levels else (policy.usual_blur_mm, 0.0)
+    )
     levels = Levels(2 * policy.solid_from_hu - core_hu, core_hu, noise_hu, blur_mm)
     occupancy = np.minimum(
         occupancy_of(window, border_of(window, core, solid, policy), levels, policy), extent.inside
@@ -89,9 +91,7 @@ def volume_interval_mm3(window: Window, extent: Extent, policy: NodulePolicy) ->
     if extent.levels is None:
         return volume * math.exp(-policy.interval_ball), volume * math.exp(policy.interval_ball)
     per_slice, per_noise = _interval_terms(window, extent.levels, volume)
-    width = max(
-        policy.interval_least, policy.interval_per_slice * per_slice + policy.interval_per_noise * per_noise
-    )
+    width = max(policy.interval_least, policy.interval_per_slice * per_slice + policy.interval_per_noise * per_noise)
     if extent.delineation is Delineation.CLIPPED:
         width *= policy.interval_clipped_factor
     return volume * math.exp(-width), volume * math.exp(width)

@@ -191,6 +191,12 @@ def test_doubling_the_spacing_doubles_diameters() -> None:
         fine_spacing_range_mm=(1.2, 1.2),
         surround_mm=2 * policy.surround_mm,
         centring_slack_mm=2 * policy.centring_slack_mm,
+        blurs_mm=tuple(2 * blur_mm for blur_mm in policy.blurs_mm),
+        usual_blur_mm=2 * policy.usual_blur_mm,
+        blur_spread_mm=2 * policy.blur_spread_mm,
+        enhanced_blur_mm=2 * policy.enhanced_blur_mm,
+        shift_spread_mm=2 * policy.shift_spread_mm,
+        rim_depth_mm=2 * policy.rim_depth_mm,
     )
     volume = Volume(small.volume.hu.copy(), grid, "1.2.3")
     lungs = LungMask(small.lungs.labels.copy(), grid)
