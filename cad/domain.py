@@ -341,7 +341,8 @@ class SolidComponent:
 class NoduleMeasures:
     """What is measured of a nodule's extent beside volume and axial diameters.
 
-    `volume_interval_mm3` holds the volume of 95 % of repeated measurements of the same nodule. `max_3d_diameter_mm`
+    `volume_interval_mm3` holds the volume of 95 % of repeated measurements of the same nodule, and the true one as
+    often. `max_3d_diameter_mm`
     is the greatest distance of two points of the surface, in any direction; `sphericity` is the surface of the ball
     of the same volume over the nodule's (1 for a ball). `solid` is given for part-solid nodules with a solid part.
     """
@@ -899,6 +900,22 @@ class NoduleReading:
     offset: tuple[int, int, int]
     certainty: float
     ratings: ReaderRatings | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """Candidates, and what the networks see at each: nothing at all, or one reading or None for each of them."""
+
+    candidates: tuple[Candidate, ...]
+    readings: tuple[NoduleReading | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.readings and len(self.readings) != len(self.candidates):
+            raise ValueError(f"{len(self.readings)} readings for {len(self.candidates)} candidates")
+
+    def pairs(self) -> tuple[tuple[Candidate, NoduleReading | None], ...]:
+        """Each candidate with its reading."""
+        return tuple(zip(self.candidates, self.readings or (None,) * len(self.candidates), strict=True))
 
 
 class NoduleReader(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cad.assessment import assess, assessment_cautions
-from cad.domain import ClinicalContext, Findings, Networks, NotAssessed, NotAssessedReason, StageTimer, Volume
+from cad.domain import ClinicalContext, Findings, Marks, Networks, NotAssessed, NotAssessedReason, StageTimer, Volume
 from cad.policy import POLICY_VERSION, Policy
 from cad.science.candidates import select_candidates
 from cad.science.lungs import segment_lungs
@@ -41,7 +41,7 @@ def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request
     with stage("detect"):
         marks = select_candidates(detector(volume, lungs, min_score), lungs, policy.candidates)
     with stage("characterize"):
-        nodules = characterise(volume, lungs, marks, policy.nodules, request.identity_seed)
+        nodules = characterise(volume, lungs, Marks(marks), policy.nodules, request.identity_seed)
     cautions = (*segmented.cautions, *assessment_cautions(nodules, request.context))
     assessment = assess(nodules, request.context, policy)
     return Findings(nodules, lungs, cautions, (detector.identity,), POLICY_VERSION, assessment)

@@ -167,7 +167,7 @@ class CandidatePolicy:
 class NodulePolicy:
     """How nodules are delineated and described."""
 
-    fine_spacing_range_mm: tuple[float, float] = (0.6, 1.2)
+    fine_spacing_range_mm: tuple[float, float] = (0.35, 1.2)
     """Spacing that the fine grid aims at: about the pixel of chest CT, coarser only for masses, to bound the time."""
     fine_steps_per_diameter: float = 30.0
     """A diameter of so many fine voxels is enough: the border is placed between voxels."""
@@ -199,11 +199,30 @@ class NodulePolicy:
     """Fainter candidates have no measurable border: ground glass differs from lung by at least about 100 HU."""
     level_steps: int = 2
     """Threshold, measure the tissue inside, threshold again."""
-    rim_depth_voxels: tuple[float, float] = (1.0, 2.5)
-    """Depth in source voxels of the tissue that sets the border: behind the blur, before a denser centre."""
+    rim_depth_mm: float = 3.0
+    """Depth to which the tissue sets the border: deeper, a centre may be denser."""
     min_rim_voxels: int = 12
-    peak_percentile: float = 90.0
-    """Where the nodule is all border, its densest tenth stands for its tissue; fewer voxels would be noise."""
+    """Fewer voxels of a shell would be noise."""
+    blurs_mm: tuple[float, ...] = (0.35, 0.5, 0.65)
+    usual_blur_mm: float = 0.5
+    """Standard deviations of the in-plane blur of lung to soft-tissue kernels (half of the contrast passes at 2.5 to 7
+    line pairs per cm), and the usual one."""
+    surely_solid_hu: float = -150.0
+    usual_solid_hu: float = 30.0
+    usual_solid_voxels: float = 40.0
+    """Solid nodules are of soft tissue: said as loudly as this many source voxels, so that only the smallest listen."""
+    blur_spread_mm: float = 0.15
+    enhanced_blur_mm: float = 0.8
+    enhancement_spread: float = 1.0
+    """Edge-enhancing kernels: what this blur takes away counts about so many times more."""
+    shift_spread_mm: float = 0.3
+    """How far the half-way border of a blurred image lies from the nodule's: about the blur squared over the radius."""
+    unexplained_share: float = 0.05
+    """Part of the contrast by which no nodule resembles its own blurred shape, beside the noise."""
+    slice_recovery: float = 0.2
+    """Contrast that the fit misses, as a part of it, per squared ratio of slice to diameter (digital nodules)."""
+    rim_outside_voxels: float = 2.0
+    """How far outside a region the image is compared with the blurred region."""
     halo_voxels: tuple[float, float] = (1.5, 3.0)
     halo_contrast_hu: float = 130.0
     """A shell of this distance (source voxels, outside the blur) whose median is so far from both lung and nodule is
@@ -226,6 +245,10 @@ class NodulePolicy:
     """With more of its surface against dense tissue, a nodule's border was set by the cut, not by attenuation."""
     border_voxels: float = 1.2
     """Half-width of the blurred border in source voxels: slice profile and interpolation reach about one voxel."""
+    border_blurs: float = 2.5
+    """The same in standard deviations of the in-plane blur, where that is wider."""
+    border_reach_voxels: float = 3.5
+    """What lies farther from a nodule has nothing to do with its border."""
     border_fill_range: tuple[float, float] = (-0.3, 1.3)
     """Noise is symmetric, so the filling of border voxels may pass 0 and 1; bones and vessels must not count more."""
     other_tissue_voxels: float = 0.6
@@ -241,6 +264,8 @@ class NodulePolicy:
     solid_share: float = 0.7
     part_solid_share: float = 0.08
     """Shares of solid voxels that make a nodule solid or part-solid; below, vessels in ground glass explain them."""
+    min_solid_voxels: int = 4
+    """A solid component of fewer source voxels cannot be measured."""
     calcified_from_hu: float = 200.0
     """Calcium on non-enhanced CT (Siegelman 1986 and later practice: 200 HU)."""
     calcified_share: float = 0.1
@@ -250,6 +275,28 @@ class NodulePolicy:
     fat_share: float = 0.5
     fat_depth_voxels: float = 1.5
     """Fat is told three slices from border to border at least: nearer, blurred soft tissue looks the same."""
+
+    outlined_from: float = 0.5
+    """A network's outline: voxels that are more probably nodule than not."""
+    min_certainty: float = 0.5
+    """A network that expects less overlap (Dice) with readers than this is not followed."""
+    believable_diameters: tuple[float, float] = (0.4, 2.5)
+    """An outline whose diameter is so many times the candidate's is that of something else."""
+    snapping_voxels: tuple[float, float] = (1.5, 0.8)
+    """How far, in source voxels, the attenuation may move a network's outline inward and outward: readers draw about
+    half a pixel outside the half-way border."""
+
+    interval_least: float = 0.05
+    """Half-width of the 95 % interval of the log volume at least: digital nodules have no vessels and no ragged border,
+    an assumption."""
+    interval_per_slice: float = 0.25
+    interval_per_noise: float = 9.0
+    """The half-width: by the squared ratio of slice to diameter, and by noise over contrast times voxel edge over
+    diameter. Fitted to repeats of digital nodules (models/training/measuring.py, docs/measurement.md)."""
+    interval_clipped_factor: float = 2.0
+    """Where most of the border was cut, twice as wide: an assumption, as digital nodules are seldom clipped."""
+    interval_ball: float = 0.55
+    """Log volume of a candidate's ball: three times the log of 1.2, as a detector's diameters are off by a fifth."""
 
     same_nodule_overlap: float = 0.5
     """Masks that share more of the smaller one are one lesion."""

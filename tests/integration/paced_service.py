@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from cad.domain import Candidate, ClinicalContext, Findings, LungMask, ModelIdentity, PointLps
+from cad.domain import Candidate, ClinicalContext, Findings, LungMask, Marks, ModelIdentity, PointLps
 from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy
 from cad.science.nodules import characterise
 from cad.service.jobs import job_key
@@ -47,7 +47,7 @@ def make_reader(settings: Settings) -> Reader:
         loaded = load_datasets(datasets, SeriesPolicy())
         lungs = LungMask((loaded.volume.hu < AIR_BELOW_HU).astype(np.uint8), loaded.volume.grid)
         mark = Candidate(NODULE, NODULE_DIAMETER_MM, 0.9, MODEL.name)
-        nodules = characterise(loaded.volume, lungs, (mark,), NodulePolicy(), loaded.series.series_uid)
+        nodules = characterise(loaded.volume, lungs, Marks((mark,)), NodulePolicy(), loaded.series.series_uid)
         findings = Findings(nodules, lungs, (), (MODEL,), POLICY_VERSION)
         key = job_key(loaded.series, version("lungcad"), findings.models)
         device = device_uid(version("lungcad"), findings.models)

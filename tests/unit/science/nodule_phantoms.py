@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erf, erfc
 
-from cad.domain import Candidate, FloatArray, LungMask, Nodule, PointLps, Volume
+from cad.domain import Candidate, FloatArray, LungMask, Marks, Nodule, PointLps, Volume
 from cad.geometry import grid_from
 from cad.policy import NodulePolicy
 from cad.science.nodules import characterise
@@ -78,7 +78,7 @@ class Phantom:
     ) -> Nodule:
         """The nodule that a candidate at (z, y, x) of this diameter becomes."""
         candidate = Candidate(PointLps(at[2], at[1], at[0]), diameter_mm, 0.9, "phantom")
-        (nodule,) = characterise(self.volume, self.lungs, (candidate,), policy or NodulePolicy(), "series")
+        (nodule,) = characterise(self.volume, self.lungs, Marks((candidate,)), policy or NodulePolicy(), "series")
         return nodule
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cad.domain import Candidate, Composition, Delineation, LungMask, PointLps, Side, Volume
+from cad.domain import Candidate, Composition, Delineation, LungMask, Marks, PointLps, Side, Volume
 from cad.geometry import distance_mm, grid_from, index_of, sphere_volume_mm3
 from cad.policy import NodulePolicy
 from cad.science.nodules import axial_diameters, characterise
@@ -153,7 +153,7 @@ def test_every_candidate_becomes_a_nodule_in_order() -> None:
     places = [(-8.0, -8.0, -8.0), (0.0, 9.0, 0.0), (9.0, -6.0, 8.0)]
     phantom = a_phantom(*((ball(6, at), 40) for at in places))
     candidates = tuple(Candidate(PointLps(x, y, z), 6, 0.9 - 0.1 * n, "t") for n, (z, y, x) in enumerate(places))
-    nodules = characterise(phantom.volume, phantom.lungs, candidates, NodulePolicy(), "series")
+    nodules = characterise(phantom.volume, phantom.lungs, Marks(candidates), NodulePolicy(), "series")
     assert [n.label for n in nodules] == ["Nodule 1", "Nodule 2", "Nodule 3"]
     assert [n.score for n in nodules] == [c.score for c in candidates]
     for nodule, candidate in zip(nodules, candidates, strict=True):
@@ -164,7 +164,7 @@ def test_every_candidate_becomes_a_nodule_in_order() -> None:
 def test_two_candidates_in_one_lesion_become_one_nodule() -> None:
     phantom = a_phantom((ball(12), 40))
     candidates = (Candidate(PointLps(2, 0, 0), 10, 0.9, "t"), Candidate(PointLps(-2, 0, 0), 9, 0.5, "t"))
-    (nodule,) = characterise(phantom.volume, phantom.lungs, candidates, NodulePolicy(), "series")
+    (nodule,) = characterise(phantom.volume, phantom.lungs, Marks(candidates), NodulePolicy(), "series")
     assert nodule.score == 0.9
 
 
@@ -172,7 +172,7 @@ def test_tracking_uids_depend_on_the_seed_and_place_alone() -> None:
     phantom = a_phantom((ball(8), 40))
     candidate = (Candidate(PointLps(0, 0, 0), 8, 0.9, "t"),)
     first, again, other = (
-        characterise(phantom.volume, phantom.lungs, candidate, NodulePolicy(), seed)[0].tracking_uid
+        characterise(phantom.volume, phantom.lungs, Marks(candidate), NodulePolicy(), seed)[0].tracking_uid
         for seed in ("a", "a", "b")
     )
     assert first == again != other
@@ -191,10 +191,16 @@ def test_doubling_the_spacing_doubles_diameters() -> None:
         fine_spacing_range_mm=(1.2, 1.2),
         surround_mm=2 * policy.surround_mm,
         centring_slack_mm=2 * policy.centring_slack_mm,
+        blurs_mm=tuple(2 * blur_mm for blur_mm in policy.blurs_mm),
+        usual_blur_mm=2 * policy.usual_blur_mm,
+        blur_spread_mm=2 * policy.blur_spread_mm,
+        enhanced_blur_mm=2 * policy.enhanced_blur_mm,
+        shift_spread_mm=2 * policy.shift_spread_mm,
+        rim_depth_mm=2 * policy.rim_depth_mm,
     )
     volume = Volume(small.volume.hu.copy(), grid, "1.2.3")
     lungs = LungMask(small.lungs.labels.copy(), grid)
-    (large,) = characterise(volume, lungs, (Candidate(centre, 16, 0.9, "t"),), double, "s")
+    (large,) = characterise(volume, lungs, Marks((Candidate(centre, 16, 0.9, "t"),)), double, "s")
     reference = small.nodule(8, policy=policy)
     assert large.diameters.mean_mm == pytest.approx(2 * reference.diameters.mean_mm, rel=1e-3)
     assert large.volume_mm3 == pytest.approx(8 * reference.volume_mm3, rel=0.01)
@@ -206,7 +212,7 @@ def test_side_is_that_of_the_nearest_lung() -> None:
     halves = np.where(np.arange(phantom.lungs.labels.shape[2]) < 20, LungMask.RIGHT, 0).astype(np.uint8)
     right = LungMask(np.broadcast_to(halves, phantom.lungs.labels.shape).copy(), phantom.lungs.grid)
     candidate = (Candidate(PointLps(0, 0, 0), 8, 0.9, "t"),)
-    assert characterise(phantom.volume, right, candidate, NodulePolicy(), "s")[0].side is Side.RIGHT
+    assert characterise(phantom.volume, right, Marks(candidate), NodulePolicy(), "s")[0].side is Side.RIGHT
 
 
 def test_mean_hu_is_that_of_the_mask() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cad.domain import BoolArray, Candidate, Int16Array, LungMask, PointLps, Volume
+from cad.domain import BoolArray, Candidate, Int16Array, LungMask, Marks, PointLps, Volume
 from cad.geometry import grid_from, position_of, sphere_diameter_mm
 from cad.policy import NodulePolicy
 from cad.science.nodules import characterise
@@ -65,7 +65,7 @@ def crops() -> list[Crop]:
 def volume_ratio(crop: Crop, off_mm: tuple[float, float, float], size: float) -> float:
     centre = PointLps(crop.centre.x + off_mm[2], crop.centre.y + off_mm[1], crop.centre.z + off_mm[0])
     candidate = Candidate(centre, max(3.0, size * sphere_diameter_mm(crop.mean_volume_mm3)), 0.9, "readers")
-    (nodule,) = characterise(crop.volume, crop.lungs, (candidate,), NodulePolicy(), "series")
+    (nodule,) = characterise(crop.volume, crop.lungs, Marks((candidate,)), NodulePolicy(), "series")
     return nodule.volume_mm3 / crop.mean_volume_mm3
 
 
