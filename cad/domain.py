@@ -936,6 +936,11 @@ class Networks:
     detector: Detector
     reader: NoduleReader | None = None
 
+    @property
+    def identities(self) -> tuple[ModelIdentity, ...]:
+        """Of every network that takes part."""
+        return (self.detector.identity, *(() if self.reader is None else self.reader.identities))
+
 
 StageTimer = Callable[[str], AbstractContextManager[None]]
 """Called with a stage name ("lungs", "detect", ...) around each stage; measures time or shows progress."""

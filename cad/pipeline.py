@@ -41,7 +41,8 @@ def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request
     with stage("detect"):
         marks = select_candidates(detector(volume, lungs, min_score), lungs, policy.candidates)
     with stage("characterize"):
-        nodules = characterise(volume, lungs, Marks(marks), policy.nodules, request.identity_seed)
+        readings = () if networks.reader is None else networks.reader(volume, lungs, marks)
+        nodules = characterise(volume, lungs, Marks(marks, readings), policy.nodules, request.identity_seed)
     cautions = (*segmented.cautions, *assessment_cautions(nodules, request.context))
     assessment = assess(nodules, request.context, policy)
-    return Findings(nodules, lungs, cautions, (detector.identity,), POLICY_VERSION, assessment)
+    return Findings(nodules, lungs, cautions, networks.identities, POLICY_VERSION, assessment)

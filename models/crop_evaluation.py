@@ -62,9 +62,10 @@ def measurable(nodules: Sequence[RatedNodule]) -> list[RatedNodule]:
     return [n for n in nodules if n.readers >= MIN_READERS and n.consensus.any()]
 
 
-def read_by(networks: NoduleNetworks, nodules: Sequence[RatedNodule]) -> list[CropReading]:
-    """What the networks say of each nodule, by members that never saw its patient."""
-    return [_reading(networks.honest_about(n.patient), n) for n in nodules]
+def read_by(networks: NoduleNetworks, nodules: Sequence[RatedNodule]) -> tuple[list[RatedNodule], list[CropReading]]:
+    """The nodules that some member never saw the patient of, and what those members say of each."""
+    pairs = [(n, honest) for n in nodules if (honest := networks.honest_about(n.patient)) is not None]
+    return [n for n, _ in pairs], [_reading(honest, n) for n, honest in pairs]
 
 
 def _reading(networks: NoduleNetworks, nodule: RatedNodule) -> CropReading:

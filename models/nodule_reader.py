@@ -21,7 +21,7 @@ from cad.domain import (
     Volume,
 )
 from cad.geometry import index_of
-from models.folds import fold_of
+from models.folds import honest_member
 from models.inference import device_named, is_bf16_fast
 from models.lidc_crops import SIDE
 from models.nodule_cards import (
@@ -62,12 +62,16 @@ class NoduleNetworks:
     patients: frozenset[str] = frozenset()
     """Those of whom some member saw something."""
 
-    def honest_about(self, patient: str) -> NoduleNetworks:
-        """The members that may be measured on a patient: all, or the one of each ensemble that never saw this one."""
+    def honest_about(self, patient: str) -> NoduleNetworks | None:
+        """The members that may be measured on a patient: all on one whom none saw, else the one of each ensemble that
+        never saw this one; None where every member may have.
+        """
         if patient not in self.patients:
             return self
-        fold = fold_of(patient)
-        return replace(self, outlining=self.outlining[fold : fold + 1], rating=self.rating[fold : fold + 1])
+        n = honest_member(patient)
+        if n is None:
+            return None
+        return replace(self, outlining=self.outlining[n : n + 1], rating=self.rating[n : n + 1])
 
     def __call__(self, volume: Volume, lungs: LungMask, candidates: tuple[Candidate, ...]) -> tuple[NoduleReading, ...]:
         """One reading for each candidate. The lungs are not looked at: the networks learnt without them."""

@@ -112,7 +112,9 @@ class Machinery:
 
 def load_tools(machinery: Machinery) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
-    return CaseTools(Networks(detector=_detector(machinery)))
+    from models.nodule_reader import load_nodule_networks
+
+    return CaseTools(Networks(_detector(machinery), load_nodule_networks(machinery.device)))
 
 
 def _detector(machinery: Machinery) -> Detector:

@@ -15,18 +15,24 @@ SCHEMA = "lungcad.crops/1"
 def evaluate_crops(archive: Path, device: str, say: Callable[[str], None]) -> dict[str, object]:
     """The figures of the installed networks on an archive in the layout of `models.lidc_crops`.
 
-    A nodule whose patient the networks learnt from is read by the member that never saw that patient; `read_by` says
-    how many were. Raises Refusal when the file is no such archive and Unavailable when the device is absent.
+    A nodule whose patient the networks learnt from is read by the member that never saw that patient and, where every
+    member may have, left out; `read_by` says how many were. Raises Refusal when the file is no such archive and
+    Unavailable when the device is absent.
     """
     nodules = measurable(read_crops(archive))
     networks = load_nodule_networks(device)
-    known = sum(n.patient in networks.patients for n in nodules)
     say(f"reading {len(nodules)} nodules with at least 3 readers")
-    document = evaluation(nodules, read_by(networks, nodules))
+    measured, readings = read_by(networks, nodules)
+    strange = sum(n.patient not in networks.patients for n in measured)
+    document = evaluation(measured, readings)
     return {
         "schema": SCHEMA,
         **document,
-        "read_by": {"all_members": len(nodules) - known, "the_member_that_never_saw_the_patient": known},
+        "read_by": {
+            "all_members": strange,
+            "the_member_that_never_saw_the_patient": len(measured) - strange,
+            "left_out_as_learnt_from": len(nodules) - len(measured),
+        },
         "models": [{"name": m.name, "version": m.version, "sha256": m.sha256} for m in networks.identities],
     }
 

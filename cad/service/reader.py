@@ -30,4 +30,4 @@ def reader_with(tools: CaseTools, min_score: float | None, language: Language = 
         result = read_case(loaded, tools, request)
         return Reading(result.objects.all(), result.document)
 
-    return Reader((tools.networks.detector.identity,), read)
+    return Reader(tools.networks.identities, read)

@@ -19,8 +19,9 @@ from models.lidc_crops import read_crops
 from models.nodule_cards import load_outline_members, read_outline_card
 from models.rpn3d import RpnConfig
 from models.training.detector import compare_variants, train_detector
-from models.training.nodule_networks import OutlineRecipe, RatingRecipe, train_outlines, train_ratings
+from models.training.nodule_networks import RatingRecipe, train_outlines, train_ratings
 from models.training.outline_material import Surroundings, outline_samples
+from models.training.outlining import OutlineRecipe
 from models.training.plan import DetectorRecipe, Place, TrainingData
 from models.training.scans import LabelledNodule, TrainingScan, background_of, crop_backgrounds, unlabelled_places
 from models.training.shapes import read_shapes

@@ -1,6 +1,6 @@
 """Ensembles whose member n never learns from the patients of fold n: their training side by side, and their files.
 
-So every nodule of the data is read once by a network that never saw its patient, and what is published is measured
+So every nodule of the members' folds is read by a network that never saw its patient, and what is published is measured
 on those readings; all members together are shipped.
 """
 
@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from models.folds import FOLDS
+from models.folds import MEMBERS
 from models.nodule_cards import member_prefix
 from models.training.plan import Place
 
@@ -33,7 +33,7 @@ def train_members(train: TrainMember, place: Place) -> None:
     place.out.mkdir(parents=True, exist_ok=True)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(place.processes, spawn, initializer=_start, initargs=(place.processes,)) as pool:
-        list(pool.map(partial(_trained, train, place), range(FOLDS)))
+        list(pool.map(partial(_trained, train, place), range(MEMBERS)))
 
 
 def checkpoint_of(fold: int, out: Path) -> Path:

@@ -17,30 +17,19 @@ from cad.qa.readers import ranking_auc, resampled
 from cad.qa.reliability import logistic_fit
 from models.cards import sha256_of
 from models.crop_evaluation import CropReading, crop_of, evaluation, measurable, suspicion_of
-from models.folds import FOLDS, fold_of
+from models.folds import FOLDS, GROUPS, MEMBERS, fold_of, group_of, honest_member
 from models.lidc_crops import RatedNodule
 from models.nodule_cards import OUTLINE_NAME, RATING_NAME, Line, RatingCalibration
 from models.nodule_nets import MIDDLE_RATING, RATED, RATING_STEP, OutlineNet, RatingNet, TrunkConfig
 from models.nodule_reader import MIN_PROBABILITY, calibrated_by, outlined, rated, suspicion_logit
 from models.rpn3d import folded, on_device
-from models.training.ensembles import averaged, checkpoint_of, save_members, train_members
-from models.training.outlining import OutlineSample, train_outlining
+from models.training.ensembles import Net, averaged, checkpoint_of, save_members, train_members
+from models.training.outlining import OutlineRecipe, OutlineSample, train_outlining
 from models.training.plan import Place
 from models.training.rating import ABSENT, RatingSample, rating_sample, train_rating
 from models.training.train import Recipe
 
 BOOTSTRAP_SEED = 6
-
-
-@dataclass(frozen=True, slots=True)
-class OutlineRecipe:
-    """How the outlining networks are trained. `mine_every` of the recipe is how often a checkpoint is written."""
-
-    version: str = "0.1.0"
-    config: TrunkConfig = field(default_factory=TrunkConfig)
-    member: Recipe = field(
-        default_factory=lambda: Recipe(steps=2400, learning_rate=2e-3, ema_decay=0.995, mine_every=400)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,7 @@ def train_outline_member(
 ) -> OutlineNet:
     """The member that learns from every sample none of whose patients is of the fold."""
     seen = [s for s in samples if all(fold_of(p) != fold for p in s.patients)]
-    return train_outlining(seen, recipe.config, recipe.member, checkpoint, device)
+    return train_outlining(seen, recipe, checkpoint, device)
 
 
 def train_rating_member(
@@ -83,25 +72,31 @@ def train_outlines(
     `nodules` are measured, each by the member that never saw its patient.
     """
     train_members(partial(train_outline_member, samples, recipe), place)
-    members = [averaged(OutlineNet(recipe.config), checkpoint_of(fold, place.out)) for fold in range(FOLDS)]
+    members = [averaged(OutlineNet(recipe.config), checkpoint_of(fold, place.out)) for fold in range(MEMBERS)]
     weights = place.out / f"{OUTLINE_NAME}.safetensors"
     save_members(members, weights)
-    measured = measurable(nodules)
-    found = evaluation(
-        measured, [CropReading(o >= MIN_PROBABILITY) for o in left_out_outlines(members, measured, place)]
-    )
+    measured = honest(measurable(nodules))
+    found = evaluation(measured, [CropReading(o >= MIN_PROBABILITY) for o in honest_outlines(members, measured, place)])
     card = place.out / f"{OUTLINE_NAME}.toml"
     card.write_text(outline_card_text(recipe, nodules, found, sha256_of(weights)), encoding="utf-8")
     return card
 
 
-def left_out_outlines(
-    members: Sequence[OutlineNet], nodules: Sequence[RatedNodule], place: Place
-) -> list[Float32Array]:
-    """Each nodule's probabilities [k, j, i], by the member that never saw its patient."""
+def honest(nodules: Sequence[RatedNodule]) -> list[RatedNodule]:
+    """The nodules of patients whom some member never saw."""
+    return [n for n in nodules if honest_member(n.patient) is not None]
+
+
+def honest_outlines(members: Sequence[OutlineNet], nodules: Sequence[RatedNodule], place: Place) -> list[Float32Array]:
+    """Each nodule's probabilities [k, j, i], by the member that never saw its patient; by all where there is none."""
     device = torch.device(place.device)
     ready = [on_device(folded(member), device) for member in members]
-    return [outlined((ready[fold_of(n.patient)],), crop_of(n), device) for n in nodules]
+    return [outlined(_readers(ready, n.patient), crop_of(n), device) for n in nodules]
+
+
+def _readers(members: Sequence[Net], patient: str) -> Sequence[Net]:
+    member = honest_member(patient)
+    return members if member is None else members[member : member + 1]
 
 
 def train_ratings(
@@ -112,10 +107,10 @@ def train_ratings(
     `outlines` are the members of the outlining ensemble: the rating networks learn from outlines such as they will be
     given, drawn by the member that never saw the nodule's patient.
     """
-    drawn = left_out_outlines(outlines, nodules, place)
+    drawn = honest_outlines(outlines, nodules, place)
     samples = [rating_sample(n, o) for n, o in zip(nodules, drawn, strict=True)]
     train_members(partial(train_rating_member, samples, recipe), place)
-    members = [averaged(RatingNet(recipe.config), checkpoint_of(fold, place.out)) for fold in range(FOLDS)]
+    members = [averaged(RatingNet(recipe.config), checkpoint_of(fold, place.out)) for fold in range(MEMBERS)]
     weights = place.out / f"{RATING_NAME}.safetensors"
     save_members(members, weights)
     rated_nodules = RatedCrops.read(members, nodules, drawn, torch.device(place.device))
@@ -145,14 +140,14 @@ class RatedCrops:
         device: torch.device,
     ) -> RatedCrops:
         """Has each nodule rated by the member that never saw its patient."""
-        kept = [(n, o) for n, o in zip(nodules, outlines, strict=True) if measurable([n])]
+        kept = [(n, o) for n, o in zip(nodules, outlines, strict=True) if honest(measurable([n]))]
         ready = [on_device(folded(member), device) for member in members]
-        outputs = [rated((ready[fold_of(n.patient)],), crop_of(n), o, device) for n, o in kept]
+        outputs = [rated(_readers(ready, n.patient), crop_of(n), o, device) for n, o in kept]
         return cls(tuple(n for n, _ in kept), tuple(o for _, o in kept), np.array(outputs))
 
-    def without(self, fold: int) -> RatedCrops:
-        """The nodules of all folds but one."""
-        at = [n for n, nodule in enumerate(self.nodules) if fold_of(nodule.patient) != fold]
+    def without(self, group: int) -> RatedCrops:
+        """The nodules of all groups but one."""
+        at = [n for n, nodule in enumerate(self.nodules) if group_of(nodule.patient) != group]
         return RatedCrops(tuple(self.nodules[n] for n in at), tuple(self.outlines[n] for n in at), self.outputs[at])
 
     def decided(self) -> tuple[FloatArray, FloatArray]:
@@ -187,11 +182,11 @@ def _linear(crops: RatedCrops, column: int, name: str) -> Line:
 
 
 def cross_fitted(crops: RatedCrops) -> list[CropReading]:
-    """Each nodule's reading, calibrated on the nodules of all other folds."""
-    calibrations = [fitted(crops.without(fold)) for fold in range(FOLDS)]
+    """Each nodule's reading, calibrated on the nodules of all other groups of patients."""
+    calibrations = [fitted(crops.without(group)) for group in range(GROUPS)]
     readings = []
     for nodule, outline, output in zip(crops.nodules, crops.outlines, crops.outputs, strict=True):
-        suspicion, _, ratings = calibrated_by(output, calibrations[fold_of(nodule.patient)])
+        suspicion, _, ratings = calibrated_by(output, calibrations[group_of(nodule.patient)])
         readings.append(CropReading(outline >= MIN_PROBABILITY, suspicion, ratings))
     return readings
 
@@ -200,8 +195,8 @@ def cross_fitted(crops: RatedCrops) -> list[CropReading]:
 class Nested:
     """AUC of nested models of readers' suspicion: size alone, with the network, with the readers' own attributes.
 
-    Each is a logistic regression fitted on the other folds. `gain` is what the network adds to size, with the interval
-    that holds 95 % of resamples of patients; `network` is the network alone.
+    Each is a logistic regression fitted on the other groups of patients. `gain` is what the network adds to size, with
+    the interval that holds 95 % of resamples of patients; `network` is the network alone.
     """
 
     volume: float
@@ -219,9 +214,9 @@ def nested(crops: RatedCrops) -> Nested:
     size = np.array([np.log(np.count_nonzero(n.consensus) * n.voxel_mm3) for n in nodules])
     network = np.array([suspicion_logit(crops.outputs[n]) for n in at])
     said = np.array([[n.mean_rating(name) for name in READERS_ATTRIBUTES] for n in nodules])
-    folds = np.array([fold_of(n.patient) for n in nodules])
-    both = _left_out_scores(np.stack([size, network], axis=1), truth, folds)
-    readers = _left_out_scores(np.concatenate([size[:, None], said], axis=1), truth, folds)
+    groups = np.array([group_of(n.patient) for n in nodules])
+    both = _left_out_scores(np.stack([size, network], axis=1), truth, groups)
+    readers = _left_out_scores(np.concatenate([size[:, None], said], axis=1), truth, groups)
     patients = [n.patient for n in nodules]
     low, high = resampled(
         patients, lambda i: ranking_auc(both[i], truth[i]) - ranking_auc(size[i], truth[i]), BOOTSTRAP_SEED
@@ -234,14 +229,14 @@ def nested(crops: RatedCrops) -> Nested:
 READERS_ATTRIBUTES = ("sphericity", "margin", "lobulation", "spiculation", "texture", "calcification")
 
 
-def _left_out_scores(features: FloatArray, truth: BoolArray, folds: npt.NDArray[np.int_]) -> FloatArray:
-    """For each case [n] the logit of a logistic regression on features [n, m] that was fitted on the other folds."""
+def _left_out_scores(features: FloatArray, truth: BoolArray, groups: npt.NDArray[np.int_]) -> FloatArray:
+    """For each case [n] the logit of a logistic regression on features [n, m] that was fitted on the other groups."""
     scores = np.zeros(len(truth))
     middle, spread = features.mean(axis=0), features.std(axis=0)
     scaled = (features - middle) / np.maximum(spread, 1e-9)
-    for fold in range(FOLDS):
-        weights, intercept = logistic_fit(scaled[folds != fold], truth[folds != fold].astype(float))
-        scores[folds == fold] = scaled[folds == fold] @ np.array(weights) + intercept
+    for group in range(GROUPS):
+        weights, intercept = logistic_fit(scaled[groups != group], truth[groups != group].astype(float))
+        scores[groups == group] = scaled[groups == group] @ np.array(weights) + intercept
     return scores
 
 
@@ -265,8 +260,8 @@ def outline_card_text(
             *_data(nodules, "masks of the nodules that at least half of their readers marked; blended nodules"),
             *_recipe(recipe.member, "segmentation"),
             "[measured]",
-            "# Every nodule with at least 3 readers, by the member that never saw its patient; the ensemble of",
-            "# all members, which is shipped, was not measured. Intervals: 95 %, resampling patients.",
+            f"# Nodules of {MEMBERS} of {FOLDS} folds with 3 readers or more, by the member that never saw them; all",
+            "# members together, as shipped, were not measured. Intervals: 95 %, resampling patients.",
             *_measured(found, ("nodules", "patients", "dice", "reader_dice")),
             "",
         ]
@@ -293,8 +288,8 @@ def rating_card_text(recipe: RatingRecipe, nodules: Sequence[RatedNodule], crops
             *_data(nodules, "ratings of one to four readers; no diagnosis"),
             *_recipe(recipe.member, "malignancy"),
             "[measured]",
-            "# Every nodule with at least 3 readers, by members that never saw its patient, calibrated on the other",
-            "# folds; the ensemble, which is shipped, was not measured. Intervals: 95 %, resampling patients.",
+            f"# Nodules of {MEMBERS} of {FOLDS} folds with 3 readers or more, by members that never saw them, calibrated",
+            "# on others; all members together, as shipped, were not measured. Intervals: 95 %, resampling patients.",
             *_measured(found, ("nodules", "patients", "malignancy", "attributes")),
             "",
             "[nested]",
@@ -321,7 +316,7 @@ def _head(version: str, sha256: str, use: str) -> list[str]:
 
 
 def _network(config: TrunkConfig) -> list[str]:
-    return ["[network]", f"members = {FOLDS}", f"channels = {list(config.channels)}", ""]
+    return ["[network]", f"members = {MEMBERS}", f"channels = {list(config.channels)}", ""]
 
 
 def _data(nodules: Sequence[RatedNodule], truth: str) -> list[str]:
@@ -331,7 +326,7 @@ def _data(nodules: Sequence[RatedNodule], truth: str) -> list[str]:
         f"scans = {json.dumps(LIDC)}",
         f"truth = {json.dumps(truth)}",
         f"nodules = {len(nodules)}",
-        "# member n left out the patients of fold n, which follows from their names (models/folds.py)",
+        f"# member n of {MEMBERS} left out fold n of {FOLDS}, which follows from a patient's name (models/folds.py)",
         f"patients = {json.dumps(patients)}",
         "",
     ]

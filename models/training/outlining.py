@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 from cad.domain import BoolArray, Float32Array, Int16Array
 from models.lidc_crops import SIDE, RatedNodule
 from models.nodule_inputs import MARGIN_SLICES, Crop, contrast_of_crop, contrast_of_hu, outline_channels
-from models.nodule_nets import IN_PLANE_STRIDE, OutlineNet, TrunkConfig
+from models.nodule_nets import OutlineNet, TrunkConfig
 from models.rpn3d import on_device
 from models.training.blended_crops import BlendedCrop
 from models.training.crop_places import PlacedCrop
@@ -26,6 +27,9 @@ VOXELS_PER_BATCH = 400_000
 
 SIDES: Mapping[int, int] = {32: 20, 48: 34}
 """Windows of so many pixels hold nodules of up to so many pixels across; larger ones are read in whole crops."""
+
+ANY_SIDES: Mapping[int, float] = {32: 0.45, 48: 0.3, 64: 0.25}
+"""Windows that do not depend on the nodule, and how often each is drawn; a large nodule is cut by a small one."""
 
 CONTEXT_COPIES = 3
 """How often in each pass the few readers' nodules with real lung above and below come."""
@@ -88,30 +92,49 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 """Channels [n, 5, k, j, i], target [n, k, j, i], which voxels count [n, k, j, i] and the samples' weights [n]."""
 
 
-def passes(samples: Sequence[OutlineSample], seed: int) -> Iterator[Batch]:
-    """Endless augmented batches; in each pass a sample comes once, or not at all where its share is below 1."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Samples, by number, that are read together in windows of `side` pixels."""
+
+    side: int
+    members: tuple[int, ...]
+
+
+def passes(samples: Sequence[OutlineSample], seed: int, *, fitting: bool) -> Iterator[Batch]:
+    """Endless augmented batches; in each pass a sample comes once, or not at all where its share is below 1.
+
+    `fitting` windows are as small as the nodules allow, which is quick. They tell how large the nodule is, though, so
+    that the last steps must be taken in windows that do not.
+    """
     rng = np.random.default_rng(seed)
     while True:
-        for group in groups(samples, rng):
-            yield batch_of([augmented(samples[n], rng) for n in group], rng)
+        for group in groups(samples, rng, fitting=fitting):
+            yield batch_of([augmented(samples[n], rng) for n in group.members], group.side, rng)
 
 
-def groups(samples: Sequence[OutlineSample], rng: np.random.Generator) -> list[list[int]]:
-    """One pass in random order, as groups of samples of like extent."""
-    drawn = [n for n in rng.permutation(len(samples)) if rng.random() < samples[n].share]
-    found: list[list[int]] = []
+def groups(samples: Sequence[OutlineSample], rng: np.random.Generator, *, fitting: bool) -> list[Group]:
+    """One pass in random order, as groups of samples with like windows and numbers of slices."""
+    drawn = [int(n) for n in rng.permutation(len(samples)) if rng.random() < samples[n].share]
+    any_sides = rng.choice(list(ANY_SIDES), size=len(samples), p=list(ANY_SIDES.values()))
+    sides = {n: side_of(samples[n]) if fitting else int(any_sides[n]) for n in drawn}
+    found: list[Group] = []
     for start in range(0, len(drawn), 512):
-        group: list[int] = []
-        side = 0
-        for n in sorted(drawn[start : start + 512], key=lambda n: (side_of(samples[n]), len(samples[n].contrast))):
-            voxels = (len(group) + 1) * (len(samples[n].contrast) + 4) * side_of(samples[n]) ** 2
-            if group and (voxels > VOXELS_PER_BATCH or side_of(samples[n]) != side):
-                found.append(group)
-                group = []
-            side = side_of(samples[n])
-            group.append(int(n))
-        found.append(group)
+        ordered = sorted(drawn[start : start + 512], key=lambda n: (sides[n], len(samples[n].contrast)))
+        for side, members in groupby(ordered, key=sides.__getitem__):
+            found += [Group(side, part) for part in _parted(samples, list(members), side)]
     return [found[n] for n in rng.permutation(len(found))]
+
+
+def _parted(samples: Sequence[OutlineSample], ordered: Sequence[int], side: int) -> Iterator[tuple[int, ...]]:
+    """Samples of growing numbers of slices, in parts that fit a batch."""
+    part: list[int] = []
+    for n in ordered:
+        voxels = (len(part) + 1) * (len(samples[n].contrast) + 4) * side**2
+        if part and voxels > VOXELS_PER_BATCH:
+            yield tuple(part)
+            part = []
+        part.append(n)
+    yield tuple(part)
 
 
 def side_of(sample: OutlineSample) -> int:
@@ -121,9 +144,8 @@ def side_of(sample: OutlineSample) -> int:
     return next((side for side, largest in SIDES.items() if extent <= largest), SIDE)
 
 
-def batch_of(samples: Sequence[OutlineSample], rng: np.random.Generator) -> Batch:
+def batch_of(samples: Sequence[OutlineSample], side: int, rng: np.random.Generator) -> Batch:
     """Samples as tensors, cut about their nodules with some jitter and padded along k to the longest."""
-    side = max(side_of(s) for s in samples)
     cut = [_window(s, side, rng) for s in samples]
     depth = max(len(s.contrast) for s in cut) + 2 * MARGIN_SLICES
     shape = (depth, side, side)
@@ -270,25 +292,37 @@ def outline_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
     return ((0.5 * entropy.clamp_max(8.0) + 1 - overlap) * weights).sum() / weights.sum()
 
 
+@dataclass(frozen=True, slots=True)
+class OutlineRecipe:
+    """How the outlining networks are trained: the first steps in fitting windows, the rest in any.
+
+    `mine_every` of the members' recipe is how often a checkpoint is written.
+    """
+
+    version: str = "0.1.0"
+    config: TrunkConfig = field(default_factory=TrunkConfig)
+    fitting_steps: int = 800
+    member: Recipe = field(
+        default_factory=lambda: Recipe(steps=2400, learning_rate=2e-3, ema_decay=0.995, mine_every=400)
+    )
+
+
 def train_outlining(
-    samples: Sequence[OutlineSample], config: TrunkConfig, recipe: Recipe, checkpoint: Path, device: torch.device
+    samples: Sequence[OutlineSample], recipe: OutlineRecipe, checkpoint: Path, device: torch.device
 ) -> OutlineNet:
-    """The averaged network after `recipe.steps` steps; resumes from `checkpoint` when it exists."""
-    torch.manual_seed(recipe.seed)
-    state = new_state(on_device(OutlineNet(config), device), recipe)
+    """The averaged network after all steps; resumes from `checkpoint` when it exists."""
+    member = recipe.member
+    torch.manual_seed(member.seed)
+    state = new_state(on_device(OutlineNet(recipe.config), device), member)
     resume(state, checkpoint)
 
     def loss_of(network: OutlineNet, batch: Batch) -> torch.Tensor:
         channels = batch[0].to(memory_format=torch.channels_last_3d)
         return outline_loss(network(channels).float(), batch)
 
-    while state.step < recipe.steps:
-        until = min(recipe.steps, state.step + recipe.mine_every)
-        steps(passes(samples, recipe.seed + state.step), loss_of, recipe, state, until)
+    while state.step < member.steps:
+        until = min(member.steps, state.step + member.mine_every)
+        batches = passes(samples, member.seed + state.step, fitting=state.step < recipe.fitting_steps)
+        steps(batches, loss_of, member, state, until)
         save(state, checkpoint)
     return state.average
-
-
-def padded_side(side: int) -> int:
-    """The edge that the network can read, at least `side`."""
-    return -(-side // IN_PLANE_STRIDE) * IN_PLANE_STRIDE

@@ -14,7 +14,7 @@ from cad.errors import Reason, Refusal
 from cad.geometry import grid_from, position_of
 from cad.qa.readers import dice
 from models.crop_evaluation import CropReading, crop_of, evaluation, measurable, suspicion_of
-from models.folds import FOLDS, fold_of
+from models.folds import FOLDS, MEMBERS, fold_of, honest_member
 from models.lidc_crops import RATINGS, RatedNodule, read_crops
 from models.nodule_inputs import Crop, contrast_of_crop, contrast_of_hu, outline_channels, size_facts, without_margin
 from models.nodule_nets import OutlineNet, RatingNet, TrunkConfig
@@ -22,13 +22,12 @@ from models.nodule_reader import NoduleNetworks, certainty_of, nodule_slices
 from models.nodule_reader import crop_of as crop_in
 from models.training.crop_places import placed
 from models.training.nodule_networks import (
-    OutlineRecipe,
     RatingRecipe,
     train_outline_member,
     train_outlines,
     train_ratings,
 )
-from models.training.outlining import augmented, batch_of, extended, groups, sample_of
+from models.training.outlining import OutlineRecipe, augmented, batch_of, extended, groups, sample_of
 from models.training.plan import Place
 from models.training.train import Recipe
 from tests.unit.models.crops import ball_hu, scaled, write_archive
@@ -159,14 +158,17 @@ def test_augmentation_keeps_the_nodule_where_its_target_is() -> None:
         assert changed.spacing_mm[0] in {1.4, 2.8}
 
 
-def test_every_sample_comes_once_in_a_pass_and_fits_a_batch() -> None:
+@pytest.mark.parametrize("fitting", [True, False])
+def test_every_sample_comes_once_in_a_pass_and_fits_a_batch(fitting: bool) -> None:
     samples = [sample_of(_nodule()) for _ in range(70)]
     rng = np.random.default_rng(5)
-    found = groups(samples, rng)
-    assert sorted(n for group in found for n in group) == list(range(70))
-    channels, target, counted, weights = batch_of([samples[n] for n in found[0]], rng)
-    assert channels.shape[1:] == (6, 7, 32, 32)
-    assert target.shape == counted.shape == (len(weights), 7, 32, 32)
+    found = groups(samples, rng, fitting=fitting)
+    assert sorted(n for group in found for n in group.members) == list(range(70))
+    assert {group.side for group in found} == ({32} if fitting else {32, 48, 64})
+    first = found[0]
+    channels, target, counted, weights = batch_of([samples[n] for n in first.members], first.side, rng)
+    assert channels.shape[1:] == (6, 7, first.side, first.side)
+    assert target.shape == counted.shape == (len(weights), 7, first.side, first.side)
     assert not counted[:, 0].any()
 
 
@@ -192,7 +194,7 @@ def test_training_writes_cards_that_can_be_read(archive: Path, tmp_path: Path, m
     monkeypatch.setattr(nodule_cards, "WEIGHTS", place.out)
     card = nodule_cards.read_outline_card()
     members = nodule_cards.load_outline_members(card, CPU)
-    assert len(members) == FOLDS
+    assert len(members) == MEMBERS
     assert card.patients == {n.patient for n in nodules}
     assert outlines == place.out / "outline.toml"
     rating_place = replace(place, out=tmp_path / "ratings")
@@ -202,8 +204,10 @@ def test_training_writes_cards_that_can_be_read(archive: Path, tmp_path: Path, m
     rating = nodule_cards.read_rating_card()
     assert rating.calibration.rated.keys() >= {"spiculation", "malignancy"}
     networks = NoduleNetworks(members, nodule_cards.load_rating_members(rating, CPU), rating, (), CPU, card.patients)
-    honest = networks.honest_about("P03")
-    assert honest.outlining == (members[fold_of("P03")],)
+    for patient in card.patients:
+        honest, member = networks.honest_about(patient), honest_member(patient)
+        assert (honest is None) == (member is None)
+        assert honest is None or member is None or honest.outlining == (members[member],)
     assert networks.honest_about("someone else") is networks
 
 
