@@ -197,8 +197,8 @@ def document(count: int) -> str:
         (
             "# How well volumes are measured",
             "",
-            f"Digital balls and ellipsoids in lung, {count} of each kind at random places of the voxel grid, with pixels",
-            f"of {PIXEL_MM:g} mm and contiguous slices, and candidates off by up to 1 mm and 20 % of the diameter. Each",
+            f"Digital balls and ellipsoids in lung, {count} of each kind at random places of the grid, with pixels",
+            f"of {PIXEL_MM:g} mm and contiguous slices, candidates off by up to 1 mm and 20 % of the diameter. Each",
             f"cell holds mean error ± standard deviation of the volume in %, at a noise of {noises} HU. From",
             f"{BOUND_FROM_MM:g} mm up {100 * MAX_BIAS:g} % of error and {100 * MAX_VARIATION:g} % of deviation are",
             "allowed; what is beyond is bold. Written by `python -m models.training.measuring`.",

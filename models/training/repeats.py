@@ -186,7 +186,8 @@ def _drawn(nodule: SyntheticNodule, slice_mm: float, rng: np.random.Generator) -
 
 
 def _covered(distance_mm: Float32Array, width_mm: float) -> Float32Array:
-    return np.clip(0.5 - distance_mm / np.float32(width_mm), 0, 1)
+    covered: Float32Array = np.clip(0.5 - distance_mm / np.float32(width_mm), 0, 1)
+    return covered
 
 
 def _imaged(scene: _Scene, hu: float, kernel: Kernel) -> FloatArray:
@@ -198,7 +199,7 @@ def _imaged(scene: _Scene, hu: float, kernel: Kernel) -> FloatArray:
     across = np.sinc(fk * scene.spacing_mm[0])
     spectrum = np.fft.rfftn(covered) * in_plane * across[:, None, None]
     k, j, i = scene.steps
-    blurred = np.fft.irfftn(spectrum, covered.shape)[::k, ::j, ::i]
+    blurred = np.fft.irfftn(spectrum, covered.shape, axes=(0, 1, 2))[::k, ::j, ::i]
     result: FloatArray = LUNG_HU + (hu - LUNG_HU) * blurred
     return result
 

@@ -169,7 +169,7 @@ def _refined(array: Float32Array, steps: npt.NDArray[np.int_]) -> Float32Array:
     return array
 
 
-def _catmull_rom(part: Float32Array) -> tuple[Float32Array, Float32Array, Float32Array, Float32Array]:
+def _catmull_rom(part: Float32Array) -> tuple[npt.NDArray[np.floating], ...]:
     """Weights of the four voxels around a place `part` 0..1 of the way from the second to the third."""
     square, cube = part**2, part**3
     return (
@@ -226,5 +226,7 @@ def aerated_lung(window: Window, policy: NodulePolicy) -> BoolArray:
     aerated: BoolArray = window.allowed & (window.hu < policy.aerated_below_hu)
     if window.outlined is not None:
         away = ndimage.distance_transform_edt(~window.outlined, sampling=window.source_voxel)
-        return aerated & (away > policy.halo_voxels[0])
-    return aerated & (window.from_centre_mm() > window.radius_mm)
+        aerated &= away > policy.halo_voxels[0]
+        return aerated
+    outside: BoolArray = aerated & (window.from_centre_mm() > window.radius_mm)
+    return outside
