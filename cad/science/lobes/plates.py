@@ -77,20 +77,22 @@ def reduced_lung(volume: Volume, inside: BoolArray, box: Box, policy: LobePolicy
     """The lung whose voxels in `box` of the volume are `inside`, on blocks of about `policy.grid_mm`."""
     spacing = np.array(volume.grid.spacing_kji_mm)
     factors = np.maximum(np.rint(policy.grid_mm / spacing), 1).astype(int)
-    share = _block_means(inside.astype(np.float32), factors)
-    hu = np.maximum(_block_means(volume.hu[box].astype(np.float32), factors), np.float32(AIR_HU))
+    share = _block_means(inside, factors)
+    hu = np.maximum(_block_means(volume.hu[box], factors), np.float32(AIR_HU))
     origin = (np.array([part.start for part in box]) + (factors - 1) / 2) * spacing
     k, j, i = (float(v) for v in spacing * factors)
     return ReducedLung(hu, share >= 0.5, (k, j, i), origin)
 
 
-def _block_means(array: Float32Array, factors: IntArray) -> Float32Array:
+def _block_means(array: npt.NDArray[np.int16] | BoolArray, factors: IntArray) -> Float32Array:
     """Means over whole blocks; the last block of an axis is filled up with its last values."""
     pads = [(0, -n % int(f)) for n, f in zip(array.shape, factors, strict=True)]
     padded = np.pad(array, pads, mode="edge") if any(after for _, after in pads) else array
-    (k, fk), (j, fj), (i, fi) = ((n // int(f), int(f)) for n, f in zip(padded.shape, factors, strict=True))
-    means: Float32Array = padded.reshape(k, fk, j, fj, i, fi).mean(axis=(1, 3, 5), dtype=np.float32)
-    return means
+    total = np.zeros([n // int(f) for n, f in zip(padded.shape, factors, strict=True)], dtype=np.float32)
+    for k, j, i in np.ndindex(*(int(f) for f in factors)):
+        total += padded[k :: int(factors[0]), j :: int(factors[1]), i :: int(factors[2])].astype(np.float32)
+    total /= np.float32(np.prod(factors))
+    return total
 
 
 def vessels_mm(lung: ReducedLung, policy: LobePolicy) -> FloatArray:
