@@ -65,9 +65,9 @@ def a_chest(
     )
     grid = grid_from((shape[0], shape[1], shape[2]), spacing_kji_mm, PointLps(-155, -DEPTH_MM / 2 - 15, lowest_z_mm))
     z, y, x = (grid.affine[axis, 3] + spacing_kji_mm[2 - axis] * np.arange(shape[2 - axis]) for axis in (2, 1, 0))
-    lps = np.stack(np.broadcast_arrays(x[None, None, :], y[None, :, None], z[:, None, None]), axis=-1)
+    lps = np.stack(np.broadcast_arrays(x[None, None, :], y[None, :, None], z[:, None, None]), axis=-1, dtype=np.float32)
     random = np.random.default_rng(7)
-    hu, labels = np.full(shape, TISSUE_HU), np.zeros(shape, dtype=np.uint8)
+    hu, labels = np.full(shape, TISSUE_HU, dtype=np.float32), np.zeros(shape, dtype=np.uint8)
     vessels = _vessels(shape, spacing_kji_mm, random)
     for side, label in ((Side.RIGHT, LungMask.RIGHT), (Side.LEFT, LungMask.LEFT)):
         inside = _lung(lps, side)
@@ -80,11 +80,13 @@ def a_chest(
             sheet = np.maximum(sheet, _sheet(horizontal, spacing_kji_mm[0]))
         lung = np.where(vessels & (fissure > 8), VESSEL_HU, LUNG_HU)
         if emphysema:
-            lung = np.where(ndimage.gaussian_filter(random.standard_normal(shape), 3) > 0.02, -990.0, lung)
+            lung = np.where(
+                ndimage.gaussian_filter(random.standard_normal(shape, dtype=np.float32), 3) > 0.02, -990.0, lung
+            )
         if with_fissures:
             lung = lung + FISSURE_HU * sheet
         hu, labels = np.where(inside, lung, hu), np.where(inside, np.uint8(label), labels)
-    noise = ndimage.gaussian_filter(random.standard_normal(shape), 0.6)
+    noise = ndimage.gaussian_filter(random.standard_normal(shape, dtype=np.float32), 0.6)
     hu = ndimage.gaussian_filter(hu, 0.4) + 18 * noise / noise.std()
     volume = Volume(np.rint(np.clip(hu, -1024, 3000)).astype(np.int16), grid, "1.2.3")
     return Chest(volume, LungMask(labels, grid))
@@ -119,4 +121,4 @@ def _vessels(
         points = start + np.outer(steps, along / np.linalg.norm(along))
         voxels = np.rint(points / np.array(spacing_kji_mm)).astype(int)
         seeds[tuple(voxels[((voxels >= 0) & (voxels < shape)).all(axis=1)].T)] = True
-    return seeds | ndimage.binary_dilation(seeds, iterations=1) & (random.uniform(size=shape) < 0.5)
+    return seeds | ndimage.binary_dilation(seeds, iterations=1) & (random.random(shape, dtype=np.float32) < 0.5)
