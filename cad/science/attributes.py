@@ -110,12 +110,12 @@ def _pattern(
     """Where the calcium of a nodule lies; None when no voxel is above the limit (blurred specks)."""
     if not calcium.any():
         return CalcificationPattern.PUNCTATE
-    interior = depth > 1 if (depth > 1).any() else inside
-    if calcium[interior].mean() >= policy.diffuse_share:
-        return CalcificationPattern.DIFFUSE
     filled = np.stack([ndimage.binary_fill_holes(section) for section in calcium])
     if np.count_nonzero(filled & ~calcium) >= policy.enclosed_share * np.count_nonzero(filled):
         return CalcificationPattern.LAMINATED
+    interior = depth > 1 if (depth > 1).any() else inside
+    if calcium[interior].mean() >= policy.diffuse_share:
+        return CalcificationPattern.DIFFUSE
     labels, _ = ndimage.label(calcium, NEIGHBOURS)
     if np.count_nonzero(np.bincount(labels.ravel())[1:] >= policy.piece_voxels) >= policy.popcorn_pieces:
         return CalcificationPattern.POPCORN

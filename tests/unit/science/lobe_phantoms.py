@@ -5,29 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
-from cad.domain import FloatArray, LungMask, NoduleMask, PointLps, Side, Volume
+from cad.domain import LungMask, NoduleMask, PointLps, Side, Volume
 from cad.geometry import grid_from, indices_of, positions_of
 
+Floats = npt.NDArray[np.floating]
 LUNG_HU, FISSURE_HU, TISSUE_HU, VESSEL_HU = -860.0, 260.0, 40.0, -100.0
 HEIGHT_MM, DEPTH_MM, WIDTH_MM = 240.0, 180.0, 120.0
 MIDDLE_X_MM = {Side.RIGHT: -80.0, Side.LEFT: 80.0}
 
 
-def above_oblique_mm(lps: FloatArray, side: Side) -> FloatArray:
+def above_oblique_mm(lps: Floats, side: Side) -> Floats:
     """How far positions [..., 3] lie above the oblique fissure, along z; the lungs stand on z = 0, in front y = -90."""
     x, y, z = lps[..., 0], lps[..., 1], lps[..., 2]
     slope = 1.0 if side is Side.RIGHT else 1.25
     lateral = np.abs(x) - 80
-    height: FloatArray = z - (105 + slope * y + 6 * np.sin(y / 35) - 0.0012 * lateral**2)
+    height: Floats = z - (105 + slope * y + 6 * np.sin(y / 35) - 0.0012 * lateral**2)
     return height
 
 
-def above_horizontal_mm(lps: FloatArray) -> FloatArray:
+def above_horizontal_mm(lps: Floats) -> Floats:
     """The same for the horizontal fissure of the right lung: a low dome."""
     x, y, z = lps[..., 0], lps[..., 1], lps[..., 2]
-    height: FloatArray = z - (135 - 0.0015 * ((x + 80) ** 2 + (y + 30) ** 2) + 0.06 * y)
+    height: Floats = z - (135 - 0.0015 * ((x + 80) ** 2 + (y + 30) ** 2) + 0.06 * y)
     return height
 
 
@@ -92,26 +94,26 @@ def a_chest(
     return Chest(volume, LungMask(labels, grid))
 
 
-def _sheet(away_mm: FloatArray, thickness_mm: float) -> FloatArray:
+def _sheet(away_mm: Floats, thickness_mm: float) -> Floats:
     """A thin sheet, 0..1, seen through a scanner's blur and slices that are so thick across it."""
     sigma = np.sqrt(0.7**2 + thickness_mm**2 / 12)
-    seen: FloatArray = 0.7 / sigma * np.exp(-((away_mm / sigma) ** 2) / 2)
+    seen: Floats = 0.7 / sigma * np.exp(-((away_mm / sigma) ** 2) / 2)
     return seen
 
 
-def _lung(lps: FloatArray, side: Side) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _lung(lps: Floats, side: Side) -> npt.NDArray[np.bool_]:
     """Half a rounded tower on a dome: like a lung, with a base that rises in the middle."""
     x, y, z = lps[..., 0] - MIDDLE_X_MM[side], lps[..., 1], lps[..., 2]
     narrowing = np.sqrt(np.clip(1 - (np.clip(z - 110, 0, None) / (HEIGHT_MM - 110)) ** 2, 0, 1))
     in_section = (np.abs(x) / (WIDTH_MM / 2)) ** 2.5 + (np.abs(y) / (DEPTH_MM / 2)) ** 2.5 < narrowing**2.5
     dome = 40 * np.exp(-((x / 45) ** 2) - ((y + 20) / 60) ** 2)
-    inside: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = in_section & (z > dome) & (z < HEIGHT_MM)
+    inside: npt.NDArray[np.bool_] = in_section & (z > dome) & (z < HEIGHT_MM)
     return inside
 
 
 def _vessels(
     shape: tuple[int, ...], spacing_kji_mm: tuple[float, float, float], random: np.random.Generator
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+) -> npt.NDArray[np.bool_]:
     """Rods of 30 mm in random directions, about one in 2 ml."""
     seeds = np.zeros(shape, dtype=np.bool_)
     size = np.array(shape) * np.array(spacing_kji_mm)
@@ -121,4 +123,7 @@ def _vessels(
         points = start + np.outer(steps, along / np.linalg.norm(along))
         voxels = np.rint(points / np.array(spacing_kji_mm)).astype(int)
         seeds[tuple(voxels[((voxels >= 0) & (voxels < shape)).all(axis=1)].T)] = True
-    return seeds | ndimage.binary_dilation(seeds, iterations=1) & (random.random(shape, dtype=np.float32) < 0.5)
+    thick: npt.NDArray[np.bool_] = seeds | ndimage.binary_dilation(seeds, iterations=1) & (
+        random.random(shape, dtype=np.float32) < 0.5
+    )
+    return thick

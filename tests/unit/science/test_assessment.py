@@ -209,7 +209,7 @@ def test_certain_benign_calcium_is_not_given_a_risk_unless_the_reader_denies_it(
 
 
 def test_the_measured_solid_component_decides_the_category_of_a_part_solid_nodule() -> None:
-    def category(solid_mm: float | None) -> str:
+    def category(solid_mm: float | None) -> str | None:
         nodule = a_measured(12.0, composition=Composition.PART_SOLID)
         if solid_mm is not None:
             axes = Diameters(

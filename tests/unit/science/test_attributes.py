@@ -62,7 +62,8 @@ def clumps(hu: float) -> Inner:
     places = ((0, -4.0, 0), (0, 3.0, -3.5), (0, 3.0, 3.5), (4.0, 0, 0))
 
     def inner(z: FloatArray, y: FloatArray, x: FloatArray) -> FloatArray:
-        return np.maximum.reduce([core(1.7, hu, place)(z, y, x) for place in places])
+        densest: FloatArray = np.maximum.reduce([core(1.7, hu, place)(z, y, x) for place in places])
+        return densest
 
     return inner
 
@@ -89,8 +90,10 @@ def a_nodule(
     )
 
 
-def signs(inner: Inner = soft, contrast: bool | None = False, **settings_: float) -> NoduleAttributes:
-    volume, nodule = a_nodule(inner, **settings_)
+def signs(
+    inner: Inner = soft, contrast: bool | None = False, slice_mm: float = 1.0, diameter_mm: float = 14.0
+) -> NoduleAttributes:
+    volume, nodule = a_nodule(inner, diameter_mm, slice_mm)
     return attributes_of(volume, nodule, None, POLICY, contrast)
 
 

@@ -48,6 +48,7 @@ def true_lobe(centre: tuple[float, float, float]) -> Lobe:
     return Lobe.RUL if above_horizontal_mm(lps) > 0 else Lobe.RML
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spacing", [(2.5, 1.25, 1.25), (5.0, 1.0, 1.0), (1.5, 1.0, 1.0)])
 def test_fissures_are_found_within_a_millimetre_of_the_true_surface(spacing: tuple[float, float, float]) -> None:
     chest, borders = seen(spacing)
@@ -74,6 +75,7 @@ def test_the_lobe_of_a_nodule_away_from_the_fissures_is_named(side: Side, emphys
         assert location.lobe_confidence > 0.95
 
 
+@pytest.mark.slow
 def test_no_lobe_is_wrong_anywhere_whatever_the_slices_and_the_lung() -> None:
     random = np.random.default_rng(3)
     settings = [seen(), seen((5.0, 1.0, 1.0)), seen(emphysema=True), seen(with_fissures=False)]
@@ -134,8 +136,8 @@ def test_the_mirror_image_has_the_mirrored_lobes() -> None:
     swapped = np.array([0, LungMask.LEFT, LungMask.RIGHT], dtype=np.uint8)[chest.lungs.labels[:, :, ::-1]]
     volume = Volume(chest.volume.hu[:, :, ::-1].copy(), chest.volume.grid, "1.2.3")
     borders = find_borders(volume, LungMask(swapped, volume.grid), POLICY)
-    expected = {Lobe.RUL: (Lobe.LUL,), Lobe.RML: (Lobe.LUL,), Lobe.RLL: (Lobe.LLL,), Lobe.LLL: (Lobe.RLL,)}
-    expected[Lobe.LUL] = (Lobe.RUL, Lobe.RML)
+    expected: dict[Lobe, tuple[Lobe, ...]] = {Lobe.RUL: (Lobe.LUL,), Lobe.RML: (Lobe.LUL,), Lobe.RLL: (Lobe.LLL,)}
+    expected |= {Lobe.LUL: (Lobe.RUL, Lobe.RML), Lobe.LLL: (Lobe.RLL,)}
     for centre in (*PLACES[Side.RIGHT], *PLACES[Side.LEFT]):
         mask = chest.ball(centre, 8.0)
         end = chest.volume.grid.shape[2] - mask.offset[2] - mask.voxels.shape[2]
