@@ -359,7 +359,8 @@ class AttributePolicy:
     densest_voxels: int = 2
     """The mean of the densest tenth (Siegelman 1986: calcium in 10 % of the section), at least of so many voxels."""
     pattern_from: float = 0.5
-    """From this probability on a pattern is named."""
+    min_interior_voxels: int = 5
+    """From this probability on a pattern is named, and only where so many voxels lie behind the border."""
     diffuse_share: float = 0.7
     small_share: float = 0.1
     """Calcium in so much of the interior is diffuse; in less than the second it is punctate."""
@@ -375,8 +376,9 @@ class AttributePolicy:
     fat_hu: tuple[float, float] = (-120.0, -40.0)
     """Intranodular fat (Siegelman 1986, hamartoma: -40 to -120 HU)."""
     fat_depth_voxels: float = 1.5
-    """Nearer to the border, blurred soft tissue has the same attenuation."""
-    fat_half_mm3: float = 10.0
+    tissue_hu: float = -200.0
+    """Nearer than this to the border, or to voxels below this, blurred soft tissue has the same attenuation."""
+    fat_half_mm3: float = 15.0
     """So much contiguous fat, without sheets of a voxel, which blur makes, has a probability of one half."""
     air_share: float = 0.5
     """Air: darker than half-way from the nodule's tissue to air (-1000 HU), where the blurred wall ends."""

@@ -55,7 +55,7 @@ def attributes_of(
     inside = nodule.mask.voxels
     voxel_mm3 = volume.grid.voxel_volume_mm3
     depth = _depth(inside)
-    fat_mm3 = _fat_mm3(hu, depth, voxel_mm3, policy) if nodule.composition is not Composition.GROUND_GLASS else 0.0
+    fat_mm3 = _fat_mm3(hu, inside, voxel_mm3, policy) if nodule.composition is not Composition.GROUND_GLASS else 0.0
     limit_hu = _calcium_hu(contrast, policy)
     calcification = _calcification(hu[inside], limit_hu, policy)
     is_calcified = calcification >= policy.pattern_from
@@ -107,13 +107,15 @@ def _calcification(hu: Int16Array, limit_hu: float, policy: AttributePolicy) -> 
 def _pattern(
     calcium: BoolArray, inside: BoolArray, depth: FloatArray, policy: AttributePolicy
 ) -> CalcificationPattern | None:
-    """Where the calcium of a nodule lies; None when no voxel is above the limit (blurred specks)."""
+    """Where the calcium of a nodule lies; None where the nodule is all border, and so its pattern is blurred."""
     if not calcium.any():
         return CalcificationPattern.PUNCTATE
+    interior = depth > 1
+    if np.count_nonzero(interior) < policy.min_interior_voxels:
+        return CalcificationPattern.DIFFUSE if calcium[inside].mean() >= policy.diffuse_share else None
     filled = np.stack([ndimage.binary_fill_holes(section) for section in calcium])
     if np.count_nonzero(filled & ~calcium) >= policy.enclosed_share * np.count_nonzero(filled):
         return CalcificationPattern.LAMINATED
-    interior = depth > 1 if (depth > 1).any() else inside
     if calcium[interior].mean() >= policy.diffuse_share:
         return CalcificationPattern.DIFFUSE
     labels, _ = ndimage.label(calcium, NEIGHBOURS)
@@ -139,10 +141,14 @@ def _is_central(calcium: BoolArray, inside: BoolArray, depth: FloatArray, policy
     return math.hypot(*offsets) <= policy.central_offset and float(calcium[rim].mean()) <= policy.rim_share
 
 
-def _fat_mm3(hu: Int16Array, depth: FloatArray, voxel_mm3: float, policy: AttributePolicy) -> float:
-    """The largest contiguous volume of fat deep in the nodule, without sheets of a single voxel."""
+def _fat_mm3(hu: Int16Array, inside: BoolArray, voxel_mm3: float, policy: AttributePolicy) -> float:
+    """The largest contiguous volume of fat deep in the nodule's tissue, without sheets of a single voxel.
+
+    Deep means away from air too: spiculated and cavitary nodules mix with it also inside their outline.
+    """
     low, high = policy.fat_hu
-    fat = (hu >= low) & (hu <= high) & (depth > policy.fat_depth_voxels)
+    tissue_depth = _depth(inside & (hu >= policy.tissue_hu))
+    fat = (hu >= low) & (hu <= high) & (tissue_depth > policy.fat_depth_voxels)
     return _largest(ndimage.binary_opening(fat, IN_SLICE)) * voxel_mm3
 
 
@@ -225,5 +231,6 @@ def has_benign_pattern(attributes: NoduleAttributes, policy: AttributePolicy) ->
         return True
     if (attributes.fat or 0.0) >= policy.benign_from:
         return True
-    no_benign_calcium = calcium is False or (calcium is True and not is_benign)
+    is_other = attributes.calcification_pattern is not None and not is_benign
+    no_benign_calcium = calcium is False or (calcium is True and is_other)
     return False if no_benign_calcium and is_present(attributes.fat, policy) is False else None
