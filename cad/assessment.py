@@ -21,6 +21,7 @@ from cad.domain import (
     Lobe,
     MalignancyRisk,
     Nodule,
+    NoduleAttributes,
     NoduleObservation,
     NoduleRisks,
     NoduleSize,
@@ -30,7 +31,8 @@ from cad.domain import (
     Recommendation,
     RiskInputs,
 )
-from cad.policy import Policy, RiskPolicy
+from cad.policy import AttributePolicy, Policy, RiskPolicy
+from cad.science.attributes import has_benign_pattern, is_present
 from cad.science.guidelines.bts import bts
 from cad.science.guidelines.c_lung_rads import c_lung_rads
 from cad.science.guidelines.chinese_consensus import chinese_consensus
@@ -45,7 +47,7 @@ UPPER_LOBES = (Lobe.RUL, Lobe.LUL)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """A measured nodule and what a reader said of it."""
+    """A measured nodule and what is known of it: a reader's word, else what was measured with certainty."""
 
     nodule: Nodule
     said: NoduleObservation
@@ -53,7 +55,7 @@ class _Seen:
 
 def assess(nodules: tuple[Nodule, ...], context: ClinicalContext, policy: Policy) -> Assessment:
     """The risks of the nodules, in their order, and the recommendations for the examination."""
-    seen = [_Seen(nodule, _observation_of(nodule, context)) for nodule in nodules]
+    seen = [_Seen(nodule, _known_of(nodule, context, policy.attributes)) for nodule in nodules]
     patient = _with_uptake_of_the_one_nodule(context.factors, len(nodules))
     risks = tuple(_risks(one, _risk_inputs(one, patient, len(nodules), policy.risk), patient, policy) for one in seen)
     views = [_view(one, risk) for one, risk in zip(seen, risks, strict=True)]
@@ -97,6 +99,24 @@ def _observation_of(nodule: Nodule, context: ClinicalContext) -> NoduleObservati
     """What a reader said of a nodule; nothing when it was not named."""
     named = (said for said in context.observations.nodules if said.nodule in (nodule.label, nodule.tracking_uid))
     return next(named, NoduleObservation(nodule.label))
+
+
+def _known_of(nodule: Nodule, context: ClinicalContext, policy: AttributePolicy) -> NoduleObservation:
+    """What a reader said of a nodule, completed by signs that were measured; a reader's word always stands."""
+    said = _observation_of(nodule, context)
+    attributes = nodule.attributes or NoduleAttributes()
+    return replace(
+        said,
+        lobe=said.lobe or (nodule.location.lobe if nodule.location is not None else None),
+        spiculated=_first_known(said.spiculated, is_present(attributes.spiculation, policy)),
+        benign_pattern=_first_known(said.benign_pattern, has_benign_pattern(attributes, policy)),
+        juxtapleural_smooth=_first_known(said.juxtapleural_smooth, is_present(attributes.perifissural, policy)),
+        cavitary=_first_known(said.cavitary, is_present(attributes.cavitation, policy)),
+    )
+
+
+def _first_known(said: bool | None, measured: bool | None) -> bool | None:
+    return measured if said is None else said
 
 
 def _with_uptake_of_the_one_nodule(patient: PatientFactors, nodules: int) -> PatientFactors:
@@ -147,7 +167,7 @@ def _view(one: _Seen, risks: NoduleRisks) -> GuidelineNodule:
     nodule, said = one.nodule, one.said
     return GuidelineNodule(
         label=nodule.label,
-        size=NoduleSize(nodule.composition, _axes(nodule), nodule.volume_mm3),
+        size=_size(nodule),
         benign_pattern=said.benign_pattern,
         juxtapleural_smooth=said.juxtapleural_smooth,
         cavitary=said.cavitary,
@@ -161,6 +181,14 @@ def _view(one: _Seen, risks: NoduleRisks) -> GuidelineNodule:
 
 def _range(risk: MalignancyRisk | NotAssessed) -> tuple[float, float] | None:
     return None if isinstance(risk, NotAssessed) else risk.range
+
+
+def _size(nodule: Nodule) -> NoduleSize:
+    solid = None if nodule.measures is None else nodule.measures.solid
+    if solid is None:
+        return NoduleSize(nodule.composition, _axes(nodule), nodule.volume_mm3)
+    axes = AxisLengths(solid.diameters.long_axis_mm, solid.diameters.short_axis_mm)
+    return NoduleSize(nodule.composition, _axes(nodule), nodule.volume_mm3, axes, solid.volume_mm3)
 
 
 def _axes(nodule: Nodule) -> AxisLengths:

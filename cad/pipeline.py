@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cad.assessment import assess, assessment_cautions
-from cad.domain import ClinicalContext, Findings, Marks, Networks, NotAssessed, NotAssessedReason, StageTimer, Volume
+from cad.domain import (
+    ClinicalContext,
+    Findings,
+    LungMask,
+    Marks,
+    Networks,
+    Nodule,
+    NotAssessed,
+    NotAssessedReason,
+    StageTimer,
+    Volume,
+)
 from cad.policy import POLICY_VERSION, Policy
+from cad.science.attributes import attributes_of
 from cad.science.candidates import select_candidates
+from cad.science.lobes.locating import find_borders, locate
 from cad.science.lungs import segment_lungs
 from cad.science.nodules import characterise
 
@@ -17,13 +30,14 @@ class Request:
     """What to do with one volume.
 
     `identity_seed` makes tracking UIDs deterministic: the series UID. `min_score` None means the detector's own
-    threshold. `context` is what is known beside the images.
+    threshold. `context` is what is known beside the images; `contrast` says whether the patient was given any.
     """
 
     identity_seed: str
     min_score: float | None = None
     with_nodules: bool = True
     context: ClinicalContext = field(default_factory=ClinicalContext)
+    contrast: bool | None = None
 
 
 def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Findings:
@@ -42,7 +56,21 @@ def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request
         marks = select_candidates(detector(volume, lungs, min_score), lungs, policy.candidates)
     with stage("characterize"):
         readings = () if networks.reader is None else networks.reader(volume, lungs, marks)
-        nodules = characterise(volume, lungs, Marks(marks, readings), policy.nodules, request.identity_seed)
+        measured = characterise(volume, lungs, Marks(marks, readings), policy.nodules, request.identity_seed)
+        nodules = described(volume, lungs, measured, policy, contrast=request.contrast)
     cautions = (*segmented.cautions, *assessment_cautions(nodules, request.context))
     assessment = assess(nodules, request.context, policy)
     return Findings(nodules, lungs, cautions, networks.identities, POLICY_VERSION, assessment)
+
+
+def described(
+    volume: Volume, lungs: LungMask, nodules: tuple[Nodule, ...], policy: Policy, *, contrast: bool | None
+) -> tuple[Nodule, ...]:
+    """The measured nodules with their places and signs."""
+    if not nodules:
+        return ()
+    borders = find_borders(volume, lungs, policy.lobes)
+    located = (replace(n, location=locate(n.mask, n.side, borders, policy.lobes)) for n in nodules)
+    return tuple(
+        replace(n, attributes=attributes_of(volume, n, n.location, policy.attributes, contrast)) for n in located
+    )

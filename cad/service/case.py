@@ -137,7 +137,9 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
         loaded.volume,
         tools.networks,
         tools.policy,
-        Request(loaded.series.series_uid, request.min_score, Part.NODULES in request.parts, context),
+        Request(
+            loaded.series.series_uid, request.min_score, Part.NODULES in request.parts, context, loaded.series.contrast
+        ),
         request.stopwatch.stage,
     )
     key = result_key(job_key(loaded.series, tools.software_version, findings.models), request)

@@ -179,7 +179,7 @@ def _near_border(window: Window, border: Border, levels: Levels, policy: NoduleP
     k, j, i = window.source_voxel
     reach = (k / policy.border_voxels, j / reach_voxels, i / reach_voxels)
     within: BoolArray = depth_of(border.inside, reach) <= 1
-    return within & (ndimage.distance_transform_edt(~border.inside, sampling=reach) <= 1)
+    return np.asarray(within & (ndimage.distance_transform_edt(~border.inside, sampling=reach) <= 1))
 
 
 def _ball(window: Window) -> Extent:

@@ -10,6 +10,7 @@ import pytest
 from cad.assessment import assess, assessment_cautions
 from cad.domain import (
     AxialAxis,
+    CalcificationPattern,
     ClinicalContext,
     Composition,
     Delineation,
@@ -20,7 +21,10 @@ from cad.domain import (
     Lobe,
     MalignancyRisk,
     Nodule,
+    NoduleAttributes,
+    NoduleLocation,
     NoduleMask,
+    NoduleMeasures,
     NoduleObservation,
     NotAssessed,
     NotAssessedReason,
@@ -28,6 +32,7 @@ from cad.domain import (
     PointLps,
     Sex,
     Side,
+    SolidComponent,
 )
 from cad.geometry import grid_from, sphere_volume_mm3
 from cad.policy import Policy, RiskPolicy
@@ -163,3 +168,57 @@ def test_an_observation_that_names_no_nodule_and_a_size_that_was_not_measured_ar
     cautions = assessment_cautions((ball,), observing(NoduleObservation("Nodule 7")))
     assert [caution.code for caution in cautions] == ["observation-without-nodule", "size-of-the-mark"]
     assert assessment_cautions((a_measured(),), observing(NoduleObservation("Nodule 1"))) == ()
+
+
+# -- measured signs --------------------------------------------------------------------------------------------
+
+
+def spread(nodule: Nodule, *said: NoduleObservation) -> float:
+    low, high = known(assess((nodule,), observing(*said), POLICY).risks[0].brock).range
+    return high - low
+
+
+def test_a_measured_lobe_and_spiculation_narrow_the_risk() -> None:
+    located = replace(a_measured(), location=NoduleLocation(Lobe.RUL, 0.97, 12.0, 8.0))
+    assert 0 < spread(located) < spread(a_measured())
+    assert spread(replace(located, attributes=NoduleAttributes(spiculation=0.9))) == pytest.approx(0)
+    assert spread(replace(located, attributes=NoduleAttributes(spiculation=0.4))) == pytest.approx(spread(located))
+
+
+def test_a_readers_word_stands_against_the_measured_value() -> None:
+    measured = replace(
+        a_measured(),
+        location=NoduleLocation(Lobe.RUL, 0.97, 12.0, 8.0),
+        attributes=NoduleAttributes(spiculation=0.95),
+    )
+    said = NoduleObservation("Nodule 1", lobe=Lobe.RLL, spiculated=False)
+    told = [assess((nodule,), observing(said), POLICY).risks[0].brock for nodule in (measured, a_measured())]
+    assert told[0] == told[1]
+
+
+def test_certain_benign_calcium_is_not_given_a_risk_unless_the_reader_denies_it() -> None:
+    attributes = NoduleAttributes(calcification=0.99, calcification_pattern=CalcificationPattern.CENTRAL, fat=0.0)
+    benign = replace(a_measured(), attributes=attributes)
+    assert assess((benign,), observing(), POLICY).risks[0].brock == NotAssessed(NotAssessedReason.BENIGN_PATTERN)
+    denied = NoduleObservation("Nodule 1", benign_pattern=False)
+    assert isinstance(assess((benign,), observing(denied), POLICY).risks[0].brock, MalignancyRisk)
+    eccentric = replace(attributes, calcification_pattern=CalcificationPattern.ECCENTRIC)
+    assert isinstance(
+        assess((replace(benign, attributes=eccentric),), observing(), POLICY).risks[0].brock, MalignancyRisk
+    )
+
+
+def test_the_measured_solid_component_decides_the_category_of_a_part_solid_nodule() -> None:
+    def category(solid_mm: float | None) -> str | None:
+        nodule = a_measured(12.0, composition=Composition.PART_SOLID)
+        if solid_mm is not None:
+            axes = Diameters(
+                AxialAxis(ORIGIN, PointLps(solid_mm, 0, 0)), AxialAxis(ORIGIN, PointLps(0, solid_mm, 0)), 0
+            )
+            solid = SolidComponent(axes, sphere_volume_mm3(solid_mm))
+            nodule = replace(nodule, measures=NoduleMeasures((800.0, 1000.0), 12.0, 450.0, 0.9, solid))
+        recommendations = dict(assess((nodule,), observing(), POLICY).recommendations)
+        return recommendations[Guideline.LUNG_RADS].category
+
+    assert (category(4.0), category(7.0), category(9.0)) == ("3", "4A", "4B")  # Lung-RADS v2022
+    assert category(None) not in ("3", "4A", "4B")

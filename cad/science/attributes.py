@@ -1,0 +1,236 @@
+"""Signs of a nodule: calcium, fat and cavities from its attenuation, its margin from a network's ratings.
+
+Every sign is a probability, or None where nothing was looked at; the functions at the end say when a probability is
+certain enough to be called present or absent.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+
+from cad.domain import (
+    BoolArray,
+    CalcificationPattern,
+    Composition,
+    FloatArray,
+    Int16Array,
+    Nodule,
+    NoduleAttributes,
+    NoduleLocation,
+    ReaderRatings,
+    Volume,
+)
+from cad.policy import AttributePolicy
+
+AIR_HU = -1000.0
+"""Attenuation of air by definition of the Hounsfield scale."""
+
+BENIGN_PATTERNS = frozenset(
+    {
+        CalcificationPattern.DIFFUSE,
+        CalcificationPattern.CENTRAL,
+        CalcificationPattern.LAMINATED,
+        CalcificationPattern.POPCORN,
+    }
+)
+"""Lung-RADS v2022, category 1; Fleischner 2017."""
+
+IN_SLICE = ndimage.generate_binary_structure(3, 1)
+IN_SLICE[[0, 2]] = False
+NEIGHBOURS = np.ones((3, 3, 3), dtype=np.bool_)
+
+
+def attributes_of(
+    volume: Volume, nodule: Nodule, location: NoduleLocation | None, policy: AttributePolicy, contrast: bool | None
+) -> NoduleAttributes:
+    """The signs of one nodule. `contrast` says whether contrast medium was given; None when that is not known.
+
+    Spiculation, lobulation and margin come from `nodule.ratings` and are None without them.
+    """
+    hu = volume.hu[nodule.mask.slices]
+    inside = nodule.mask.voxels
+    voxel_mm3 = volume.grid.voxel_volume_mm3
+    depth = _depth(inside)
+    fat_mm3 = _fat_mm3(hu, inside, voxel_mm3, policy) if nodule.composition is not Composition.GROUND_GLASS else 0.0
+    limit_hu = _calcium_hu(contrast, policy)
+    calcification = _calcification(hu[inside], limit_hu, policy)
+    is_calcified = calcification >= policy.pattern_from
+    spiculation, lobulation, ill_defined = _from_ratings(nodule.ratings, policy)
+    return NoduleAttributes(
+        spiculation=spiculation,
+        lobulation=lobulation,
+        ill_defined_margin=ill_defined,
+        cavitation=_half_at(_cavity_mm3(hu, inside, depth, voxel_mm3, policy), policy.cavity_half_mm3),
+        calcification=calcification,
+        calcification_pattern=_pattern(inside & (hu >= limit_hu), inside, depth, policy) if is_calcified else None,
+        fat=_half_at(fat_mm3, policy.fat_half_mm3),
+        perifissural=_perifissural(nodule, location, (spiculation, lobulation), policy),
+    )
+
+
+def _depth(inside: BoolArray) -> FloatArray:
+    """Distance of each voxel inside to the nearest outside, in voxels; 1 in the outermost."""
+    depth: FloatArray = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1, 1:-1]
+    return depth
+
+
+def _half_at(amount: float, half: float) -> float:
+    """0 for nothing, one half for `half`, towards 1 for more."""
+    return amount / (amount + half)
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-max(-50.0, min(50.0, value))))
+
+
+# -- attenuation -----------------------------------------------------------------------------------------------
+
+
+def _calcium_hu(contrast: bool | None, policy: AttributePolicy) -> float:
+    without, unknown, with_contrast = policy.calcium_hu
+    if contrast is None:
+        return unknown
+    return with_contrast if contrast else without
+
+
+def _calcification(hu: Int16Array, limit_hu: float, policy: AttributePolicy) -> float:
+    """Probability of calcium from the mean of the densest voxels: blur only lowers it, and more never does."""
+    count = min(len(hu), max(policy.densest_voxels, math.ceil(policy.densest_share * len(hu))))
+    densest = float(np.sort(hu)[-count:].mean())
+    return _logistic((densest - limit_hu) / policy.calcium_width_hu)
+
+
+def _pattern(
+    calcium: BoolArray, inside: BoolArray, depth: FloatArray, policy: AttributePolicy
+) -> CalcificationPattern | None:
+    """Where the calcium of a nodule lies; None where the nodule is all border, and so its pattern is blurred."""
+    if not calcium.any():
+        return CalcificationPattern.PUNCTATE
+    interior = depth > 1
+    if np.count_nonzero(interior) < policy.min_interior_voxels:
+        return CalcificationPattern.DIFFUSE if calcium[inside].mean() >= policy.diffuse_share else None
+    filled = np.stack([ndimage.binary_fill_holes(section) for section in calcium])
+    if np.count_nonzero(filled & ~calcium) >= policy.enclosed_share * np.count_nonzero(filled):
+        return CalcificationPattern.LAMINATED
+    if calcium[interior].mean() >= policy.diffuse_share:
+        return CalcificationPattern.DIFFUSE
+    labels, _ = ndimage.label(calcium, NEIGHBOURS)
+    if np.count_nonzero(np.bincount(labels.ravel())[1:] >= policy.piece_voxels) >= policy.popcorn_pieces:
+        return CalcificationPattern.POPCORN
+    if calcium[interior].mean() < policy.small_share:
+        return CalcificationPattern.PUNCTATE
+    return (
+        CalcificationPattern.CENTRAL if _is_central(calcium, inside, depth, policy) else CalcificationPattern.ECCENTRIC
+    )
+
+
+def _is_central(calcium: BoolArray, inside: BoolArray, depth: FloatArray, policy: AttributePolicy) -> bool:
+    """Whether calcium lies around the nodule's middle and leaves its outermost voxels free.
+
+    The offset is measured along each axis as part of the nodule's own half-extent, so that thick slices count alike.
+    """
+    offsets = []
+    for of_calcium, of_nodule in zip(np.nonzero(calcium), np.nonzero(inside), strict=True):
+        half = max(1.0, (of_nodule.max() - of_nodule.min() + 1) / 2)
+        offsets.append((of_calcium.mean() - of_nodule.mean()) / half)
+    rim = inside & (depth <= 1)
+    return math.hypot(*offsets) <= policy.central_offset and float(calcium[rim].mean()) <= policy.rim_share
+
+
+def _fat_mm3(hu: Int16Array, inside: BoolArray, voxel_mm3: float, policy: AttributePolicy) -> float:
+    """The largest contiguous volume of fat deep in the nodule's tissue, without sheets of a single voxel.
+
+    Deep means away from air too: spiculated and cavitary nodules mix with it also inside their outline.
+    """
+    low, high = policy.fat_hu
+    tissue_depth = _depth(inside & (hu >= policy.tissue_hu))
+    fat = (hu >= low) & (hu <= high) & (tissue_depth > policy.fat_depth_voxels)
+    return _largest(ndimage.binary_opening(fat, IN_SLICE)) * voxel_mm3
+
+
+def _cavity_mm3(
+    hu: Int16Array, inside: BoolArray, depth: FloatArray, voxel_mm3: float, policy: AttributePolicy
+) -> float:
+    """The largest volume of air that the nodule encloses: a dark piece that does not reach its outermost voxels."""
+    tissue_hu = float(np.median(hu[inside]))
+    dark = inside & (hu < tissue_hu + policy.air_share * (AIR_HU - tissue_hu))
+    labels, count = ndimage.label(dark)
+    open_labels = np.unique(labels[dark & (depth <= policy.air_depth_voxels)])
+    enclosed = dark & ~np.isin(labels, open_labels) if count else dark
+    return _largest(enclosed) * voxel_mm3
+
+
+def _largest(region: BoolArray) -> int:
+    labels, count = ndimage.label(region)
+    return int(np.bincount(labels.ravel())[1:].max()) if count else 0
+
+
+# -- shape and ratings -----------------------------------------------------------------------------------------
+
+
+def _from_ratings(
+    ratings: ReaderRatings | None, policy: AttributePolicy
+) -> tuple[float | None, float | None, float | None]:
+    """Spiculation, lobulation and ill-defined margin; a margin is rated 1 (poorly defined) to 5 (sharp)."""
+    if ratings is None:
+        return None, None, None
+    middle, width = policy.rating_middle, policy.rating_width
+    spiculation, lobulation = (_logistic((r - middle) / width) for r in (ratings.spiculation, ratings.lobulation))
+    return spiculation, lobulation, _logistic((middle - ratings.margin) / width)
+
+
+def _perifissural(
+    nodule: Nodule,
+    location: NoduleLocation | None,
+    rough: tuple[float | None, float | None],
+    policy: AttributePolicy,
+) -> float | None:
+    """Probability of the benign shape on a fissure or the pleura; None when neither border is known."""
+    borders = () if location is None else ((location.pleura_mm, 0), (location.fissure_mm, 1))
+    touching = [_logistic((policy.touch_mm[n] - d) / policy.touch_width_mm) for d, n in borders if d is not None]
+    if not touching:
+        return None
+    if nodule.composition is not Composition.SOLID or nodule.diameters.mean_mm >= policy.perifissural_below_mm:
+        return 0.0
+    smooth = _logistic((_convexity(nodule) - policy.convexity) / policy.convexity_width)
+    for sign in rough:
+        smooth *= 1.0 if sign is None else 1 - sign
+    return max(touching) * smooth
+
+
+def _convexity(nodule: Nodule) -> float:
+    """Area of the largest axial section over that of its convex hull (of the pixels' corners)."""
+    sections = nodule.mask.voxels.sum(axis=(1, 2))
+    section = nodule.mask.voxels[int(sections.argmax())]
+    corners = np.concatenate([np.argwhere(section) + shift for shift in ((0, 0), (0, 1), (1, 0), (1, 1))])
+    try:
+        return float(np.count_nonzero(section) / ConvexHull(corners).volume)
+    except QhullError:
+        return 1.0
+
+
+# -- what is certain enough ------------------------------------------------------------------------------------
+
+
+def is_present(probability: float | None, policy: AttributePolicy) -> bool | None:
+    """Whether a sign is present; None between the two limits, and when it was not assessed."""
+    if probability is None or policy.no_up_to < probability < policy.yes_from:
+        return None
+    return probability >= policy.yes_from
+
+
+def has_benign_pattern(attributes: NoduleAttributes, policy: AttributePolicy) -> bool | None:
+    """Whether calcium of a benign pattern or fat is there: True only when very certain, None in doubt."""
+    calcium = is_present(attributes.calcification, policy)
+    is_benign = attributes.calcification_pattern in BENIGN_PATTERNS
+    if is_benign and (attributes.calcification or 0.0) >= policy.benign_from:
+        return True
+    if (attributes.fat or 0.0) >= policy.benign_from:
+        return True
+    is_other = attributes.calcification_pattern is not None and not is_benign
+    no_benign_calcium = calcium is False or (calcium is True and is_other)
+    return False if no_benign_calcium and is_present(attributes.fat, policy) is False else None

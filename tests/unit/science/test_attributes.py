@@ -1,0 +1,225 @@
+"""Signs of digital nodules whose calcium, fat and cavities are known, blurred as a scanner blurs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from cad.domain import (
+    AxialAxis,
+    CalcificationPattern,
+    Composition,
+    Diameters,
+    FloatArray,
+    ModelIdentity,
+    Nodule,
+    NoduleAttributes,
+    NoduleLocation,
+    NoduleMask,
+    PointLps,
+    ReaderRatings,
+    Side,
+    Volume,
+)
+from cad.geometry import grid_from
+from cad.policy import AttributePolicy
+from cad.science.attributes import attributes_of, has_benign_pattern, is_present
+
+POLICY = AttributePolicy()
+ORIGIN = PointLps(0, 0, 0)
+FINE_MM = 0.5
+Inner = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+"""Attenuation inside a nodule at z, y, x in mm from its middle."""
+
+
+def soft(z: FloatArray, y: FloatArray, x: FloatArray) -> FloatArray:
+    return 40.0 + 0 * (z + y + x)
+
+
+def core(radius_mm: float, hu: float, at: tuple[float, float, float] = (0, 0, 0)) -> Inner:
+    def inner(z: FloatArray, y: FloatArray, x: FloatArray) -> FloatArray:
+        away = np.sqrt((z - at[0]) ** 2 + (y - at[1]) ** 2 + (x - at[2]) ** 2)
+        return np.where(away <= radius_mm, hu, 40.0)
+
+    return inner
+
+
+def ring(inner_mm: float, outer_mm: float, hu: float) -> Inner:
+    def inner(z: FloatArray, y: FloatArray, x: FloatArray) -> FloatArray:
+        away = np.sqrt(z**2 + y**2 + x**2)
+        return np.where((away >= inner_mm) & (away <= outer_mm), hu, 40.0)
+
+    return inner
+
+
+def clumps(hu: float) -> Inner:
+    places = ((0, -4.0, 0), (0, 3.0, -3.5), (0, 3.0, 3.5), (4.0, 0, 0))
+
+    def inner(z: FloatArray, y: FloatArray, x: FloatArray) -> FloatArray:
+        densest: FloatArray = np.maximum.reduce([core(1.7, hu, place)(z, y, x) for place in places])
+        return densest
+
+    return inner
+
+
+def a_nodule(
+    inner: Inner = soft, diameter_mm: float = 14.0, slice_mm: float = 1.0, composition: Composition = Composition.SOLID
+) -> tuple[Volume, Nodule]:
+    """A ball in lung, drawn finely, blurred by 0.6 mm and averaged over pixels of 0.5 mm and the slices."""
+    per_slice = round(slice_mm / FINE_MM)
+    half = int(np.ceil((diameter_mm / 2 + 4) / slice_mm)) * per_slice + per_slice // 2
+    depth = np.arange(-half, -half + per_slice * (2 * half // per_slice)) * FINE_MM + FINE_MM / 2
+    across = np.arange(-22, 23) * FINE_MM
+    z, y, x = np.meshgrid(depth, across, across, indexing="ij")
+    ball = np.sqrt(z**2 + y**2 + x**2) <= diameter_mm / 2
+    hu = ndimage.gaussian_filter(np.where(ball, inner(z, y, x), -860.0), 0.6 / FINE_MM)
+    shape = (len(depth) // per_slice, per_slice, *hu.shape[1:])
+    slices, filled = hu.reshape(shape).mean(axis=1), ball.reshape(shape).mean(axis=1) >= 0.5
+    grid = grid_from(filled.shape, (slice_mm, FINE_MM, FINE_MM), ORIGIN)
+    volume = Volume(np.rint(slices).astype(np.int16), grid, "1.2.3")
+    axis = AxialAxis(ORIGIN, PointLps(diameter_mm, 0, 0))
+    mask = NoduleMask(filled, (0, 0, 0), grid)
+    return volume, Nodule(
+        "2.25.1", "Nodule 1", ORIGIN, mask, Diameters(axis, axis, 0), 1.0, 0.0, composition, Side.LEFT, 0.9
+    )
+
+
+def signs(
+    inner: Inner = soft, contrast: bool | None = False, slice_mm: float = 1.0, diameter_mm: float = 14.0
+) -> NoduleAttributes:
+    volume, nodule = a_nodule(inner, diameter_mm, slice_mm)
+    return attributes_of(volume, nodule, None, POLICY, contrast)
+
+
+@pytest.mark.parametrize("slice_mm", [1.0, 2.5])
+@pytest.mark.parametrize(
+    ("inner", "pattern"),
+    [
+        (core(20, 500), CalcificationPattern.DIFFUSE),
+        (core(4.0, 600), CalcificationPattern.CENTRAL),
+        (core(3.0, 700, (0, 3.5, 0)), CalcificationPattern.ECCENTRIC),
+        (ring(4.0, 6.0, 700), CalcificationPattern.LAMINATED),
+        (clumps(900), CalcificationPattern.POPCORN),
+    ],
+)
+def test_the_pattern_of_calcium_is_told(inner: Inner, pattern: CalcificationPattern, slice_mm: float) -> None:
+    found = signs(inner, slice_mm=slice_mm)
+    assert found.calcification is not None
+    assert found.calcification > 0.8
+    assert found.calcification_pattern is pattern
+
+
+@pytest.mark.parametrize("slice_mm", [1.0, 2.5])
+def test_soft_tissue_has_no_sign(slice_mm: float) -> None:
+    found = signs(slice_mm=slice_mm)
+    assert found.calcification_pattern is None
+    for value in (found.calcification, found.fat, found.cavitation):
+        assert value is not None
+        assert value < 0.05
+    assert (found.spiculation, found.lobulation, found.ill_defined_margin, found.perifissural) == (None,) * 4
+
+
+def test_enhancement_is_not_calcium() -> None:
+    calcified = [signs(core(20, 220), contrast).calcification for contrast in (False, None, True)]
+    assert all(value is not None for value in calcified)
+    without, unknown, with_contrast = (value or 0.0 for value in calcified)
+    assert without > 0.6 > unknown > with_contrast
+    assert with_contrast < 0.1
+
+
+@settings(max_examples=25)
+@given(st.integers(40, 900), st.integers(0, 400), st.integers(1, 6))
+def test_more_calcium_never_lowers_its_probability(hu: int, more: int, radius: int) -> None:
+    less_dense, denser = (signs(core(radius, value)).calcification for value in (hu, hu + more))
+    wider = signs(core(radius + 1, hu)).calcification
+    assert less_dense is not None
+    assert denser is not None
+    assert wider is not None
+    assert less_dense <= denser + 1e-9
+    assert less_dense <= wider + 1e-9
+
+
+@pytest.mark.parametrize("slice_mm", [1.0, 2.5])
+def test_fat_inside_is_found_and_the_blurred_border_is_not_fat(slice_mm: float) -> None:
+    fat = signs(core(4.5, -85), slice_mm=slice_mm).fat
+    assert fat is not None
+    assert fat > 0.8
+    thin = signs(diameter_mm=5.0, slice_mm=slice_mm).fat
+    assert thin is not None
+    assert thin < 0.05
+
+
+@pytest.mark.parametrize("slice_mm", [1.0, 2.5])
+def test_enclosed_air_is_a_cavity_and_an_open_notch_is_not(slice_mm: float) -> None:
+    closed = signs(core(4.0, -980), slice_mm=slice_mm).cavitation
+    notch = signs(core(3.0, -980, (0, 7.0, 0)), slice_mm=slice_mm).cavitation
+    assert closed is not None
+    assert notch is not None
+    assert closed > 0.8
+    assert notch < 0.2
+
+
+def rated(**ratings: float) -> ReaderRatings:
+    usual = {"subtlety": 4.0, "sphericity": 4.0, "margin": 4.5, "lobulation": 1.2, "spiculation": 1.2, "texture": 5.0}
+    return ReaderRatings(suspicion=0.2, calcified=0.1, model=ModelIdentity("m", "1", "0"), **(usual | ratings))
+
+
+def test_ratings_become_probabilities_that_are_a_half_in_the_middle() -> None:
+    volume, nodule = a_nodule()
+    found = [
+        attributes_of(volume, replace(nodule, ratings=rated(spiculation=r, margin=r)), None, POLICY, None)
+        for r in (1.0, 3.0, 5.0)
+    ]
+    spiculation, margin = [a.spiculation for a in found], [a.ill_defined_margin for a in found]
+    assert spiculation[1] == pytest.approx(0.5)
+    assert margin == pytest.approx(spiculation[::-1])
+    assert spiculation[0] is not None
+    assert spiculation[0] < 0.01
+
+
+@pytest.mark.parametrize(
+    ("pleura_mm", "fissure_mm", "diameter_mm", "composition", "spiculation", "present"),
+    [
+        (0.0, None, 7.0, Composition.SOLID, 1.2, True),
+        (20.0, 0.5, 7.0, Composition.SOLID, 1.2, True),
+        (20.0, 12.0, 7.0, Composition.SOLID, 1.2, False),
+        (0.0, None, 7.0, Composition.SOLID, 4.5, False),
+        (0.0, None, 12.0, Composition.SOLID, 1.2, False),
+        (0.0, None, 7.0, Composition.GROUND_GLASS, 1.2, False),
+        (None, None, 7.0, Composition.SOLID, 1.2, None),
+    ],
+)
+def test_only_small_smooth_solid_nodules_on_a_border_are_perifissural(
+    pleura_mm: float | None,
+    fissure_mm: float | None,
+    diameter_mm: float,
+    composition: Composition,
+    spiculation: float,
+    present: bool | None,
+) -> None:
+    volume, nodule = a_nodule(diameter_mm=diameter_mm, composition=composition)
+    nodule = replace(nodule, ratings=rated(spiculation=spiculation))
+    location = NoduleLocation(None, 0.0, pleura_mm, fissure_mm)
+    found = attributes_of(volume, nodule, location, POLICY, None).perifissural
+    assert is_present(found, POLICY) is present
+
+
+def test_a_sign_between_the_limits_is_unknown() -> None:
+    assert [is_present(p, POLICY) for p in (None, 0.1, 0.25, 0.4, 0.6, 0.9)] == [None, False, False, None, True, True]
+
+
+def test_a_benign_pattern_needs_more_certainty_than_its_absence_leaves() -> None:
+    central = NoduleAttributes(calcification=0.95, calcification_pattern=CalcificationPattern.CENTRAL, fat=0.0)
+    assert has_benign_pattern(central, POLICY) is True
+    assert has_benign_pattern(replace(central, calcification=0.7), POLICY) is None
+    eccentric = replace(central, calcification_pattern=CalcificationPattern.ECCENTRIC)
+    assert has_benign_pattern(eccentric, POLICY) is False
+    assert has_benign_pattern(replace(eccentric, fat=0.9), POLICY) is True
+    assert has_benign_pattern(NoduleAttributes(calcification=0.01, fat=0.02), POLICY) is False
+    assert has_benign_pattern(NoduleAttributes(), POLICY) is None
