@@ -16,8 +16,8 @@ from cad.domain import BoolArray
 from cad.qa.readers import dice, rank_correlation, ranking_auc, reader_dice, resampled
 from cad.qa.reliability import bins_of, expected_calibration_error
 from models.lidc_crops import RatedNodule
-from models.nodule_inputs import Crop, contrast_of_crop
-from models.nodule_reader import MIN_PROBABILITY, NoduleNetworks
+from models.nodule_inputs import MIN_PROBABILITY, Crop, contrast_of_crop
+from models.nodule_reader import NoduleNetworks
 
 MIN_READERS = 3
 """Nodules that fewer readers marked are not measured: there is no consensus."""

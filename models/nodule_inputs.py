@@ -7,7 +7,7 @@ is contrast: how much denser than lung a voxel is, as a part of the soft tissue 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,12 @@ from skimage.filters import threshold_otsu
 from cad.domain import Float32Array, Int16Array, UInt8Array
 from cad.geometry import sphere_diameter_mm
 from models.lidc_crops import SIDE
+
+RATED_SIDE = 48
+"""Pixels of a slice, along each edge, that the rating networks see: 30 mm and more."""
+
+MIN_PROBABILITY = 0.5
+"""Voxels of at least this probability are the nodule."""
 
 MARGIN_SLICES = 1
 """Empty slices added at both ends, so that the networks see where the image ends."""
@@ -139,6 +145,27 @@ def _channels(crop: Crop, third: Float32Array, shape: tuple[int, int, int]) -> F
     inside[4] = math.log(crop.spacing_mm[0] / 2.0)
     inside[5] = np.clip(crop.contrast, *CONTRAST_RANGE)
     return channels
+
+
+def nodule_slices(outline: Float32Array) -> slice:
+    """The slices that hold some of the nodule, which are all that the rating networks ever saw of one."""
+    peaks = outline.max(axis=(1, 2))
+    filled = np.flatnonzero(peaks >= min(MIN_PROBABILITY, float(peaks.max())))
+    return slice(int(filled[0]), int(filled[-1]) + 1)
+
+
+def rated_part(crop: Crop, outline: Float32Array) -> tuple[Crop, Float32Array]:
+    """What the rating networks are given: the nodule's slices, 48 x 48 pixels around it, and its outline there."""
+    k = nodule_slices(outline)
+    weights = outline[k].sum(axis=0, dtype=np.float64) + 1e-9
+    middle = (np.average(np.arange(weights.shape[n]), weights=weights.sum(axis=1 - n)) for n in range(2))
+    starts = [
+        min(max(round(float(m) - (RATED_SIDE - 1) / 2), 0), max(n - RATED_SIDE, 0))
+        for m, n in zip(middle, weights.shape, strict=True)
+    ]
+    j, i = (slice(start, start + RATED_SIDE) for start in starts)
+    centre = (crop.centre[0] - k.start, crop.centre[1] - j.start, crop.centre[2] - i.start)
+    return replace(crop, contrast=crop.contrast[k, j, i], centre=centre), outline[k, j, i]
 
 
 def without_margin(slices: Float32Array, crop: Crop) -> Float32Array:

@@ -34,10 +34,12 @@ from models.nodule_cards import (
 )
 from models.nodule_inputs import (
     MARGIN_SLICES,
+    MIN_PROBABILITY,
     Crop,
     contrast_of_hu,
     corner_of,
     outline_channels,
+    rated_part,
     rating_channels,
     size_facts,
     without_margin,
@@ -46,8 +48,6 @@ from models.nodule_nets import IN_PLANE_STRIDE, MIDDLE_RATING, RATED, RATING_STE
 
 REACH_FACTOR, REACH_MM = 0.8, 8.0
 """Slices are read up to this part of the candidate's diameter, and so much more, above and below its centre."""
-
-MIN_PROBABILITY = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,13 +106,6 @@ def crop_of(volume: Volume, candidate: Candidate) -> tuple[Crop, tuple[int, int,
     return Crop(contrast_of_hu(hu), volume.grid.spacing_kji_mm, (k - low, j - corner[0], i - corner[1])), offset
 
 
-def nodule_slices(outline: Float32Array) -> slice:
-    """The slices that hold some of the nodule, which are all that the rating networks ever saw of one."""
-    peaks = outline.max(axis=(1, 2))
-    filled = np.flatnonzero(peaks >= min(MIN_PROBABILITY, float(peaks.max())))
-    return slice(int(filled[0]), int(filled[-1]) + 1)
-
-
 def outlined(members: Sequence[OutlineNet], crop: Crop, device: torch.device) -> Float32Array:
     """The members' mean probability [k, j, i] of each voxel of the crop of belonging to the nodule at its centre."""
     channels = torch.from_numpy(outline_channels(crop, _shape(crop)))[None]
@@ -121,9 +114,8 @@ def outlined(members: Sequence[OutlineNet], crop: Crop, device: torch.device) ->
 
 
 def rated(members: Sequence[RatingNet], crop: Crop, outline: Float32Array, device: torch.device) -> FloatArray:
-    """The members' mean output [2 + len(RATED)], before calibration, from the slices that hold some of the nodule."""
-    slices = nodule_slices(outline)
-    crop, outline = replace(crop, contrast=crop.contrast[slices]), outline[slices]
+    """The members' mean output [2 + len(RATED)], before calibration, from the part that holds the nodule."""
+    crop, outline = rated_part(crop, outline)
     channels = torch.from_numpy(rating_channels(crop, outline, _shape(crop)))[None]
     facts = torch.from_numpy(size_facts(outline, crop.spacing_mm))[None]
     outputs = [_run(member, (channels, facts), device)[0] for member in members]

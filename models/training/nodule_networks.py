@@ -20,8 +20,9 @@ from models.crop_evaluation import CropReading, crop_of, evaluation, measurable,
 from models.folds import FOLDS, GROUPS, MEMBERS, fold_of, group_of, honest_member
 from models.lidc_crops import RatedNodule
 from models.nodule_cards import OUTLINE_NAME, RATING_NAME, Line, RatingCalibration
+from models.nodule_inputs import MIN_PROBABILITY
 from models.nodule_nets import MIDDLE_RATING, RATED, RATING_STEP, OutlineNet, RatingNet, TrunkConfig
-from models.nodule_reader import MIN_PROBABILITY, calibrated_by, outlined, rated, suspicion_logit
+from models.nodule_reader import calibrated_by, outlined, rated, suspicion_logit
 from models.rpn3d import folded, on_device
 from models.training.ensembles import Net, averaged, checkpoint_of, save_members, train_members
 from models.training.outlining import OutlineRecipe, OutlineSample, train_outlining

@@ -11,15 +11,15 @@ import torch
 from torch.nn import functional as F
 
 from cad.domain import Float32Array
-from models.crop_evaluation import suspicion_of
-from models.lidc_crops import SIDE, RatedNodule
-from models.nodule_inputs import MARGIN_SLICES, Crop, contrast_of_crop, rating_channels, size_facts
+from models.crop_evaluation import crop_of, suspicion_of
+from models.lidc_crops import RatedNodule
+from models.nodule_inputs import MARGIN_SLICES, RATED_SIDE, Crop, rated_part, rating_channels, size_facts
 from models.nodule_nets import CHANNELS, MIDDLE_RATING, RATED, RATING_STEP, SIZE_FACTS, RatingNet, TrunkConfig
 from models.rpn3d import on_device
 from models.training.outlining import flipped, in_other_greys, turned
 from models.training.train import Recipe, new_state, resume, save, steps
 
-SLICES_PER_BATCH = 130
+SLICES_PER_BATCH = 200
 
 ABSENT = 6
 """The rating of calcification that stands for none."""
@@ -55,13 +55,12 @@ def rating_sample(nodule: RatedNodule, outline: Float32Array) -> RatingSample:
     calcified = float((nodule.ratings["calcification"] < ABSENT).mean())
     suspicion = (target, UNSURE_WEIGHT if decided is None else 1.0)
     weight = min(nodule.readers, 4) / 4
-    return RatingSample(
-        nodule.patient, contrast_of_crop(nodule.image), outline, nodule.spacing_mm, suspicion, calcified, rated, weight
-    )
+    crop, outline = rated_part(crop_of(nodule), outline)
+    return RatingSample(nodule.patient, crop.contrast, outline, nodule.spacing_mm, suspicion, calcified, rated, weight)
 
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
-"""Channels [n, 5, k, j, i], facts [n, 4], targets [n, 2 + len(RATED)], weights of suspicion and of the rest [n, 2]."""
+"""Channels [n, 6, k, j, i], facts [n, 4], targets [n, 2 + len(RATED)], weights of suspicion and of the rest [n, 2]."""
 
 
 def passes(samples: Sequence[RatingSample], seed: int) -> Iterator[Batch]:
@@ -89,7 +88,7 @@ def groups(samples: Sequence[RatingSample], rng: np.random.Generator) -> list[li
 
 def batch_of(samples: Sequence[RatingSample]) -> Batch:
     """Samples as tensors, padded along k to the longest."""
-    shape = (max(len(s.contrast) for s in samples) + 2 * MARGIN_SLICES, SIDE, SIDE)
+    shape = (max(len(s.contrast) for s in samples) + 2 * MARGIN_SLICES, RATED_SIDE, RATED_SIDE)
     channels = np.zeros((len(samples), CHANNELS, *shape), dtype=np.float32)
     facts = np.zeros((len(samples), SIZE_FACTS), dtype=np.float32)
     for n, s in enumerate(samples):

@@ -16,9 +16,17 @@ from cad.qa.readers import dice
 from models.crop_evaluation import CropReading, crop_of, evaluation, measurable, suspicion_of
 from models.folds import FOLDS, MEMBERS, fold_of, honest_member
 from models.lidc_crops import RATINGS, RatedNodule, read_crops
-from models.nodule_inputs import Crop, contrast_of_crop, contrast_of_hu, outline_channels, size_facts, without_margin
+from models.nodule_inputs import (
+    Crop,
+    contrast_of_crop,
+    contrast_of_hu,
+    nodule_slices,
+    outline_channels,
+    size_facts,
+    without_margin,
+)
 from models.nodule_nets import OutlineNet, RatingNet, TrunkConfig
-from models.nodule_reader import NoduleNetworks, certainty_of, nodule_slices
+from models.nodule_reader import NoduleNetworks, certainty_of
 from models.nodule_reader import crop_of as crop_in
 from models.training.crop_places import placed
 from models.training.nodule_networks import (
