@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-POLICY_VERSION = "2026.2"
+POLICY_VERSION = "2026.3"
 
 
 @dataclass(frozen=True, slots=True)

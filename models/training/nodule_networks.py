@@ -290,7 +290,7 @@ def rating_card_text(recipe: RatingRecipe, nodules: Sequence[RatedNodule], crops
             *_recipe(recipe.member, "malignancy"),
             "[measured]",
             f"# Nodules of {MEMBERS} of {FOLDS} folds with 3 readers or more, by members that never saw them;",
-            "# calibrated on others; all together, as shipped, were not measured. Intervals: 95 %, resampling patients.",
+            "# calibrated on others; all together, as shipped, were not measured. Intervals: 95 %, patients.",
             *_measured(found, ("nodules", "patients", "malignancy", "attributes")),
             "",
             "[nested]",
