@@ -397,9 +397,12 @@ class LobePolicy:
 class AttributePolicy:
     """Signs of a nodule from its attenuation, its shape and a network's ratings, as probabilities."""
 
-    calcium_hu: tuple[float, float, float] = (200.0, 240.0, 300.0)
+    calcium_hu: tuple[float, float, float] = (200.0, 300.0, 300.0)
     """Calcium without contrast (Siegelman 1986 and later practice: 200 HU), when the header does not say, and with
     contrast, which lifts nodules by up to 100 HU over soft tissue and vessels to 300 HU."""
+    bone_margin_mm: float = 6.0
+    own_share: float = 0.5
+    """What is as dense as calcium and, looked at so far around, has less than this part of it in the nodule is bone."""
     calcium_width_hu: float = 30.0
     """Logistic width: the noise of a few voxels' mean and what different kernels make of it."""
     densest_share: float = 0.1

@@ -57,7 +57,8 @@ def attributes_of(
     depth = _depth(inside)
     fat_mm3 = _fat_mm3(hu, inside, voxel_mm3, policy) if nodule.composition is not Composition.GROUND_GLASS else 0.0
     limit_hu = _calcium_hu(contrast, policy)
-    calcification = _calcification(hu[inside], limit_hu, policy)
+    own = inside & ~_bone(volume, nodule, limit_hu, policy)
+    calcification = _calcification(hu[own if own.any() else inside], limit_hu, policy)
     is_calcified = calcification >= policy.pattern_from
     spiculation, lobulation, ill_defined = _from_ratings(nodule.ratings, policy)
     return NoduleAttributes(
@@ -66,7 +67,7 @@ def attributes_of(
         ill_defined_margin=ill_defined,
         cavitation=_half_at(_cavity_mm3(hu, inside, depth, voxel_mm3, policy), policy.cavity_half_mm3),
         calcification=calcification,
-        calcification_pattern=_pattern(inside & (hu >= limit_hu), inside, depth, policy) if is_calcified else None,
+        calcification_pattern=_pattern(own & (hu >= limit_hu), inside, depth, policy) if is_calcified else None,
         fat=_half_at(fat_mm3, policy.fat_half_mm3),
         perifissural=_perifissural(nodule, location, (spiculation, lobulation), policy),
     )
@@ -95,6 +96,22 @@ def _calcium_hu(contrast: bool | None, policy: AttributePolicy) -> float:
     if contrast is None:
         return unknown
     return with_contrast if contrast else without
+
+
+def _bone(volume: Volume, nodule: Nodule, limit_hu: float, policy: AttributePolicy) -> BoolArray:
+    """Voxels of the nodule's box that hang together with more that is as dense outside: a rib that the mask reached."""
+    margins = [math.ceil(policy.bone_margin_mm / s) for s in volume.grid.spacing_kji_mm]
+    low = [max(0, part.start - margin) for part, margin in zip(nodule.mask.slices, margins, strict=True)]
+    high = [part.stop + margin for part, margin in zip(nodule.mask.slices, margins, strict=True)]
+    labels, _ = ndimage.label(volume.hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] >= limit_hu)
+    within = labels[
+        tuple(slice(part.start - a, part.stop - a) for part, a in zip(nodule.mask.slices, low, strict=True))
+    ]
+    inside = np.bincount(within[nodule.mask.voxels], minlength=int(labels.max()) + 1)
+    is_bone = inside < policy.own_share * np.bincount(labels.ravel())
+    is_bone[0] = False
+    bone: BoolArray = is_bone[within]
+    return bone
 
 
 def _calcification(hu: Int16Array, limit_hu: float, policy: AttributePolicy) -> float:
