@@ -914,5 +914,44 @@ class Networks:
     reader: NoduleReader | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RegistrationQuality:
+    """How well two scans were brought together, within the lungs of the fixed one.
+
+    `method` is "deformable", or "affine" where a deformation could not be trusted; `cautions` then say why.
+    `similarity` is the correlation of local brightness (1 for the same image); `overlap` the part of the lung that
+    falls on the other scan's lung, and `seen_fraction` the part that falls into the other scan's field of view;
+    `folding_fraction` the part at which the map folds. `residual_mm` is the mean distance from where vessels are put to
+    where they fit best; None when too few could be compared.
+    """
+
+    method: str
+    similarity: float
+    overlap: float
+    seen_fraction: float
+    folding_fraction: float
+    residual_mm: float | None
+    cautions: tuple[Caution, ...] = ()
+
+
+class LungTransform(Protocol):
+    """Where places of one scan (fixed) lie in another (moving): LPS positions [n, 3] to LPS positions [n, 3]."""
+
+    @property
+    def quality(self) -> RegistrationQuality: ...
+
+    def to_moving(self, positions: FloatArray) -> FloatArray: ...
+
+    def to_fixed(self, positions: FloatArray) -> FloatArray: ...
+
+
+class Registrar(Protocol):
+    """Brings the lungs of two scans together."""
+
+    def __call__(
+        self, fixed: Volume, fixed_lungs: LungMask, moving: Volume, moving_lungs: LungMask
+    ) -> LungTransform: ...
+
+
 StageTimer = Callable[[str], AbstractContextManager[None]]
 """Called with a stage name ("lungs", "detect", ...) around each stage; measures time or shows progress."""
