@@ -55,7 +55,7 @@ def _canonical(path: Path) -> sitk.Image:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:  # the one exception that SimpleITK raises
         raise Refusal(Reason.CORRUPT_FILE, "the image file cannot be read") from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:  # noqa: PLR2004 - a volume
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise Refusal(Reason.UNSUPPORTED_PIXELS, "the image file does not hold one scalar volume")
     return sitk.DICOMOrient(image, CANONICAL)
 

@@ -39,7 +39,7 @@ def parse_points(text: bytes) -> FloatArray:
     points = np.array(found.get("points", ()) if isinstance(found, dict) else found, dtype=np.float64)
     if points.size == 0:
         return np.zeros((0, COORDINATES))
-    if points.ndim != 2 or points.shape[1] != COORDINATES or not np.isfinite(points).all():  # noqa: PLR2004 - a list
+    if points.ndim != 2 or points.shape[1] != COORDINATES or not np.isfinite(points).all():
         raise ValueError("points must be a list of [x, y, z]")
     return points
 
