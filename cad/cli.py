@@ -19,6 +19,7 @@ from cad.errors import Refusal, Unavailable
 from cad.service.folders import FolderInUse, check_free, complete_folder
 
 if TYPE_CHECKING:
+    from cad.domain import FloatArray
     from cad.service.case import CaseResult, CaseTools, Machinery
     from cad.service.stopwatch import Stopwatch
 
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_train(commands)
     _add_evaluate_crops(commands)
+    _add_register(commands)
     _add_bench(commands)
     _add_demo(commands)
     return parser
@@ -247,6 +249,44 @@ def _simulate(arguments: argparse.Namespace) -> int:
         visits = [folder.relative_to(partial) for folder in simulate(partial, recipe)]
     for visit in visits:
         print(f"{arguments.out / visit / 'series'}  (truth: {arguments.out / visit / 'truth.json'})")
+    return 0
+
+
+def _add_register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("register", help="where points of one chest CT lie in another")
+    scan = "DICOM folder, zip archive, .mha, .nii.gz or .nrrd"
+    command.add_argument("fixed", type=_existing, metavar="FIXED", help=scan)
+    command.add_argument("moving", type=_existing, metavar="MOVING", help=scan)
+    command.add_argument("--points", type=_points, required=True, metavar="POINTS.json", help="LPS mm points of FIXED")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="the points in MOVING")
+    command.add_argument("--fixed-lungs", type=_existing_file, metavar="MASK", help="lungs of FIXED (else segmented)")
+    command.add_argument("--moving-lungs", type=_existing_file, metavar="MASK", help="lungs of MOVING (else segmented)")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the registration runs")
+    command.set_defaults(run=_register)
+
+
+def _points(text: str) -> FloatArray:
+    from cad.service.registering import parse_points
+
+    try:
+        return parse_points(_existing_file(text).read_bytes())
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(f"{text}: {problem}") from None
+
+
+def _register(arguments: argparse.Namespace) -> int:
+    from cad.policy import Policy
+    from cad.service.registering import RegisterOrder, registered_points, write_document
+    from models.registration.registering import TorchRegistrar
+
+    order = RegisterOrder(arguments.fixed, arguments.moving, arguments.fixed_lungs, arguments.moving_lungs)
+    document = registered_points(order, arguments.points, TorchRegistrar(arguments.device), Policy())
+    write_document(document, arguments.out)
+    quality = document["quality"]
+    assert isinstance(quality, dict)
+    for caution in quality["cautions"]:
+        _say(caution["text"])
+    print(f"{len(arguments.points)} points, {quality['method']}, {document['seconds']:.1f} s; in {arguments.out}")
     return 0
 
 

@@ -758,6 +758,95 @@ class EarlierSize:
             raise ValueError(f"the interval must be positive, not {self.interval_days} days")
 
 
+class ChangeStatus(enum.StrEnum):
+    """What became of a nodule since the prior examination (values as in findings.json)."""
+
+    NEW = "new"
+    GROWING = "growing"
+    STABLE = "stable"
+    SHRINKING = "shrinking"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class SizeAt:
+    """A nodule's size at one time point, `days` after any fixed day, as far as change is computed from it.
+
+    `volume_interval_mm3` holds 95 % of repeated measurements of the volume; None when it is not known.
+    """
+
+    days: float
+    volume_mm3: float
+    mean_diameter_mm: float
+    mass_mg: float
+    volume_interval_mm3: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SizeChange:
+    """How a nodule that both examinations show has changed. Percentages are of the earlier size.
+
+    The intervals (95 %) follow from those of both volumes and are None when one is not known. Doubling times are in
+    days and given only for growth; the upper end of their interval is infinite when no growth is within the error.
+    """
+
+    status: ChangeStatus
+    interval_days: float
+    volume_percent: float
+    volume_percent_interval: tuple[float, float] | None
+    mass_percent: float | None
+    mean_diameter_mm: float
+    doubling_time_days: float | None
+    doubling_time_interval_days: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeTrend:
+    """Exponential growth fitted to three or more time points; `doubling_time_days` is negative for shrinking.
+
+    `doubling_time_days` is infinite when the fit is level. `spread` is the residual of the logarithm of the volume.
+    """
+
+    time_points: int
+    doubling_time_days: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """A nodule as matching sees it, at a position in the current scan (a prior's nodule: registered there)."""
+
+    position: PointLps
+    mean_diameter_mm: float
+    volume_mm3: float
+    composition: Composition
+    lobe: Lobe | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A prior and a current nodule, by their numbers, that are the same; `distance_mm` is between their places."""
+
+    prior: int
+    current: int
+    distance_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Which nodule is which. Each number is in one match at most, or in `new` or `resolved`.
+
+    `splits` names (prior, current) where a new nodule lies where a matched prior nodule was, `merges` (prior, current)
+    where a prior nodule that is gone lay where a matched current nodule is.
+    """
+
+    matches: tuple[Match, ...]
+    new: tuple[int, ...]
+    resolved: tuple[int, ...]
+    splits: tuple[tuple[int, int], ...] = ()
+    merges: tuple[tuple[int, int], ...] = ()
+
+
 class Sighting(enum.StrEnum):
     """How a nodule relates to earlier examinations."""
 
@@ -940,6 +1029,45 @@ class Networks:
     def identities(self) -> tuple[ModelIdentity, ...]:
         """Of every network that takes part."""
         return (self.detector.identity, *(() if self.reader is None else self.reader.identities))
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationQuality:
+    """How well two scans were brought together, within the lungs of the fixed one.
+
+    `method` is "deformable", or "affine" where a deformation could not be trusted; `cautions` then say why.
+    `similarity` is the correlation of local brightness (1 for the same image); `overlap` the part of the lung that
+    falls on the other scan's lung, and `seen_fraction` the part that falls into the other scan's field of view;
+    `folding_fraction` the part at which the map folds. `residual_mm` is the mean distance from where vessels are put to
+    where they fit best; None when too few could be compared.
+    """
+
+    method: str
+    similarity: float
+    overlap: float
+    seen_fraction: float
+    folding_fraction: float
+    residual_mm: float | None
+    cautions: tuple[Caution, ...] = ()
+
+
+class LungTransform(Protocol):
+    """Where places of one scan (fixed) lie in another (moving): LPS positions [n, 3] to LPS positions [n, 3]."""
+
+    @property
+    def quality(self) -> RegistrationQuality: ...
+
+    def to_moving(self, positions: FloatArray) -> FloatArray: ...
+
+    def to_fixed(self, positions: FloatArray) -> FloatArray: ...
+
+
+class Registrar(Protocol):
+    """Brings the lungs of two scans together."""
+
+    def __call__(
+        self, fixed: Volume, fixed_lungs: LungMask, moving: Volume, moving_lungs: LungMask
+    ) -> LungTransform: ...
 
 
 StageTimer = Callable[[str], AbstractContextManager[None]]

@@ -565,6 +565,25 @@ class GrowthPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchingPolicy:
+    """When nodules of two examinations are the same. Engineering limits, not of a guideline."""
+
+    reach_mm: float = 6.0
+    reach_of_diameter: float = 0.5
+    """Two places farther apart than 6 mm and half of the larger diameter are two nodules: the error of registration is
+    1 to 2 mm, with single places of 5 mm, and the centre of a nodule that grows to one side moves."""
+    doubled_volume_cost: float = 0.02
+    """What each doubling of the volume costs, against 1 for the whole reach: nodules do grow, and place decides."""
+    composition_cost: float = 0.1
+    solidity_cost: float = 0.03
+    """Another composition; between solid, part-solid and ground glass, which change into each other, less."""
+    lobe_cost: float = 0.2
+    """Another lobe, which is told with some error near a fissure."""
+    unmatched_cost: float = 0.65
+    """What a nodule costs that is left alone: a pair is made when it costs less than both of its nodules alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class LungRadsPolicy:
     """ACR Lung-RADS v2022 (Christensen et al., Chest 2024; RadElement RDES267)."""
 
@@ -989,5 +1008,6 @@ class Policy:
     attributes: AttributePolicy = AttributePolicy()
     risk: RiskPolicy = RiskPolicy()
     growth: GrowthPolicy = GrowthPolicy()
+    matching: MatchingPolicy = MatchingPolicy()
     guidelines: GuidelinePolicy = GuidelinePolicy()
     wording: WordingPolicy = WordingPolicy()

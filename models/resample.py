@@ -44,15 +44,19 @@ def working_box(
     """The voxels from `low_kji` to `high_kji` (exclusive) of the volume, resampled to `spacing_mm` isotropic."""
     part = volume.hu[low_kji[0] : high_kji[0], low_kji[1] : high_kji[1], low_kji[2] : high_kji[2]]
     hu = torch.from_numpy(np.array(part)).to(device=device, dtype=torch.float32)
-    source = cropped_grid(volume.grid, low_kji, (hu.shape[0], hu.shape[1], hu.shape[2]))
+    return resampled(hu, cropped_grid(volume.grid, low_kji, (hu.shape[0], hu.shape[1], hu.shape[2])), spacing_mm)
+
+
+def resampled(values: torch.Tensor, source: Grid, spacing_mm: float) -> WorkingBox:
+    """Values float32 [k, j, i] on `source`, resampled to `spacing_mm` isotropic."""
     grid = isotropic_grid(source, spacing_mm)
     along_k, along_j, along_i = (
-        axis_weights(n, target, spacing_mm / s, device)
-        for n, target, s in zip(hu.shape, grid.shape, source.spacing_kji_mm, strict=True)
+        axis_weights(n, target, spacing_mm / s, values.device)
+        for n, target, s in zip(source.shape, grid.shape, source.spacing_kji_mm, strict=True)
     )
     # each product reads and writes contiguous memory
-    hu = along_j @ (hu @ along_i.T)
-    return WorkingBox((along_k @ hu.flatten(1)).reshape(grid.shape), grid)
+    values = along_j @ (values @ along_i.T)
+    return WorkingBox((along_k @ values.flatten(1)).reshape(grid.shape), grid)
 
 
 def isotropic_grid(source: Grid, spacing_mm: float) -> Grid:

@@ -6,8 +6,11 @@ Exponential growth is assumed: V(t) = V₁ · 2^(t / VDT) (Schwartz, Cancer 1961
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from cad.domain import GrowthVerdict, VolumeGrowth
+import numpy as np
+
+from cad.domain import ChangeStatus, GrowthVerdict, SizeAt, SizeChange, VolumeGrowth, VolumeTrend
 from cad.policy import GrowthPolicy
 
 
@@ -40,6 +43,71 @@ def growth_from_diameters(earlier_mm: float, now_mm: float, interval_days: float
     doubling_days = diameter_doubling_time_days(earlier_mm, now_mm, interval_days)
     percent = ((now_mm / earlier_mm) ** 3 - 1) * 100
     return VolumeGrowth(interval_days, percent, doubling_days, _verdict(percent, policy), from_diameters=True)
+
+
+STATUS = {
+    GrowthVerdict.INCREASE: ChangeStatus.GROWING,
+    GrowthVerdict.STABLE: ChangeStatus.STABLE,
+    GrowthVerdict.DECREASE: ChangeStatus.SHRINKING,
+}
+
+TREND_POINTS = 3
+"""With fewer, a trend is the change between two examinations."""
+
+
+def size_change(earlier: SizeAt, now: SizeAt, policy: GrowthPolicy) -> SizeChange:
+    """The change from an earlier examination, with its uncertainty.
+
+    Growing or shrinking is a change of volume that is both significant by `policy` and beyond the error of the two
+    measurements, where that is known: the interval of the ratio of the volumes does not hold 1. Raises ValueError when
+    the interval of time or a volume is not positive.
+    """
+    days = now.days - earlier.days
+    growth = volume_growth(earlier.volume_mm3, now.volume_mm3, days, policy)
+    ratios = _ratio_interval(earlier, now)
+    is_certain = ratios is None or not ratios[0] <= 1 <= ratios[1]
+    status = STATUS[growth.verdict] if is_certain else ChangeStatus.STABLE
+    is_growing = status is ChangeStatus.GROWING
+    return SizeChange(
+        status=status,
+        interval_days=days,
+        volume_percent=growth.change_percent,
+        volume_percent_interval=None if ratios is None else ((ratios[0] - 1) * 100, (ratios[1] - 1) * 100),
+        mass_percent=(now.mass_mg / earlier.mass_mg - 1) * 100 if earlier.mass_mg > 0 else None,
+        mean_diameter_mm=now.mean_diameter_mm - earlier.mean_diameter_mm,
+        doubling_time_days=growth.doubling_time_days if is_growing else None,
+        doubling_time_interval_days=_doubling_interval(ratios, days) if is_growing and ratios is not None else None,
+    )
+
+
+def volume_trend(sizes: Sequence[SizeAt]) -> VolumeTrend | None:
+    """Exponential growth over three or more time points, by least squares of the logarithm of the volume; else None."""
+    if len(sizes) < TREND_POINTS or len({size.days for size in sizes}) < TREND_POINTS:
+        return None
+    days = np.array([size.days for size in sizes])
+    logs = np.log([size.volume_mm3 for size in sizes])
+    slope, start = np.polyfit(days, logs, 1)
+    spread = float(np.sqrt(np.mean((logs - (start + slope * days)) ** 2)))
+    is_level = abs(slope) * float(np.ptp(days)) < 1e-9
+    return VolumeTrend(len(sizes), math.inf if is_level else math.log(2) / float(slope), spread)
+
+
+def _ratio_interval(earlier: SizeAt, now: SizeAt) -> tuple[float, float] | None:
+    """The ratio of the volumes with the error of both: their relative errors, as logarithms, add as squares."""
+    if earlier.volume_interval_mm3 is None or now.volume_interval_mm3 is None:
+        return None
+    (early_low, early_high), (now_low, now_high) = earlier.volume_interval_mm3, now.volume_interval_mm3
+    if min(early_low, now_low) <= 0:
+        return None
+    ratio = math.log(now.volume_mm3 / earlier.volume_mm3)
+    below = math.hypot(math.log(now.volume_mm3 / now_low), math.log(early_high / earlier.volume_mm3))
+    above = math.hypot(math.log(now_high / now.volume_mm3), math.log(earlier.volume_mm3 / early_low))
+    return math.exp(ratio - below), math.exp(ratio + above)
+
+
+def _doubling_interval(ratios: tuple[float, float], days: float) -> tuple[float, float]:
+    """The shortest and the longest doubling time of growth by these ratios, of which the first is above 1."""
+    return volume_doubling_time_days(1, ratios[1], days), volume_doubling_time_days(1, ratios[0], days)
 
 
 def _verdict(percent: float, policy: GrowthPolicy) -> GrowthVerdict:
