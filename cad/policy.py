@@ -279,8 +279,8 @@ class NodulePolicy:
     outlined_from: float = 0.5
     """A network's outline: voxels that are more probably nodule than not."""
     min_certainty: float = 0.7
-    """A network's outline is taken from this expected overlap (Dice) on. On left-out patients an expected 0.8 to 0.85 was
-    0.78, and of the five outlines below 0.75 three overlapped by less than 0.3 (docs/characterization.md)."""
+    """A network's outline is taken from this expected overlap (Dice) on. On left-out patients 0.8 to 0.85 expected was
+    0.78 in truth, and of the five outlines below 0.75 three overlapped by less than 0.3 (docs/characterization.md)."""
     believable_diameters: tuple[float, float] = (0.4, 2.5)
     """An outline whose diameter is so many times the candidate's is that of something else."""
     snapping_voxels: tuple[float, float] = (1.5, 0.8)

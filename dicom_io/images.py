@@ -57,7 +57,8 @@ def _canonical(path: Path) -> sitk.Image:
         raise Refusal(Reason.CORRUPT_FILE, "the image file cannot be read") from error
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise Refusal(Reason.UNSUPPORTED_PIXELS, "the image file does not hold one scalar volume")
-    return sitk.DICOMOrient(image, CANONICAL)
+    oriented: sitk.Image = sitk.DICOMOrient(image, CANONICAL)
+    return oriented
 
 
 def _grid_of(image: sitk.Image) -> Grid:

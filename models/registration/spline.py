@@ -31,7 +31,8 @@ class Spline:
                 for c in range(4):
                     picks = (a, b, c)
                     k, j, i = (base.first + pick for base, pick in zip(bases, picks, strict=True))
-                    weight = math.prod((base.weights[:, p] for base, p in zip(bases, picks, strict=True)), start=1)
+                    along_k, along_j, along_i = (base.weights[:, p] for base, p in zip(bases, picks, strict=True))
+                    weight = along_k * along_j * along_i
                     total += self.control[:, k, j, i].T * weight[:, None]
         return total
 
