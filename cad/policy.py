@@ -447,10 +447,12 @@ class AttributePolicy:
     perifissural_below_mm: float = 10.0
     """Mean diameter (Lung-RADS v2022: juxtapleural nodules below 10 mm)."""
 
-    rating_middle: float = 3.0
-    rating_width: float = 0.4
-    """Logistic of a predicted mean rating of 1 to 5: the probability that readers' mean is 3 or more. The width is the
-    usual error of a predicted rating; not fitted yet."""
+    spiculation: tuple[float, float] = (2.58, 0.32)
+    lobulation: tuple[float, float] = (2.66, 0.34)
+    ill_defined_margin: tuple[float, float] = (3.16, -0.36)
+    """Middle and width of the logistic of a predicted mean rating of 1 to 5: the probability that the readers' mean is 3
+    or more, for the margin below 3. Fitted on the nodules of the card of the rating networks, each read by a member that
+    never saw its patient."""
 
     yes_from: float = 0.6
     no_up_to: float = 0.25

@@ -195,9 +195,13 @@ def _from_ratings(
     """Spiculation, lobulation and ill-defined margin; a margin is rated 1 (poorly defined) to 5 (sharp)."""
     if ratings is None:
         return None, None, None
-    middle, width = policy.rating_middle, policy.rating_width
-    spiculation, lobulation = (_logistic((r - middle) / width) for r in (ratings.spiculation, ratings.lobulation))
-    return spiculation, lobulation, _logistic((middle - ratings.margin) / width)
+    pairs = (
+        (ratings.spiculation, policy.spiculation),
+        (ratings.lobulation, policy.lobulation),
+        (ratings.margin, policy.ill_defined_margin),
+    )
+    spiculation, lobulation, margin = (_logistic((rating - middle) / width) for rating, (middle, width) in pairs)
+    return spiculation, lobulation, margin
 
 
 def _perifissural(
