@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
@@ -32,17 +33,18 @@ def measures_of(
     """What is measured of an extent beside its volume and axial diameters."""
     volume = volume_mm3(window, extent.occupancy)
     vertices_mm, faces = _surface(window, extent)
-    surface_mm2 = float(mesh_surface_area(vertices_mm, faces))
+    sphericity = sphericity_of(vertices_mm, faces)
     return NoduleMeasures(
         volume_interval_mm3=volume_interval_mm3(window, extent, policy),
         max_3d_diameter_mm=largest_distance(vertices_mm),
-        surface_mm2=surface_mm2,
-        sphericity=min(1.0, math.pi * sphere_diameter_mm(volume) ** 2 / surface_mm2),
+        # the mesh runs a little inside of the border that the volume tells: only its shape is taken from it
+        surface_mm2=math.pi * sphere_diameter_mm(volume) ** 2 / sphericity,
+        sphericity=sphericity,
         solid=solid_component(window, extent, grid, policy) if composition is Composition.PART_SOLID else None,
     )
 
 
-def _surface(window: Window, extent: Extent) -> tuple[FloatArray, FloatArray]:
+def _surface(window: Window, extent: Extent) -> tuple[FloatArray, npt.NDArray[np.integer]]:
     """Vertices [n, 3] in mm and faces [m, 3] of the surface half-way through the border."""
     box = box_around(extent.inside, 1)
     inside, occupancy = extent.inside[box], extent.occupancy[box]
@@ -50,6 +52,16 @@ def _surface(window: Window, extent: Extent) -> tuple[FloatArray, FloatArray]:
     smooth = ndimage.gaussian_filter(np.pad(np.clip(filled, 0, 1).astype(np.float32), 2), 0.7)
     vertices, faces, _, _ = marching_cubes(smooth, min(0.5, float(smooth.max()) / 2), spacing=window.spacing_mm)
     return vertices, faces
+
+
+def sphericity_of(vertices_mm: FloatArray, faces: npt.NDArray[np.integer]) -> float:
+    """Surface of the ball of the same volume as a closed mesh over the mesh's surface, at most 1.
+
+    The volume is the sum of the tetrahedra from the origin to each face (divergence theorem).
+    """
+    corners = vertices_mm[faces]
+    volume = abs(float(np.einsum("fa,fa->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))) / 6
+    return min(1.0, math.pi * sphere_diameter_mm(volume) ** 2 / float(mesh_surface_area(vertices_mm, faces)))
 
 
 def largest_distance(points: FloatArray) -> float:
@@ -88,13 +100,18 @@ def solid_component(window: Window, extent: Extent, grid: Grid, policy: NodulePo
 def volume_interval_mm3(window: Window, extent: Extent, policy: NodulePolicy) -> tuple[float, float]:
     """The 95 % interval of the volume, symmetric on the scale of its logarithm."""
     volume = volume_mm3(window, extent.occupancy)
-    if extent.levels is None:
-        return volume * math.exp(-policy.interval_ball), volume * math.exp(policy.interval_ball)
-    per_slice, per_noise = _interval_terms(window, extent.levels, volume)
-    width = max(policy.interval_least, policy.interval_per_slice * per_slice + policy.interval_per_noise * per_noise)
-    if extent.delineation is Delineation.CLIPPED:
-        width *= policy.interval_clipped_factor
+    terms = (0.0, 0.0) if extent.levels is None else _interval_terms(window, extent.levels, volume)
+    width = half_width(terms, extent.delineation, policy)
     return volume * math.exp(-width), volume * math.exp(width)
+
+
+def half_width(terms: tuple[float, float], delineation: Delineation, policy: NodulePolicy) -> float:
+    """Half-width of the interval of the log volume, from what slices and noise add; a ball has one of its own."""
+    if delineation is Delineation.BALL:
+        return policy.interval_ball
+    per_slice, per_noise = terms
+    width = max(policy.interval_least, policy.interval_per_slice * per_slice + policy.interval_per_noise * per_noise)
+    return width * policy.interval_clipped_factor if delineation is Delineation.CLIPPED else width
 
 
 def _interval_terms(window: Window, levels: Levels, volume: float) -> tuple[float, float]:
