@@ -288,8 +288,8 @@ class NodulePolicy:
     half a pixel outside the half-way border."""
 
     interval_least: float = 0.02
-    """Half-width of the 95 % interval of the log volume at least: with it the interval holds 96 % of the true volumes of
-    digital nodules (docs/measurement.md). Vessels and ragged borders add to it, by how much nobody has measured."""
+    """Half-width of the 95 % interval of the log volume at least: with it the interval holds 96 % of the true volumes
+    of digital nodules (docs/measurement.md). Vessels and ragged borders add to it, nobody has measured how much."""
     interval_per_slice: float = 0.21
     interval_per_noise: float = 9.5
     """The half-width: by the squared ratio of slice to diameter, and by noise over contrast times voxel edge over
@@ -450,9 +450,9 @@ class AttributePolicy:
     spiculation: tuple[float, float] = (2.58, 0.32)
     lobulation: tuple[float, float] = (2.66, 0.34)
     ill_defined_margin: tuple[float, float] = (3.16, -0.36)
-    """Middle and width of the logistic of a predicted mean rating of 1 to 5: the probability that the readers' mean is 3
-    or more, for the margin below 3. Fitted on the nodules of the card of the rating networks, each read by a member that
-    never saw its patient."""
+    """Middle and width of the logistic of a predicted mean rating of 1 to 5: the probability that the readers' mean is
+    3 or more, for the margin below 3. Fitted on the nodules of the card of the rating networks, each read by a member
+    that never saw its patient."""
 
     yes_from: float = 0.6
     no_up_to: float = 0.25

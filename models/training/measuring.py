@@ -216,15 +216,15 @@ def document() -> str:
     noises = ", ".join(f"{noise_hu:g}" for noise_hu in NOISE_HU)
     return f"""# How well volumes are measured
 
-Digital balls and ellipsoids in lung at random places of the grid, with pixels of {PIXEL_MM:g} mm and contiguous slices
-and candidates off by up to {CENTRE_ERROR_MM:g} mm and {100 * SIZE_ERROR:g} % of the diameter: {REPEATS["solid"]} solid \
-nodules ({SOLID_HU:g} HU) and {REPEATS["ground glass"]} of ground
-glass ({GROUND_GLASS_HU:g} HU) for each cell, half of them ellipsoids whose longest axis is {math.exp(2 * ELONGATION):.2f} \
-times the shortest. No network took part.
+Digital balls and ellipsoids in lung at random places of the grid, with pixels of {PIXEL_MM:g} mm and contiguous
+slices and candidates off by up to {CENTRE_ERROR_MM:g} mm and {100 * SIZE_ERROR:g} % of the diameter: \
+{REPEATS["solid"]} solid nodules ({SOLID_HU:g} HU) and {REPEATS["ground glass"]} of ground
+glass ({GROUND_GLASS_HU:g} HU) for each cell, half of them ellipsoids whose longest axis is \
+{math.exp(2 * ELONGATION):.2f} times the shortest. No network took part.
 Kernels: {_kernels()}.
 Each cell holds the mean error ± the standard deviation of the volume in %, at a noise of {noises} HU (one pixel's, with
-the grain of the kernel; typical of chest CT from full to low dose). From {BOUND_FROM_MM:g} mm up {100 * MAX_BIAS:g} % of \
-error and {100 * MAX_VARIATION:g} % of deviation are
+the grain of the kernel; typical of chest CT from full to low dose). From {BOUND_FROM_MM:g} mm up \
+{100 * MAX_BIAS:g} % of error and {100 * MAX_VARIATION:g} % of deviation are
 asked for; what is beyond is bold. Digital nodules have no vessels, no wall and no ragged border: real ones are measured
 worse ([limits.md](limits.md)).
 
@@ -266,10 +266,10 @@ def _interval_text() -> str:
     for name, lobulated, seed in (("ellipsoids", False, CHECK_SEEDS[0]), ("lobulated nodules", True, CHECK_SEEDS[1])):
         true, repeated = coverage(pairs(CHECKED, lobulated, seed, policy), policy)
         parts.append(f"of {CHECKED} other {name}, {100 * true:.0f} % and {100 * repeated:.0f} %")
-    return f"""The half-width of the 95 % interval of the log volume is {policy.interval_per_slice:g} × (slice / diameter)² + \
-{policy.interval_per_noise:g} × noise / contrast ×
-voxel edge / diameter, and at least {policy.interval_least:g}. Fitted to {FITTED} ellipsoids of 4 to 20 mm, imaged twice each, \
-of any attenuation, kernel,
+    return f"""The half-width of the 95 % interval of the log volume is {policy.interval_per_slice:g} × (slice / \
+diameter)² + {policy.interval_per_noise:g} × noise / contrast ×
+voxel edge / diameter, and at least {policy.interval_least:g}. Fitted to {FITTED} ellipsoids of 4 to 20 mm, imaged \
+twice each, of any attenuation, kernel,
 noise and slice, with and without a network's outline. It held the true volume and that of a repeated examination,
 {"; ".join(parts)}
 (standard error about 2 %)."""
@@ -278,7 +278,8 @@ noise and slice, with and without a network's outline. It held the true volume a
 def main(arguments: Sequence[str]) -> None:
     """Measure everything anew and write the document, or fit the interval."""
     if list(arguments) == ["fit"]:
-        print(fit_interval(pairs(FITTED, False, FIT_SEED, NodulePolicy())))
+        found = fit_interval(pairs(FITTED, False, FIT_SEED, NodulePolicy()))
+        sys.stdout.write(f"{found}\n")
     else:
         DOCUMENT.write_text(document(), encoding="utf-8")
 

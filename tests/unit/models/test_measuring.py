@@ -65,7 +65,7 @@ def test_the_fit_finds_the_widths_that_made_the_errors() -> None:
     terms = rng.uniform(0.01, 0.2, (4000, 2))
     errors, changes = rng.normal(size=(2, 4000)) * (0.3 * terms[:, 0] + 2 * terms[:, 1]) / 1.96
     sample = [
-        Pair(*(float(v) for v in (*term, error, change)), Delineation.SEGMENTED)
+        Pair(float(term[0]), float(term[1]), float(error), float(change), Delineation.SEGMENTED)
         for term, error, change in zip(terms, errors, changes, strict=True)
     ]
     assert fit_interval(sample) == pytest.approx((0.3, 2), rel=0.15)

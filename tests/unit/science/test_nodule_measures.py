@@ -114,9 +114,7 @@ def test_a_reading_keeps_a_part_solid_nodule_on_the_pleura_whole() -> None:
 def read_with_outline_of_a_ball(phantom: Phantom, diameter_mm: float, to_x_mm: float) -> Nodule:
     """The nodule at the origin, where a network outlined a ball as far as the wall at `to_x_mm`."""
     grid = phantom.volume.grid
-    z, y, x = (
-        (np.arange(n) - (n - 1) / 2) * s for n, s in zip(grid.shape, grid.spacing_kji_mm, strict=True)
-    )
+    z, y, x = ((np.arange(n) - (n - 1) / 2) * s for n, s in zip(grid.shape, grid.spacing_kji_mm, strict=True))
     away = np.sqrt(z[:, None, None] ** 2 + y[None, :, None] ** 2 + x[None, None, :] ** 2)
     probability = np.clip(0.5 + (diameter_mm / 2 - away) / 1.4, 0, 1) * (x <= to_x_mm)
     reading = NoduleReading(probability.astype(np.float32), (0, 0, 0), 0.9)
