@@ -264,6 +264,8 @@ class NodulePolicy:
     solid_share: float = 0.7
     part_solid_share: float = 0.08
     """Shares of solid voxels that make a nodule solid or part-solid; below, vessels in ground glass explain them."""
+    least_filled_core: float = 0.5
+    """A solid part whose border, by attenuation, fills less of it than this is too thin to tell: its voxels count."""
     min_solid_voxels: int = 4
     """A solid component of fewer source voxels cannot be measured."""
     calcified_from_hu: float = 200.0

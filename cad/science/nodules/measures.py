@@ -93,7 +93,10 @@ def solid_component(window: Window, extent: Extent, grid: Grid, policy: NodulePo
     occupancy = np.minimum(
         occupancy_of(window, border_of(window, core, solid, policy), levels, policy), extent.inside
     ).astype(np.float32)
-    volume = min(volume_mm3(window, occupancy), volume_mm3(window, extent.occupancy))
+    volume, counted = volume_mm3(window, occupancy), float(np.count_nonzero(core)) * math.prod(window.spacing_mm)
+    if volume < policy.least_filled_core * counted:  # a core that is all border
+        volume = counted
+    volume = min(volume, volume_mm3(window, extent.occupancy))
     return SolidComponent(axial_axes(window, core, occupancy, grid), volume)
 
 

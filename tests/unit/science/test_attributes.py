@@ -182,17 +182,21 @@ def rated(**ratings: float) -> ReaderRatings:
     return ReaderRatings(suspicion=0.2, calcified=0.1, model=ModelIdentity("m", "1", "0"), **(usual | ratings))
 
 
-def test_ratings_become_probabilities_that_are_a_half_in_the_middle() -> None:
+def test_ratings_become_probabilities_that_are_a_half_at_the_fitted_middle() -> None:
     volume, nodule = a_nodule()
-    found = [
-        attributes_of(volume, replace(nodule, ratings=rated(spiculation=r, margin=r)), None, POLICY, None)
-        for r in (1.0, 3.0, 5.0)
-    ]
-    spiculation, margin = [a.spiculation for a in found], [a.ill_defined_margin for a in found]
-    assert spiculation[1] == pytest.approx(0.5)
-    assert margin == pytest.approx(spiculation[::-1])
-    assert spiculation[0] is not None
-    assert spiculation[0] < 0.01
+    spiculated, poor = POLICY.spiculation[0], POLICY.ill_defined_margin[0]
+
+    def found(spiculation: float, margin: float) -> NoduleAttributes:
+        ratings = rated(spiculation=spiculation, margin=margin)
+        return attributes_of(volume, replace(nodule, ratings=ratings), None, POLICY, None)
+
+    middle = found(spiculated, poor)
+    assert (middle.spiculation, middle.ill_defined_margin) == pytest.approx((0.5, 0.5))
+    none, marked = found(1.0, 5.0), found(5.0, 1.0)
+    assert none.spiculation is not None and none.ill_defined_margin is not None  # noqa: PT018
+    assert max(none.spiculation, none.ill_defined_margin) < 0.01
+    assert marked.spiculation is not None and marked.ill_defined_margin is not None  # noqa: PT018
+    assert min(marked.spiculation, marked.ill_defined_margin) > 0.99
 
 
 @pytest.mark.parametrize(
