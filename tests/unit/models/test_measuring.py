@@ -63,7 +63,7 @@ def test_the_interval_holds_most_true_and_repeated_volumes_of_other_shapes() -> 
 def test_the_fit_finds_the_widths_that_made_the_errors() -> None:
     rng = np.random.default_rng(2)
     terms = rng.uniform(0.01, 0.2, (40000, 2))
-    errors, changes = rng.normal(size=(2, 4000)) * (0.3 * terms[:, 0] + 2 * terms[:, 1]) / 1.96
+    errors, changes = rng.normal(size=(2, 40000)) * (0.3 * terms[:, 0] + 2 * terms[:, 1]) / 1.96
     sample = [
         Pair(float(term[0]), float(term[1]), float(error), float(change), Delineation.SEGMENTED)
         for term, error, change in zip(terms, errors, changes, strict=True)

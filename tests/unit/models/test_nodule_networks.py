@@ -182,13 +182,13 @@ def test_every_sample_comes_once_in_a_pass_and_fits_a_batch(fitting: bool) -> No
 
 def test_a_member_learns_to_outline_balls_it_has_not_seen(archive: Path, tmp_path: Path) -> None:
     nodules = read_crops(archive)
-    recipe = OutlineRecipe(config=TINY, member=Recipe(steps=60, learning_rate=1e-2, ema_decay=0.9, warm_up=5))
+    recipe = OutlineRecipe(config=TINY, fitting_steps=0, member=Recipe(steps=150, learning_rate=1e-2, warm_up=5))
     network = train_outline_member([sample_of(n) for n in nodules], recipe, 0, tmp_path / "m.pt", CPU)
     networks = NoduleNetworks((network.eval(),), (), None, (), CPU)
     left_out = [n for n in nodules if fold_of(n.patient) == 0]
     assert left_out
     overlaps = [dice(networks.outline(crop_of(n)) >= 0.5, n.consensus) for n in left_out]
-    assert np.mean(overlaps) > 0.7
+    assert np.mean(overlaps) > 0.8
 
 
 def test_training_writes_cards_that_can_be_read(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
