@@ -11,7 +11,17 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from cad.assessment import assess
-from cad.domain import ClinicalContext, Guideline, NotAssessed, NotAssessedReason, PatientFactors, Region, Sex
+from cad.domain import (
+    ClinicalContext,
+    ExamObservations,
+    Guideline,
+    NoduleObservation,
+    NotAssessed,
+    NotAssessedReason,
+    PatientFactors,
+    Region,
+    Sex,
+)
 from cad.policy import Policy
 from dicom_io.reading import LoadedSeries
 from dicom_io.report_objects import ReportObjects, report_objects
@@ -147,9 +157,10 @@ def test_the_report_without_nodules_follows_the_templates(plain: Subject, tmp_pa
 
 
 def characterised(source: LoadedSeries) -> ReportObjects:
-    """The objects of two nodules with every part, and of an assessment."""
+    """The objects of two nodules with every part, and of an assessment; their calcium is said not to be benign."""
     nodules = tuple(a_full_nodule(nodule) for nodule in two_nodules(source.volume.grid))
-    context = ClinicalContext(PatientFactors(age_years=66, sex=Sex.FEMALE, screening=True, region=Region.USA))
+    said = ExamObservations(nodules=tuple(NoduleObservation(n.label, benign_pattern=False) for n in nodules))
+    context = ClinicalContext(PatientFactors(age_years=66, sex=Sex.FEMALE, screening=True, region=Region.USA), said)
     findings = replace(some_findings(source.volume, nodules), assessment=assess(nodules, context, Policy()))
     return report_objects(findings, source, a_context(), A_PDF)
 

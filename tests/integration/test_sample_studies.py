@@ -18,6 +18,7 @@ from pydicom import dcmread
 from cad.cli import main
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
 from cad.service.case import CaseTools
+from models.nodule_reader import load_nodule_networks
 from models.training.simulate import Recipe, simulate
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,7 @@ def test_reading_a_sample_study_gives_what_the_manifest_says(study: dict[str, An
 
 
 def analyze(visit: Path, truth: dict[str, Any], out: Path) -> int:
-    tools = CaseTools(Networks(KnowingDetector(truth)))
+    tools = CaseTools(Networks(KnowingDetector(truth), load_nodule_networks("cpu")))
     return main(["analyze", str(visit), "--out", str(out)], lambda _: tools)
 
 
