@@ -20,7 +20,7 @@ from models.nodule_nets import OutlineNet, TrunkConfig
 from models.rpn3d import on_device
 from models.training.blended_crops import BlendedCrop
 from models.training.crop_places import PlacedCrop
-from models.training.train import Recipe, new_state, resume, save, steps
+from models.training.train import Recipe, trained
 
 VOXELS_PER_BATCH = 400_000
 """Padding counted: small nodules come in larger batches."""
@@ -313,16 +313,12 @@ def train_outlining(
     """The averaged network after all steps; resumes from `checkpoint` when it exists."""
     member = recipe.member
     torch.manual_seed(member.seed)
-    state = new_state(on_device(OutlineNet(recipe.config), device), member)
-    resume(state, checkpoint)
 
     def loss_of(network: OutlineNet, batch: Batch) -> torch.Tensor:
         channels = batch[0].to(memory_format=torch.channels_last_3d)
         return outline_loss(network(channels).float(), batch)
 
-    while state.step < member.steps:
-        until = min(member.steps, state.step + member.mine_every)
-        batches = passes(samples, member.seed + state.step, fitting=state.step < recipe.fitting_steps)
-        steps(batches, loss_of, member, state, until)
-        save(state, checkpoint)
-    return state.average
+    def batches(step: int) -> Iterator[Batch]:
+        return passes(samples, member.seed + step, fitting=step < recipe.fitting_steps)
+
+    return trained(on_device(OutlineNet(recipe.config), device), batches, loss_of, member, checkpoint)

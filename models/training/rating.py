@@ -17,7 +17,7 @@ from models.nodule_inputs import MARGIN_SLICES, RATED_SIDE, Crop, rated_part, ra
 from models.nodule_nets import CHANNELS, MIDDLE_RATING, RATED, RATING_STEP, SIZE_FACTS, RatingNet, TrunkConfig
 from models.rpn3d import on_device
 from models.training.outlining import flipped, in_other_greys, turned
-from models.training.train import Recipe, new_state, resume, save, steps
+from models.training.train import Recipe, trained
 
 SLICES_PER_BATCH = 200
 
@@ -127,14 +127,11 @@ def train_rating(
 ) -> RatingNet:
     """The averaged network after `recipe.steps` steps; resumes from `checkpoint` when it exists."""
     torch.manual_seed(recipe.seed)
-    state = new_state(on_device(RatingNet(config), device), recipe)
-    resume(state, checkpoint)
 
     def loss_of(network: RatingNet, batch: Batch) -> torch.Tensor:
         return rating_loss(network(batch[0].to(memory_format=torch.channels_last_3d), batch[1]).float(), batch)
 
-    while state.step < recipe.steps:
-        until = min(recipe.steps, state.step + recipe.mine_every)
-        steps(passes(samples, recipe.seed + state.step), loss_of, recipe, state, until)
-        save(state, checkpoint)
-    return state.average
+    def batches(step: int) -> Iterator[Batch]:
+        return passes(samples, recipe.seed + step)
+
+    return trained(on_device(RatingNet(config), device), batches, loss_of, recipe, checkpoint)

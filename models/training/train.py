@@ -177,6 +177,26 @@ def steps(
             return
 
 
+def trained(
+    network: Net,
+    batches: Callable[[int], Iterable[Batch]],
+    loss_of: Callable[[Net, Batch], torch.Tensor],
+    recipe: Recipe,
+    checkpoint: Path,
+) -> Net:
+    """The averaged network after all steps; resumes from `checkpoint` when it exists, and writes it now and then.
+
+    `batches` gives endless batches from a step on.
+    """
+    state = new_state(network, recipe)
+    resume(state, checkpoint)
+    while state.step < recipe.steps:
+        until = min(recipe.steps, state.step + recipe.mine_every)
+        steps(batches(state.step), loss_of, recipe, state, until)
+        save(state, checkpoint)
+    return state.average
+
+
 def with_hard_negatives(source: Source, config: RpnConfig, network: Rpn3d) -> Source:
     """The source with the network's current false marks in each scan as hard negatives."""
     mined = tuple(
