@@ -5,6 +5,7 @@ Conventions for arrays and positions are stated once, in `cad.geometry`.
 
 from __future__ import annotations
 
+import datetime
 import enum
 import math
 from collections.abc import Callable
@@ -90,6 +91,13 @@ class NotAssessedReason(enum.StrEnum):
     """It was looked for, and the images do not tell."""
     NOT_APPLICABLE = "not-applicable"
     """It has no meaning for this nodule."""
+    CONTRAST = "contrast"
+    """The blood is enhanced by contrast agent."""
+    NOISE = "noise"
+    METAL = "metal"
+    HEART_NOT_COVERED = "heart-not-covered"
+    NO_SUITABLE_PRIOR = "no-suitable-prior"
+    """Earlier examinations are there, and none can be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -952,6 +960,238 @@ class Caution:
     text: str
 
 
+# -- comparison with earlier examinations ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReference:
+    """A DICOM object that holds results of an earlier examination: its SOP class and instance, series and study."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_uid: str
+    study_uid: str
+    modality: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriorNodule:
+    """A nodule of an earlier examination, measured then or now; `centre` is a position in the earlier scan.
+
+    `tracking_uid` is its own when lungcad's earlier report named it, so that it lasts over all examinations.
+    `volume_interval_mm3` holds 95 % of repeated measurements. None means that it is not known.
+    """
+
+    tracking_uid: str
+    label: str
+    centre: PointLps
+    size: NoduleSize
+    volume_mm3: float
+    mass_mg: float | None
+    side: Side | None
+    lobe: Lobe | None = None
+    volume_interval_mm3: tuple[float, float] | None = None
+
+
+class PriorSource(enum.StrEnum):
+    """Where the nodules of an earlier examination come from."""
+
+    REPORT = "report"
+    """Read back from lungcad's own report and segmentation of then."""
+    ANALYSED = "analysed"
+    """The earlier images were analysed now."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PriorScan:
+    """An earlier examination of the same patient, `interval_days` before the current one by acquisition dates.
+
+    `nodules` None means that the images are to be analysed. `lung_rads` is the category given then.
+    """
+
+    series: CtSeries
+    volume: Volume
+    acquired: datetime.date
+    interval_days: float
+    nodules: tuple[PriorNodule, ...] | None = None
+    lung_rads: LungRadsCategory | None = None
+    reports: tuple[ReportReference, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.interval_days > 0:
+            raise ValueError(f"the interval must be positive, not {self.interval_days} days")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparedExam:
+    """An earlier examination as it was compared: what it is, where its nodules come from and how it was registered.
+
+    `transform` maps the current scan (fixed) to the earlier one (moving); `seconds` are those of the registration.
+    """
+
+    scan: PriorScan
+    source: PriorSource
+    transform: LungTransform
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SizeThen:
+    """A nodule at one examination, for a trend: the acquisition date, its size and where it was in that scan."""
+
+    acquired: datetime.date
+    size: SizeAt
+    centre: PointLps
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleChange:
+    """What became of one nodule since the latest earlier examination.
+
+    `current` is its number among the current nodules, None when it is resolved; `prior` is the nodule of the latest
+    earlier examination, None when it is new. `change` is given when both show it. `place_in_prior` is where it is, or
+    would be, in the earlier scan, and `place_in_current` in the current one; None outside the other's field of view.
+    `history` holds every examination that shows it, oldest first, the current one included; `trend` follows from three
+    or more. `searched_again`: one of the two was found only when it was searched for at the place of the other.
+    `parts` names by tracking UID the nodules that it split into or was merged from.
+    """
+
+    tracking_uid: str
+    status: ChangeStatus
+    current: int | None
+    prior: PriorNodule | None
+    change: SizeChange | None
+    place_in_current: PointLps | None
+    place_in_prior: PointLps | None
+    history: tuple[SizeThen, ...] = ()
+    trend: VolumeTrend | None = None
+    searched_again: bool = False
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowUp:
+    """The comparison with earlier examinations, oldest first; the latest is the one that changes refer to.
+
+    `acquired` is the current examination's date. Changes come in the order of the current nodules, resolved ones last.
+    """
+
+    acquired: datetime.date
+    exams: tuple[ComparedExam, ...]
+    changes: tuple[NoduleChange, ...]
+
+    def __post_init__(self) -> None:
+        if not self.exams:
+            raise ValueError("a comparison has at least one earlier examination")
+
+    @property
+    def latest(self) -> ComparedExam:
+        """The earlier examination that changes refer to."""
+        return self.exams[-1]
+
+
+# -- coronary calcium ------------------------------------------------------------------------------------------
+
+
+class Artery(enum.StrEnum):
+    """The coronary arteries that calcium is scored in (CAC-DRS; DICOM CID 3016)."""
+
+    LM = "LM"
+    LAD = "LAD"
+    LCX = "LCX"
+    RCA = "RCA"
+
+
+class OtherCalcium(enum.StrEnum):
+    """Calcium near the heart that is not coronary, reported apart and never part of the score."""
+
+    AORTA = "aorta"
+    AORTIC_VALVE = "aortic-valve"
+    MITRAL_VALVE = "mitral-valve"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CalcifiedLesion:
+    """One calcified lesion: its voxels, the site it was assigned to (with a certainty of 0..1) and what it scores.
+
+    `max_hu` and `mean_hu` are over its voxels of the images that were scored.
+    """
+
+    site: Artery | OtherCalcium
+    certainty: float
+    mask: NoduleMask
+    centre: PointLps
+    agatston: float
+    volume_mm3: float
+    max_hu: float
+    mean_hu: float
+
+
+@dataclass(frozen=True, slots=True)
+class SiteScore:
+    """The score of one artery or other site: sums over its lesions."""
+
+    agatston: float
+    volume_mm3: float
+    lesions: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalciumCategory:
+    """A category of calcium with the name of its scheme: "CAC-DRS" "A2/N3"; never one without the other."""
+
+    scheme: str
+    value: str
+
+
+class CalciumTier(enum.StrEnum):
+    """The common four tiers: 0, 1-99, 100-399, 400 and more."""
+
+    NONE = "0"
+    MILD = "1-99"
+    MODERATE = "100-399"
+    SEVERE = ">=400"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CalciumScore:
+    """Coronary calcium of one scan, a non-gated estimate.
+
+    `lesions` are all calcified lesions found near the heart, coronary ones first. `arteries` holds every artery,
+    `other` every other site that has lesions. `categories` are CAC-DRS first, then the four tiers; `variant` says by
+    which rules the score was computed. `advice` has its source in it. `critical`: a very high score that is to be told.
+    `scored_spacing_mm` is (dx, dy, dz) of the images that were scored: thin slices are averaged first.
+    """
+
+    lesions: tuple[CalcifiedLesion, ...]
+    arteries: tuple[tuple[Artery, SiteScore], ...]
+    other: tuple[tuple[OtherCalcium, SiteScore], ...]
+    agatston: float
+    volume_mm3: float
+    tier: CalciumTier
+    categories: tuple[CalciumCategory, ...]
+    variant: str
+    advice: str
+    critical: bool
+    caveats: tuple[Caution, ...]
+    scored_spacing_mm: tuple[float, float, float]
+
+    @property
+    def vessels(self) -> int:
+        """How many arteries hold calcium."""
+        return sum(score.agatston > 0 for _, score in self.arteries)
+
+
+@dataclass(frozen=True, slots=True)
+class CalciumNotAssessed:
+    """Why calcium was not scored: a reason, a sentence, and the figures that it follows from."""
+
+    reason: NotAssessedReason
+    text: str
+    facts: tuple[tuple[str, float], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
     """Everything measured on one series. Parts that were not assessed say why."""
@@ -962,6 +1202,10 @@ class Findings:
     models: tuple[ModelIdentity, ...]
     policy_version: str
     assessment: Assessment | NotAssessed = NotAssessed(NotAssessedReason.NOT_REQUESTED)
+    followup: FollowUp | NotAssessed = NotAssessed(NotAssessedReason.NO_PRIOR)
+    calcium: CalciumScore | CalciumNotAssessed = CalciumNotAssessed(
+        NotAssessedReason.NOT_REQUESTED, "Coronary calcium was not asked for."
+    )
 
 
 class Detector(Protocol):
