@@ -1112,6 +1112,23 @@ class OtherCalcium(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Heart:
+    """The heart and the vessels beside it, in one scan.
+
+    `heart` holds the muscle, the chambers and the fat within the pericardium; `aorta` its ascending part, arch and
+    descending part. `blood` lies well within chambers and great vessels, to measure the blood's attenuation. `courses`
+    are the expected centre lines of the arteries, LPS [n, 3] mm from the origin on. `coverage` 0..1 is the part of the
+    expected heart that lies in the field of view.
+    """
+
+    heart: Mask
+    aorta: Mask
+    blood: Mask
+    courses: tuple[tuple[Artery, FloatArray], ...]
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CalcifiedLesion:
     """One calcified lesion: its voxels, the site it was assigned to (with a certainty of 0..1) and what it scores.
 
@@ -1262,17 +1279,21 @@ class NoduleReader(Protocol):
     ) -> tuple[NoduleReading, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Networks:
-    """The trained parts of the pipeline, as callables."""
+class CalciumReader(Protocol):
+    """Finds the heart, and says to which artery or other site calcified lesions belong.
 
-    detector: Detector
-    reader: NoduleReader | None = None
+    `heart` gives None when no heart is in view; lungs None means that none could be segmented. `sites` gives one site
+    with its certainty (0..1) for each lesion, in their order; lesion masks are on the volume's grid.
+    """
 
     @property
-    def identities(self) -> tuple[ModelIdentity, ...]:
-        """Of every network that takes part."""
-        return (self.detector.identity, *(() if self.reader is None else self.reader.identities))
+    def identities(self) -> tuple[ModelIdentity, ...]: ...
+
+    def heart(self, volume: Volume, lungs: LungMask | None) -> Heart | None: ...
+
+    def sites(
+        self, volume: Volume, heart: Heart, lesions: tuple[NoduleMask, ...]
+    ) -> tuple[tuple[Artery | OtherCalcium, float], ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -1312,6 +1333,21 @@ class Registrar(Protocol):
     def __call__(
         self, fixed: Volume, fixed_lungs: LungMask, moving: Volume, moving_lungs: LungMask
     ) -> LungTransform: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The trained parts of the pipeline, and those that run where networks run, as callables."""
+
+    detector: Detector
+    reader: NoduleReader | None = None
+    registrar: Registrar | None = None
+    calcium: CalciumReader | None = None
+
+    @property
+    def identities(self) -> tuple[ModelIdentity, ...]:
+        """Of every network that reads nodules."""
+        return (self.detector.identity, *(() if self.reader is None else self.reader.identities))
 
 
 StageTimer = Callable[[str], AbstractContextManager[None]]
