@@ -21,6 +21,9 @@ from models.cards import CARDS, WEIGHTS, WeightsMismatchError, sha256_of
 
 DRAWINGS = Path(__file__).parent / "drawings.toml"
 HEART_NAME = "heart"
+COURSE = "course."
+"""Prefix of the courses' tensors in the weight file."""
+
 COURSE_STEP_MM = 1.0
 
 
@@ -40,14 +43,13 @@ class Drawings:
     """The heart in the frame of the mean chest, in mm.
 
     `outline` are (z, polygon [n, 2] of x, y) from the feet up; `aorta` [n, 4] and `blood` [n, 4] are x, y, z and
-    radius; courses and branches [n, 3] have points every `COURSE_STEP_MM`, from the origin on.
+    radius; branches [n, 3] have points every `COURSE_STEP_MM`, from the origin on.
     """
 
     outline: tuple[tuple[float, FloatArray], ...]
     aorta: FloatArray
     blood: FloatArray
     valves: tuple[Valve, ...]
-    courses: tuple[tuple[Artery, FloatArray], ...]
     branches: tuple[tuple[Artery, FloatArray], ...]
 
 
@@ -59,7 +61,6 @@ def read_drawings() -> Drawings:
         densified(np.array(drawn["aorta"], dtype=np.float64)),
         np.array(drawn["blood"], dtype=np.float64),
         tuple(_valve(name, disc) for name, disc in drawn["valves"].items()),
-        tuple((Artery(name), densified(np.array(points))) for name, points in drawn["courses"].items()),
         tuple((Artery(b["artery"]), densified(np.array(b["points"]))) for b in drawn["branch"]),
     )
 
@@ -91,7 +92,7 @@ def outline_depth(drawings: Drawings, frame: Frame) -> Float32Array:
     part = (at - low)[:, None, None]
     depth = (1 - part) * planes[low] + part * planes[low + 1]
     beyond = np.maximum(levels[0] - z, z - levels[-1])[:, None, None]
-    return np.where(beyond > 0, np.minimum(depth, 4.0) - beyond, depth).astype(np.float32)
+    return np.asarray(np.where(beyond > 0, np.minimum(depth, 4.0) - beyond, depth), dtype=np.float32)
 
 
 def _plane_depth(points: FloatArray, frame: Frame) -> Float32Array:
@@ -108,11 +109,13 @@ def _plane_depth(points: FloatArray, frame: Frame) -> Float32Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Atlas:
-    """The mean chest with the drawings, and the identity of its file."""
+    """The mean chest with drawings and courses, and the identity of its file."""
 
     identity: ModelIdentity
     chest: MeanChest
     drawings: Drawings
+    courses: tuple[tuple[Artery, FloatArray], ...]
+    """Mean courses [n, 3] in the frame, from the origin on."""
     least_likeness: float
     """A scan that is less like the mean chest than this shows no heart."""
 
@@ -124,8 +127,10 @@ def load_atlas() -> Atlas:
     if sha256_of(file) != card["sha256"]:
         raise WeightsMismatchError(f"{file.name} is not the file that its card describes")
     identity = ModelIdentity(HEART_NAME, card["version"], card["sha256"])
-    chest = chest_from(load_file(file), card["frame"])
-    return Atlas(identity, chest, read_drawings(), card["frame"]["least_likeness"])
+    tensors = load_file(file)
+    courses = tuple((artery, tensors[f"{COURSE}{artery}"].double().numpy()) for artery in Artery)
+    chest = chest_from(tensors, card["frame"])
+    return Atlas(identity, chest, read_drawings(), courses, card["frame"]["least_likeness"])
 
 
 def chest_from(tensors: Mapping[str, torch.Tensor], frame: Mapping[str, Any]) -> MeanChest:

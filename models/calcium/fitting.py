@@ -100,7 +100,8 @@ def _correlated(chest: MeanChest, image: Seen, size: float) -> tuple[float, Affi
 
     def across(patient: torch.Tensor, template: torch.Tensor) -> torch.Tensor:
         product = torch.fft.rfftn(patient, s=fine) * torch.fft.rfftn(template.flip(0, 1, 2), s=fine)
-        return torch.fft.irfftn(product, s=fine)
+        found: torch.Tensor = torch.fft.irfftn(product, s=fine)
+        return found
 
     count = across(image.known, weight).clamp_min(1e-3)
     scores = []
@@ -117,12 +118,12 @@ def _correlated(chest: MeanChest, image: Seen, size: float) -> tuple[float, Affi
         return None
     at = torch.tensor([int(n) for n in torch.unravel_index(flat, score.shape)], dtype=torch.float32)
     corner = at - torch.tensor(weight.shape) + 1
-    place = torch.linalg.solve(image.matrix, corner + centre - image.offset)
+    place: torch.Tensor = torch.linalg.solve(image.matrix, corner + centre - image.offset)
     return float(value), (torch.eye(3) * size, place)
 
 
 def _small(chest: MeanChest, spacing_mm: float, size: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The mean chest enlarged by `size` with voxels of `spacing_mm`: views, weight, and the origin's index (k, j, i)."""
+    """The mean chest enlarged by `size`, with voxels of `spacing_mm`: views, weight, index (k, j, i) of the origin."""
     factor = chest.frame.spacing_mm * size / spacing_mm
     stacked = torch.cat([chest.views, chest.weight[None]])[None]
     shape = [max(2, round(n * factor)) for n in chest.frame.shape]

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from cad.domain import FloatArray, Volume
+from cad.domain import Volume
 from models.resample import resampled
 
 UNKNOWN_HU = -1015.0
@@ -71,7 +72,7 @@ def views_of(hu: torch.Tensor) -> torch.Tensor:
     return torch.stack([((hu - low) / (high - low)).clamp(0, 1) for low, high in WINDOWS])
 
 
-def as_tensor(values: FloatArray) -> torch.Tensor:
+def as_tensor(values: npt.ArrayLike) -> torch.Tensor:
     """The same values in single precision."""
     return torch.tensor(np.asarray(values), dtype=torch.float32)
 
@@ -116,7 +117,7 @@ class HeartMap:
     def to_frame(self, places: torch.Tensor, steps: int = 12) -> torch.Tensor:
         """Places [n, 3] of the frame for LPS places of the patient."""
         inverse = torch.linalg.inv(self.matrix)
-        found = (places - self.offset) @ inverse.T
+        found: torch.Tensor = (places - self.offset) @ inverse.T
         for _ in range(steps):
             found = found + (places - self.to_patient(found)) @ inverse.T
         return found
