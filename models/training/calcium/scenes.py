@@ -14,7 +14,7 @@ from scipy import ndimage
 from cad.domain import Artery, BoolArray, Float32Array, FloatArray, Heart, Mask, NoduleMask, OtherCalcium, Volume
 from cad.geometry import cropped_grid, indices_of
 from cad.policy import CalciumPolicy
-from cad.science.calcium.candidates import find_lesions, surroundings
+from cad.science.calcium.candidates import Region, lesions_in, region_of, surroundings
 from cad.science.calcium.scoring import score_lesion
 from models.calcium.atlas import Atlas, Valve, outline_depth
 from models.calcium.classifier import Site
@@ -73,6 +73,8 @@ class HeartScan:
     heart: FittedHeart
     traces: Mapping[Artery, FloatArray]
     lesions: tuple[LabelledLesion, ...]
+    region: Region | None = None
+    """Where lesions are looked for, when it has been worked out before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +176,7 @@ def scene(scan: HeartScan, rules: Rules, counts: Mapping[Site, int], rng: np.ran
     noise = Blood(blood.hu, blood_of(volume, scan.heart).noise_hu)
     found = [
         (lesion, score)
-        for lesion in find_lesions(volume, scan.heart, rules.policy)
+        for lesion in lesions_in(volume, _region(scan, rules.policy), rules.policy)
         if (score := score_lesion(volume, lesion, rules.policy)) is not None
     ]
     looks = looks_of(volume, noise, [lesion for lesion, _ in found])
@@ -183,6 +185,12 @@ def scene(scan: HeartScan, rules: Rules, counts: Mapping[Site, int], rng: np.ran
         for (lesion, score), look in zip(found, looks, strict=True)
     ]
     return Scene(scan.name, tuple(region for region in regions if region is not None), plaques)
+
+
+def _region(scan: HeartScan, policy: CalciumPolicy) -> Region:
+    region = scan.region or region_of(scan.heart, policy)
+    assert region is not None, f"the heart of {scan.name} is empty"
+    return region
 
 
 def _named(
@@ -336,4 +344,4 @@ def cropped(scan: HeartScan, margin_mm: float = CROP_MM) -> HeartScan:
         for mask in (scan.heart.heart, scan.heart.aorta, scan.heart.blood)
     )
     volume = Volume(np.ascontiguousarray(scan.volume.hu[box]), grid, scan.volume.frame_of_reference_uid)
-    return replace(scan, volume=volume, heart=replace(scan.heart, heart=heart, aorta=aorta, blood=blood))
+    return replace(scan, volume=volume, heart=replace(scan.heart, heart=heart, aorta=aorta, blood=blood), region=None)

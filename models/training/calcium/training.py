@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from cad.domain import Artery, LungMask, ModelIdentity, OtherCalcium, Volume
 from cad.policy import CalciumPolicy
+from cad.science.calcium.candidates import region_of
 from models.calcium.atlas import HEART_NAME, Atlas, read_drawings
 from models.calcium.classifier import CLASSIFIER_NAME, Site, SiteClassifier, member_prefix
 from models.calcium.features import Place
@@ -65,7 +66,7 @@ class CalciumRecipe:
     judged: int = 4
     crowded: int = 2
     seed: int = 5
-    sites: SiteRecipe = SiteRecipe()
+    sites: SiteRecipe = field(default_factory=SiteRecipe)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +92,9 @@ def train_calcium(scans: Sequence[CalciumScan], recipe: CalciumRecipe, out: Path
     maps = aligned(chests)
     atlas = atlas_of(chests, maps, list(chests))
     _write_heart(atlas, out)
-    scenes, hearts, folds = [], {}, {}
+    scenes: list[Scene] = []
+    hearts: dict[str, FittedHeart] = {}
+    folds: dict[str, _Fold] = {}
     for scan in scans:
         say(f"placing plaques in {scan.name}")
         rng = np.random.default_rng([recipe.seed, len(folds)])
@@ -130,7 +133,8 @@ def _found(scan: CalciumScan, atlas: Atlas) -> FittedHeart:
 
 def _prepared(scan: CalciumScan, heart: FittedHeart, rng: np.random.Generator) -> HeartScan:
     known = HeartScan(scan.name, scan.volume, heart, read_traces()[scan.name], read_lesions().get(scan.name, ()))
-    return without_contrast(cropped(known), rng)
+    ready = without_contrast(cropped(known), rng)
+    return replace(ready, region=region_of(ready.heart, CalciumPolicy()))
 
 
 def _fold(scan: CalciumScan, rest: Atlas, recipe: CalciumRecipe, rng: np.random.Generator) -> _Fold:
