@@ -146,6 +146,13 @@ def test_half_the_volume_is_shrinking() -> None:
     assert change.doubling_time_days is None
 
 
+def test_the_size_of_a_mark_is_said_to_be_rough() -> None:
+    hazy = replace(LEFT, hu=-790.0)  # 70 HU above lung: no border can be measured
+    found = compared(Chest([RIGHT, hazy]), prior_of(Chest([RIGHT, hazy]), 90))
+    assert "Nodule 2" in found.text_of("change-of-the-mark")
+    assert "Nodule 1" not in found.text_of("change-of-the-mark")
+
+
 # -- searched again ----------------------------------------------------------------------------------------------
 
 
