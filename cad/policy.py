@@ -602,7 +602,7 @@ class FollowUpPolicy:
     """Where a faint mark is, a nodule of so many times the other's volume is still taken for the same: a factor of 50
     in a year is a doubling time of 65 days."""
     blind_volume_ratios: tuple[float, float] = (0.25, 4.0)
-    blind_min_sphericity: float = 0.8
+    blind_min_sphericity: float = 0.85
     blind_reach_mm: float = 3.0
     """Where not even a faint mark is, what is outlined at the place must be alike and compact, and lie where the
     registration puts it: else any vessel would do for a nodule (docs/followup.md)."""
