@@ -142,6 +142,9 @@ def _doubt(quality: RegistrationQuality, policy: FollowUpPolicy) -> str | None:
         return f"only {quality.overlap:.0%} of the lungs fall on its lungs"
     if quality.similarity < policy.least_similarity:
         return f"its lungs are not like those of the current one (correlation {quality.similarity:.2f})"
+    residual_mm = None if quality.method == AFFINE else quality.residual_mm
+    if residual_mm is not None and residual_mm > policy.most_residual_mm:
+        return f"its vessels are not those of the current one (they remain {residual_mm:.1f} mm apart)"
     return None
 
 

@@ -331,8 +331,13 @@ def test_an_earlier_category_belongs_to_the_only_nodule_of_then() -> None:
 
 @pytest.mark.parametrize(
     "quality",
-    [replace(GOOD, similarity=0.05), replace(GOOD, overlap=0.2), replace(GOOD, seen_fraction=0.01)],
-    ids=["unlike", "apart", "unseen"],
+    [
+        replace(GOOD, similarity=0.05),
+        replace(GOOD, overlap=0.2),
+        replace(GOOD, seen_fraction=0.01),
+        replace(GOOD, residual_mm=4.5),
+    ],
+    ids=["unlike", "apart", "unseen", "other vessels"],
 )
 def test_a_scan_that_cannot_be_registered_is_not_compared_and_the_current_one_is_not_lost(quality: object) -> None:
     from cad.domain import RegistrationQuality
