@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,17 @@ STATUS_ORDER = (
     ChangeStatus.STABLE,
 )
 """What a reader looks for first."""
+
+
+class Untold(enum.Enum):
+    """Why it cannot be told whether a nodule is new or gone: its place was outside the field of view."""
+
+    THEN = "then"
+    NOW = "now"
+
+
+Verdict = ChangeStatus | Untold
+VERDICT_ORDER: tuple[Verdict, ...] = (*STATUS_ORDER, *Untold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +74,16 @@ class Named:
 class Compared:
     """What is said of one nodule's change. None, and what is not in a tuple, is left out of the sentence.
 
-    `is_outside`: the other examination's field of view does not hold its place, so that it cannot be told whether a
-    nodule is new or gone. `split_into` and `merged_from` name other nodules. `since` is the first date of the trend.
+    `split_into` and `merged_from` name other nodules. `since` is the first date of the trend.
     """
 
     name: Named
-    status: ChangeStatus
+    verdict: Verdict
     side: Side | None
     lobe: Lobe | None
     then: SizeSaid | None
     now: SizeSaid | None
     change: SizeChange | None
-    is_outside: bool
     searched_again: bool
     split_into: tuple[Named, ...]
     merged_from: tuple[Named, ...]
@@ -87,10 +97,17 @@ def compared(followup: FollowUp, nodules: Sequence[Nodule]) -> tuple[Compared, .
     return tuple(_compared(change, nodules, names) for change in followup.changes)
 
 
-def counts(followup: FollowUp) -> tuple[tuple[ChangeStatus, int], ...]:
-    """How many nodules there are of each status that occurs, most pressing first."""
-    found = [change.status for change in followup.changes]
-    return tuple((status, found.count(status)) for status in STATUS_ORDER if status in found)
+def verdict_of(change: NoduleChange) -> Verdict:
+    """What became of a nodule, as far as both examinations show its place."""
+    if change.prior is None and change.place_in_prior is None:
+        return Untold.THEN
+    return Untold.NOW if change.current is None and change.place_in_current is None else change.status
+
+
+def counts(followup: FollowUp) -> tuple[tuple[Verdict, int], ...]:
+    """How many nodules there are of each verdict that occurs, most pressing first."""
+    found = [verdict_of(change) for change in followup.changes]
+    return tuple((verdict, found.count(verdict)) for verdict in VERDICT_ORDER if verdict in found)
 
 
 def pictured(followup: FollowUp, policy: WordingPolicy) -> tuple[NoduleChange, ...]:
@@ -110,6 +127,11 @@ def change_percent(change: SizeChange) -> str:
     """The change of volume with its interval: "+100 % [+70, +140]"."""
     ends = change.volume_percent_interval
     return signed_percent(change.volume_percent) + ("" if ends is None else f" [{', '.join(map(_signed, ends))}]")
+
+
+def signed_mm(value: float) -> str:
+    """A change of a diameter with its sign: "+1.9 mm"."""
+    return f"{round(value, 1):+.1f} mm" if round(value, 1) else "0.0 mm"
 
 
 def days_interval(ends: tuple[float, float] | None) -> str:
@@ -158,13 +180,12 @@ def _compared(change: NoduleChange, nodules: Sequence[Nodule], names: Mapping[st
     parts = tuple(names.get(uid, Named(uid, is_earlier=False)) for uid in change.parts)
     return Compared(
         name=_name_of(nodule, prior),
-        status=change.status,
+        verdict=verdict_of(change),
         side=nodule.side if nodule is not None else None if prior is None else prior.side,
         lobe=_lobe(nodule, prior),
         then=None if prior is None else _then(prior),
         now=None if nodule is None else _now(nodule),
         change=change.change,
-        is_outside=(change.place_in_prior if prior is None else change.place_in_current) is None,
         searched_again=change.searched_again,
         split_into=tuple(part for part in parts if not part.is_earlier),
         merged_from=tuple(part for part in parts if part.is_earlier),

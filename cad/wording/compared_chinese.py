@@ -9,11 +9,14 @@ from cad.wording.chinese import LOBE, SIDE
 from cad.wording.compared import (
     Compared,
     Named,
+    Untold,
+    Verdict,
     change_percent,
     counts,
     days_interval,
     deviation_percent,
     doubling_cell,
+    signed_mm,
     signed_percent,
 )
 from cad.wording.compared_words import ChangeCells, ComparisonLabels
@@ -30,21 +33,20 @@ LABELS = ComparisonLabels(
     chart="体积（mm³，对数坐标）随采集日期的变化；误差线包含95 %的重复测量",
     pictures="左为既往，右为本次，同一位置，同一窗位",
     rule=(
-        "增大与缩小：体积变化达{percent} %及以上，且超出两次测量误差；否则为稳定。方括号内区间包含95 %的重复测量，既往测量未给出者从略。"
-        "倍增时间仅用于增大的结节。日期均为采集日期。"
+        "增大与缩小：体积变化达{percent} %及以上，且超出两次测量误差；否则为稳定。"
+        "方括号内区间包含95 %的重复测量，既往测量未给出者从略。倍增时间仅用于增大的结节。日期均为采集日期。"
     ),
 )
 
-STATUS: Mapping[ChangeStatus, str] = {
+VERDICT: Mapping[Verdict, str] = {
     ChangeStatus.GROWING: "增大",
     ChangeStatus.NEW: "新发",
     ChangeStatus.SHRINKING: "缩小",
     ChangeStatus.RESOLVED: "消失",
     ChangeStatus.STABLE: "稳定",
+    Untold.THEN: "既往不在视野内",
+    Untold.NOW: "本次不在视野内",
 }
-
-OUTSIDE: Mapping[bool, str] = {True: "既往不在视野内", False: "本次不在视野内"}
-"""In place of new (True: there is a nodule now) and of resolved."""
 
 SOURCE: Mapping[PriorSource, str] = {
     PriorSource.REPORT: "结节取自lungcad当时的报告",
@@ -70,7 +72,7 @@ def overview(followup: FollowUp) -> str:
     """What was compared with what, and how many nodules changed how."""
     latest = followup.latest.scan
     compared_with = f"与{latest.acquired.isoformat()}胸部CT（{whole(latest.interval_days)}天前）对比"
-    found = "，".join(f"{STATUS[status]}{number}个" for status, number in counts(followup))
+    found = "，".join(f"{VERDICT[verdict]}{number}个" for verdict, number in counts(followup))
     return f"{compared_with}：{found or '两次检查均未见结节'}。"
 
 
@@ -93,7 +95,7 @@ def cells(one: Compared) -> ChangeCells:
         now=DASH if one.now is None else one.now.cell,
         change=DASH if one.change is None else "\n".join([change_percent(one.change), *_also(one.change)]),
         doubling=doubling_cell(one.change),
-        verdict=OUTSIDE[one.then is None] if one.is_outside and one.change is None else STATUS[one.status],
+        verdict=VERDICT[one.verdict],
     )
 
 
@@ -122,10 +124,10 @@ def _first(one: Compared) -> str:
 
 def _both(one: Compared, change: SizeChange, then: str, now: str) -> str:
     facts = "，".join([f"{whole(change.interval_days)}天", change_percent(change), *_also(change)])
-    if one.status is ChangeStatus.STABLE:
+    if one.verdict is ChangeStatus.STABLE:
         return f"稳定，既往体积{then} mm³，现为{now} mm³（{facts}）"
-    turned = "增至" if one.status is ChangeStatus.GROWING else "减至"
-    sizes = f"{STATUS[one.status]}，体积由{then}{turned}{now} mm³（{facts}）"
+    turned = "增至" if one.verdict is ChangeStatus.GROWING else "减至"
+    sizes = f"{VERDICT[one.verdict]}，体积由{then}{turned}{now} mm³（{facts}）"
     if change.doubling_time_days is None:
         return sizes
     interval = days_interval(change.doubling_time_interval_days)
@@ -133,19 +135,19 @@ def _both(one: Compared, change: SizeChange, then: str, now: str) -> str:
 
 
 def _also(change: SizeChange) -> Iterator[str]:
-    yield f"平均直径{change.mean_diameter_mm:+.1f} mm"
+    yield f"平均直径{signed_mm(change.mean_diameter_mm)}"
     if change.mass_percent is not None:
         yield f"质量{signed_percent(change.mass_percent)}"
 
 
 def _new(one: Compared, now: str) -> str:
-    if one.is_outside:
+    if one.verdict is Untold.THEN:
         return f"体积{now} mm³；其位置不在既往检查视野内，无法判断当时是否存在"
     return f"新发，体积{now} mm³，既往检查未见"
 
 
 def _gone(one: Compared, then: str) -> str:
-    if one.is_outside:
+    if one.verdict is Untold.NOW:
         return f"既往体积{then} mm³；其位置不在本次检查视野内，无法判断是否消失"
     return f"已消失，既往体积{then} mm³，本次原位置未见"
 

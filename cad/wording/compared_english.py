@@ -8,11 +8,14 @@ from cad.domain import ChangeStatus, ComparedExam, FollowUp, NotAssessedReason, 
 from cad.wording.compared import (
     Compared,
     Named,
+    Untold,
+    Verdict,
     change_percent,
     counts,
     days_interval,
     deviation_percent,
     doubling_cell,
+    signed_mm,
     signed_percent,
 )
 from cad.wording.compared_words import ChangeCells, ComparisonLabels
@@ -30,22 +33,21 @@ LABELS = ComparisonLabels(
     chart="Volume in mm³ (logarithmic) by date of acquisition; bars hold 95 % of repeated measurements",
     pictures="Then (left) and now (right), at the same place and in the same window",
     rule=(
-        "Growing and shrinking: the volume changed by {percent} % or more and beyond the error of both measurements; less is "
-        "stable. Brackets hold 95 % of repeated measurements and are left out where an earlier measurement gives none. "
+        "Growing and shrinking: the volume changed by {percent} % or more and beyond the error of both measurements; less "
+        "is stable. Brackets hold 95 % of repeated measurements and are left out where an earlier measurement has none. "
         "Doubling times are given for growth alone. Dates are those of acquisition."
     ),
 )
 
-STATUS: Mapping[ChangeStatus, str] = {
+VERDICT: Mapping[Verdict, str] = {
     ChangeStatus.GROWING: "growing",
     ChangeStatus.NEW: "new",
     ChangeStatus.SHRINKING: "shrinking",
     ChangeStatus.RESOLVED: "resolved",
     ChangeStatus.STABLE: "stable",
+    Untold.THEN: "not in view then",
+    Untold.NOW: "not in view now",
 }
-
-OUTSIDE: Mapping[bool, str] = {True: "not in view then", False: "not in view now"}
-"""In place of new (True: there is a nodule now) and of resolved."""
 
 SOURCE: Mapping[PriorSource, str] = {
     PriorSource.REPORT: "its nodules were read back from lungcad's report of then",
@@ -72,7 +74,7 @@ def overview(followup: FollowUp) -> str:
     compared_with = (
         f"Compared with the chest CT of {latest.acquired.isoformat()}, {_days(latest.interval_days)} earlier"
     )
-    found = ", ".join(f"{number} {STATUS[status]}" for status, number in counts(followup))
+    found = ", ".join(f"{number} {VERDICT[verdict]}" for verdict, number in counts(followup))
     return f"{compared_with}: {found or 'no nodule then or now'}."
 
 
@@ -97,7 +99,7 @@ def cells(one: Compared) -> ChangeCells:
         now=DASH if one.now is None else one.now.cell,
         change=DASH if one.change is None else "\n".join([change_percent(one.change), *_also(one.change)]),
         doubling=doubling_cell(one.change),
-        verdict=OUTSIDE[one.then is None] if _is_untold(one) else STATUS[one.status],
+        verdict=VERDICT[one.verdict],
     )
 
 
@@ -118,10 +120,6 @@ def _exam(exam: ComparedExam) -> str:
     return " ".join([*sentences, *(caution.text for caution in quality.cautions)])
 
 
-def _is_untold(one: Compared) -> bool:
-    return one.is_outside and one.change is None
-
-
 def _first(one: Compared) -> str:
     if one.change is not None and one.then is not None and one.now is not None:
         return f"{name(one.name)}: {_both(one, one.change, one.then.volume, one.now.volume)}"
@@ -133,9 +131,9 @@ def _first(one: Compared) -> str:
 def _both(one: Compared, change: SizeChange, then: str, now: str) -> str:
     facts = "; ".join([change_percent(change), *_also(change)])
     after = _days(change.interval_days)
-    if one.status is ChangeStatus.STABLE:
+    if one.verdict is ChangeStatus.STABLE:
         return f"stable, {then} mm³ then and {now} mm³ now, after {after} ({facts})"
-    sizes = f"{STATUS[one.status]}, from {then} to {now} mm³ in {after} ({facts})"
+    sizes = f"{VERDICT[one.verdict]}, from {then} to {now} mm³ in {after} ({facts})"
     if change.doubling_time_days is None:
         return sizes
     interval = days_interval(change.doubling_time_interval_days)
@@ -143,19 +141,19 @@ def _both(one: Compared, change: SizeChange, then: str, now: str) -> str:
 
 
 def _also(change: SizeChange) -> Iterator[str]:
-    yield f"mean diameter {change.mean_diameter_mm:+.1f} mm"
+    yield f"mean diameter {signed_mm(change.mean_diameter_mm)}"
     if change.mass_percent is not None:
         yield f"mass {signed_percent(change.mass_percent)}"
 
 
 def _new(one: Compared, now: str) -> str:
-    if one.is_outside:
+    if one.verdict is Untold.THEN:
         return f"{now} mm³; its place was not in view at the earlier examination, so that it may have been there"
     return f"new, {now} mm³; the earlier examination does not show it"
 
 
 def _gone(one: Compared, then: str) -> str:
-    if one.is_outside:
+    if one.verdict is Untold.NOW:
         return f"{then} mm³ then; its place is not in view now, so that it cannot be told whether it is gone"
     return f"resolved, {then} mm³ then and no longer seen at its place"
 
