@@ -16,6 +16,7 @@ from cad.domain import (
     NoduleChange,
     PriorNodule,
     Side,
+    SizeAt,
     SizeChange,
     VolumeTrend,
 )
@@ -70,11 +71,16 @@ class Named:
     is_earlier: bool
 
 
+UNNAMED = Named("", is_earlier=True)
+"""A nodule of an earlier examination of which no label is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """What is said of one nodule's change. None, and what is not in a tuple, is left out of the sentence.
 
-    `split_into` and `merged_from` name other nodules. `since` is the first date of the trend.
+    `split_into` and `merged_from` name other nodules. `since` is the first date of the
+    trend, `shown_before` that of an older examination that shows a nodule which the latest one does not.
     """
 
     name: Named
@@ -89,6 +95,7 @@ class Compared:
     merged_from: tuple[Named, ...]
     trend: VolumeTrend | None
     since: datetime.date | None
+    shown_before: datetime.date | None
 
 
 def compared(followup: FollowUp, nodules: Sequence[Nodule]) -> tuple[Compared, ...]:
@@ -161,12 +168,7 @@ def _signed(value: float) -> str:
 def _names(followup: FollowUp, nodules: Sequence[Nodule]) -> Mapping[str, Named]:
     """The name of each nodule by its tracking UID; that of now where there is one."""
     earlier = {n.tracking_uid: Named(n.label, is_earlier=True) for n in _prior_nodules(followup)}
-    current = {
-        change.tracking_uid: Named(nodules[change.current].label, is_earlier=False)
-        for change in followup.changes
-        if change.current is not None
-    }
-    return {**earlier, **current}
+    return {**earlier, **{n.tracking_uid: Named(n.label, is_earlier=False) for n in nodules}}
 
 
 def _prior_nodules(followup: FollowUp) -> Iterator[PriorNodule]:
@@ -177,20 +179,22 @@ def _prior_nodules(followup: FollowUp) -> Iterator[PriorNodule]:
 def _compared(change: NoduleChange, nodules: Sequence[Nodule], names: Mapping[str, Named]) -> Compared:
     nodule = None if change.current is None else nodules[change.current]
     prior = change.prior
-    parts = tuple(names.get(uid, Named(uid, is_earlier=False)) for uid in change.parts)
+    parts = tuple(names.get(uid, UNNAMED) for uid in change.parts)
+    dates = [entry.acquired for entry in change.history]
     return Compared(
         name=_name_of(nodule, prior),
         verdict=verdict_of(change),
         side=nodule.side if nodule is not None else None if prior is None else prior.side,
         lobe=_lobe(nodule, prior),
-        then=None if prior is None else _then(prior),
-        now=None if nodule is None else _now(nodule),
+        then=None if prior is None else _then(prior, change),
+        now=None if nodule is None else _now(nodule, change),
         change=change.change,
         searched_again=change.searched_again,
         split_into=tuple(part for part in parts if not part.is_earlier),
         merged_from=tuple(part for part in parts if part.is_earlier),
         trend=change.trend,
-        since=change.history[0].acquired if change.history else None,
+        since=dates[0] if dates else None,
+        shown_before=dates[-2] if prior is None and len(dates) > 1 else None,
     )
 
 
@@ -208,10 +212,21 @@ def _lobe(nodule: Nodule | None, prior: PriorNodule | None) -> Lobe | None:
     return None if prior is None else prior.lobe
 
 
-def _then(prior: PriorNodule) -> SizeSaid:
+def _then(prior: PriorNodule, change: NoduleChange) -> SizeSaid:
+    """The size at the latest earlier examination, with all parts that are one nodule now."""
+    before = change.history if change.current is None else change.history[:-1]
+    if before:
+        return _said(before[-1].size)
     return SizeSaid(prior.volume_mm3, prior.volume_interval_mm3, prior.size.axes.mean_mm)
 
 
-def _now(nodule: Nodule) -> SizeSaid:
+def _now(nodule: Nodule, change: NoduleChange) -> SizeSaid:
+    """The size now, with all parts that were one nodule then."""
+    if change.history:
+        return _said(change.history[-1].size)
     interval = None if nodule.measures is None else nodule.measures.volume_interval_mm3
     return SizeSaid(nodule.volume_mm3, interval, nodule.diameters.mean_mm)
+
+
+def _said(size: SizeAt) -> SizeSaid:
+    return SizeSaid(size.volume_mm3, size.volume_interval_mm3, size.mean_diameter_mm)

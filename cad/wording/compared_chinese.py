@@ -64,6 +64,8 @@ NOT_COMPARED: Mapping[NotAssessedReason, str] = {
 
 def name(named: Named) -> str:
     """The name of a nodule of now or of then."""
+    if not named.label:
+        return "既往另一结节"
     label = named.label.replace("Nodule ", "结节")
     return f"既往{label}" if named.is_earlier else label
 
@@ -159,6 +161,8 @@ def _place(one: Compared) -> str:
 
 
 def _clauses(one: Compared) -> Iterator[str]:
+    if one.shown_before is not None:
+        yield f"，但{one.shown_before.isoformat()}的检查可见"
     if one.searched_again:
         yield "；其中一次检查经原位置再次搜索才发现"
     if one.split_into:

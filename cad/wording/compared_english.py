@@ -33,9 +33,9 @@ LABELS = ComparisonLabels(
     chart="Volume in mm³ (logarithmic) by date of acquisition; bars hold 95 % of repeated measurements",
     pictures="Then (left) and now (right), at the same place and in the same window",
     rule=(
-        "Growing and shrinking: the volume changed by {percent} % or more and beyond the error of both measurements; less "
-        "is stable. Brackets hold 95 % of repeated measurements and are left out where an earlier measurement has none. "
-        "Doubling times are given for growth alone. Dates are those of acquisition."
+        "Growing and shrinking: the volume changed by {percent} % or more and beyond the error of both measurements; "
+        "less is stable. Brackets hold 95 % of repeated measurements and are left out where an earlier measurement has "
+        "none. Doubling times are given for growth alone. Dates are those of acquisition."
     ),
 )
 
@@ -65,6 +65,8 @@ NOT_COMPARED: Mapping[NotAssessedReason, str] = {
 
 def name(named: Named) -> str:
     """The name of a nodule of now or of then."""
+    if not named.label:
+        return "another nodule of then"
     return f"earlier {named.label}" if named.is_earlier else named.label
 
 
@@ -103,6 +105,13 @@ def cells(one: Compared) -> ChangeCells:
     )
 
 
+def place(one: Compared) -> str:
+    """The lobe or the lung; empty when neither is known."""
+    if one.lobe is not None:
+        return LOBE[one.lobe]
+    return "" if one.side is None else SIDE[one.side]
+
+
 def not_compared(reason: NotAssessedReason) -> str:
     """Why there is no comparison, within a sentence."""
     return NOT_COMPARED.get(reason, reason.value)
@@ -125,7 +134,8 @@ def _first(one: Compared) -> str:
         return f"{name(one.name)}: {_both(one, one.change, one.then.volume, one.now.volume)}"
     if one.now is not None:
         return f"{name(one.name)}: {_new(one, one.now.volume)}"
-    return f"{name(one.name)}{_place(one)}: {_gone(one, '' if one.then is None else one.then.volume)}"
+    where = place(one)
+    return f"{name(one.name)}{where and f' ({where})'}: {_gone(one, '' if one.then is None else one.then.volume)}"
 
 
 def _both(one: Compared, change: SizeChange, then: str, now: str) -> str:
@@ -158,13 +168,9 @@ def _gone(one: Compared, then: str) -> str:
     return f"resolved, {then} mm³ then and no longer seen at its place"
 
 
-def _place(one: Compared) -> str:
-    if one.lobe is not None:
-        return f" ({LOBE[one.lobe]})"
-    return "" if one.side is None else f" ({SIDE[one.side]})"
-
-
 def _clauses(one: Compared) -> Iterator[str]:
+    if one.shown_before is not None:
+        yield f", while that of {one.shown_before.isoformat()} shows it"
     if one.searched_again:
         yield "; one of the examinations showed it only on a second search at its place"
     if one.split_into:
