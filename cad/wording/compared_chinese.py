@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cad.domain import ChangeStatus, ComparedExam, FollowUp, NotAssessedReason, PriorSource, SizeChange, VolumeTrend
+from cad.domain import ChangeStatus, ComparedExam, FollowUp, PriorSource, SizeChange, VolumeTrend
 from cad.wording.chinese import LOBE, SIDE
 from cad.wording.compared import (
     Compared,
@@ -53,14 +53,6 @@ SOURCE: Mapping[PriorSource, str] = {
     PriorSource.ANALYSED: "图像于本次重新分析",
 }
 
-NOT_COMPARED: Mapping[NotAssessedReason, str] = {
-    NotAssessedReason.NO_PRIOR: "无既往胸部CT",
-    NotAssessedReason.NO_SUITABLE_PRIOR: "既往检查均不适合对比",
-    NotAssessedReason.NOT_REQUESTED: "未要求",
-    NotAssessedReason.NOT_IN_THIS_VERSION: "本版本不提供",
-    NotAssessedReason.NOT_AVAILABLE: "未进行图像配准",
-}
-
 
 def name(named: Named) -> str:
     """The name of a nodule of now or of then."""
@@ -99,11 +91,6 @@ def cells(one: Compared) -> ChangeCells:
         doubling=doubling_cell(one.change),
         verdict=VERDICT[one.verdict],
     )
-
-
-def not_compared(reason: NotAssessedReason) -> str:
-    """Why there is no comparison, within a sentence."""
-    return NOT_COMPARED.get(reason, reason.value)
 
 
 def _exam(exam: ComparedExam) -> str:

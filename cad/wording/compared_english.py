@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cad.domain import ChangeStatus, ComparedExam, FollowUp, NotAssessedReason, PriorSource, SizeChange, VolumeTrend
+from cad.domain import ChangeStatus, ComparedExam, FollowUp, PriorSource, SizeChange, VolumeTrend
 from cad.wording.compared import (
     Compared,
     Named,
@@ -52,14 +52,6 @@ VERDICT: Mapping[Verdict, str] = {
 SOURCE: Mapping[PriorSource, str] = {
     PriorSource.REPORT: "its nodules were read back from lungcad's report of then",
     PriorSource.ANALYSED: "its images were analysed now",
-}
-
-NOT_COMPARED: Mapping[NotAssessedReason, str] = {
-    NotAssessedReason.NO_PRIOR: "no earlier chest CT was available",
-    NotAssessedReason.NO_SUITABLE_PRIOR: "none of the earlier examinations can be compared",
-    NotAssessedReason.NOT_REQUESTED: "not asked for",
-    NotAssessedReason.NOT_IN_THIS_VERSION: "not in this version",
-    NotAssessedReason.NOT_AVAILABLE: "the registration of the examinations did not run",
 }
 
 
@@ -110,11 +102,6 @@ def place(one: Compared) -> str:
     if one.lobe is not None:
         return LOBE[one.lobe]
     return "" if one.side is None else SIDE[one.side]
-
-
-def not_compared(reason: NotAssessedReason) -> str:
-    """Why there is no comparison, within a sentence."""
-    return NOT_COMPARED.get(reason, reason.value)
 
 
 def _days(days: float) -> str:

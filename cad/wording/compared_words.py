@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from cad.domain import FollowUp, NotAssessedReason
+from cad.domain import FollowUp
 from cad.wording.compared import Compared, Named
 
 
@@ -57,6 +57,3 @@ class ComparisonWords(Protocol):
 
     def cells(self, one: Compared) -> ChangeCells:
         """One nodule's change as a row of the table."""
-
-    def not_compared(self, reason: NotAssessedReason) -> str:
-        """Why there is no comparison, within a sentence."""
