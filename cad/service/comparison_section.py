@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -31,21 +31,20 @@ WORDS: Mapping[Language, tuple[ComparisonWords, ...]] = {
 
 COLUMNS: Sequence[tuple[str, float]] = (
     ("nodule", 0.13),
-    ("then", 0.17),
-    ("now", 0.17),
-    ("change", 0.25),
-    ("doubling", 0.14),
-    ("verdict", 0.14),
+    ("then", 0.155),
+    ("now", 0.155),
+    ("change", 0.3),
+    ("doubling", 0.13),
+    ("verdict", 0.13),
 )
 """Columns of the table of changes and their parts of the width."""
 
-LANGUAGE_FREE = ("then", "now", "doubling")
-"""Columns of numbers alone, which stand once."""
-
 CHART_HEIGHT = 46 * mm
-MAX_PICTURES = 4
-PICTURES_PER_ROW = 2
+MAX_PICTURES = 6
+PICTURES_PER_ROW = 3
 PICTURE_GAP_PIXELS = 8
+PICTURE_MARGIN = 8.0
+"""Between pairs, in points."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +92,7 @@ def comparison_section(case: ComparisonCase) -> Iterator[Flowable]:
         yield from (paragraph(sentence, Look(SMALL, FAINT)) for sentence in words.exams(followup))
     yield Spacer(0, 1.5 * mm)
     if said:
-        yield _table(case, said)
+        yield _table(case, followup, said)
         yield from (paragraph(_rule(case, words.LABELS), Look(TINY, FAINT)) for words in case.words)
         yield Spacer(0, 2 * mm)
         for one in said:
@@ -114,24 +113,25 @@ def _rule(case: ComparisonCase, labels: ComparisonLabels) -> str:
     return labels.rule.format(percent=f"{case.growth.significant_percent:g}")
 
 
-def _table(case: ComparisonCase, said: Sequence[Compared]) -> Table:
-    heads = [paragraph(_label(case, name), Look(7, FAINT)) for name, _ in COLUMNS]
-    rows = [[paragraph(_cell(case, one, name), Look(SMALL)) for name, _ in COLUMNS] for one in said]
-    widths = [case.width * part for _, part in COLUMNS]
-    table = Table([heads, *rows], colWidths=widths, repeatRows=1, hAlign="LEFT")
+def _table(case: ComparisonCase, followup: FollowUp, said: Sequence[Compared]) -> Table:
+    dates = {"then": followup.latest.scan.acquired.isoformat(), "now": followup.acquired.isoformat()}
+    heads = [_lines([_label(case, name), dates.get(name, "")]) for name, _ in COLUMNS]
+    rows = [[_lines(getattr(words.cells(one), name) for words in case.words) for name, _ in COLUMNS] for one in said]
+    cells = [[paragraph(text, Look(7, FAINT)) for text in heads]]
+    cells.extend([paragraph(text, Look(SMALL)) for text in row] for row in rows)
+    table = Table(cells, colWidths=[case.width * part for _, part in COLUMNS], repeatRows=1, hAlign="LEFT")
     table.setStyle(compact(("LINEBELOW", (0, 0), (-1, -1), 0.4, RULE)))
     return table
 
 
+def _lines(texts: Iterable[str]) -> str:
+    """The lines of several texts, each once: words in each language, numbers once."""
+    return "\n".join(dict.fromkeys(line for text in texts for line in text.split("\n") if line))
+
+
 def _label(case: ComparisonCase, name: str) -> str:
     """A label in the languages of the report, each on a line."""
-    return "\n".join(dict.fromkeys(getattr(words.LABELS, name) for words in case.words))
-
-
-def _cell(case: ComparisonCase, one: Compared, name: str) -> str:
-    """Words in each language, numbers once."""
-    texts = list(dict.fromkeys(getattr(words.cells(one), name) for words in case.words))
-    return texts[0] if name in LANGUAGE_FREE else "\n".join(texts)
+    return _lines(getattr(words.LABELS, name) for words in case.words)
 
 
 def _sentences(case: ComparisonCase, one: Compared) -> Iterator[Flowable]:
@@ -152,7 +152,7 @@ def _pictures(case: ComparisonCase) -> Iterator[Flowable]:
     if not found:
         return
     width = case.width / PICTURES_PER_ROW
-    cells = [[_pair(then, now, width - 4), _caption(case, one)] for one, then, now in found]
+    cells = [[_pair(then, now, width - PICTURE_MARGIN), _caption(case, one)] for one, then, now in found]
     rows = [cells[start : start + PICTURES_PER_ROW] for start in range(0, len(cells), PICTURES_PER_ROW)]
     table = Table(rows, colWidths=[width] * len(rows[0]), hAlign="LEFT")
     table.setStyle(compact())

@@ -239,6 +239,7 @@ def unknown(names: Sequence[str]) -> str:
 
 def not_assessed(*, followup: NotAssessedReason | None, calcium: bool) -> str:
     """Which parts of a reading were not done, and why there is no comparison."""
-    compared = "" if followup is None else f"与既往检查对比（{NOT_COMPARED.get(followup, followup.value)}）"
-    parts = [part for part in (compared, "冠状动脉钙化" if calcium else "") if part]
+    parts = ["冠状动脉钙化"] if calcium else []
+    if followup is not None:
+        parts.insert(0, f"与既往检查对比（{NOT_COMPARED.get(followup, followup.value)}）")
     return f"未评估：{'、'.join(parts)}。" if parts else ""

@@ -87,7 +87,7 @@ def cells(one: Compared) -> ChangeCells:
         nodule=name(one.name),
         then=DASH if one.then is None else one.then.cell,
         now=DASH if one.now is None else one.now.cell,
-        change=DASH if one.change is None else "\n".join([change_percent(one.change), *_also(one.change)]),
+        change=DASH if one.change is None else f"{change_percent(one.change)}\n{'，'.join(_also(one.change))}",
         doubling=doubling_cell(one.change),
         verdict=VERDICT[one.verdict],
     )

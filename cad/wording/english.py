@@ -234,6 +234,7 @@ def unknown(names: Sequence[str]) -> str:
 
 def not_assessed(*, followup: NotAssessedReason | None, calcium: bool) -> str:
     """Which parts of a reading were not done, and why there is no comparison."""
-    compared = "" if followup is None else f"comparison with a prior examination ({NOT_COMPARED.get(followup, followup.value)})"
-    parts = [part for part in (compared, "coronary calcium" if calcium else "") if part]
+    parts = ["coronary calcium"] if calcium else []
+    if followup is not None:
+        parts.insert(0, f"comparison with a prior examination ({NOT_COMPARED.get(followup, followup.value)})")
     return f"Not assessed: {', '.join(parts)}." if parts else ""
