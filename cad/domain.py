@@ -223,7 +223,7 @@ class CtSeries:
 
     `sop_uids` are in the order of the volume's k axis (feet to head); an enhanced multi-frame series has one.
     `spacing_mm` is (dx, dy, dz) of the volume. None means that the header does not say. `choice` is the
-    sentence that says why this series was chosen among those of the study.
+    sentence that says why this series was chosen among those of the study. `sop_class_uid` is that of its images.
     """
 
     study_uid: str
@@ -236,6 +236,7 @@ class CtSeries:
     kvp: float | None
     contrast: bool | None
     choice: str
+    sop_class_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

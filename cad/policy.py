@@ -1025,6 +1025,12 @@ class WordingPolicy:
     touching_mm: float = 0.5
     """Nearer than this it touches: under one pixel of a chest CT (0.5 to 0.9 mm)."""
 
+    changed_comparisons: int = 20
+    """Pictures of then and now of nodules that are new, gone, growing or shrinking (lungcad's own choice)."""
+
+    stable_comparisons: int = 3
+    """The same of stable nodules, in the order of the nodules (lungcad's own choice)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

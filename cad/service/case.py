@@ -144,7 +144,7 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
     )
     wording = tools.policy.wording
     with request.stopwatch.stage("write"):
-        pdf = report_pdf(ReportCase(loaded, findings, document, request.language, wording))
+        pdf = report_pdf(ReportCase(loaded, findings, document, request.language, wording, tools.policy.growth))
         encoding = EncodingContext(key, started, tools.software_version, device, wording)
         objects = report_objects(findings, loaded, encoding, pdf)
     return CaseResult(loaded, findings, objects, pdf, with_timings(document, request.stopwatch.seconds()), key)
