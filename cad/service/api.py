@@ -34,7 +34,10 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="lungcad"'}
 JOBS_SHOWN = 200
 """What fits on a page that a person reads; the API gives more with `limit`."""
 
-PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Cache-Control": "no-store"}
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'",
+    "Cache-Control": "no-store",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from cad.service.shelf import Shelf, ShelvedScan
 from cad.service.store import Store
 
 WEB_FOLDER = Path(__file__).parent / "web"
-ASSETS = {"comparison.js": "text/javascript", "comparison.css": "text/css"}
+ASSETS = {"comparison.js": "text/javascript", "comparison.css": "text/css", "icon.svg": "image/svg+xml"}
 BINARY = "application/octet-stream"
 GZIP_LEVEL = 1
 """A slice of 512 × 512 shrinks to half of its size in some milliseconds; more effort gains little on noise."""
@@ -66,7 +66,7 @@ def _add_page(api: FastAPI, store: Store, guard: list[Any]) -> None:
 
     @api.get("/assets/{name}", dependencies=guard)
     def asset(name: str) -> Response:
-        """The script or the style of the page."""
+        """The script and the style of the page, and the icon of both pages."""
         if name not in assets:
             raise HTTPException(404, "there is no such file")
         return Response(assets[name], media_type=ASSETS[name], headers={**NO_STORE, "Cache-Control": "no-cache"})
