@@ -24,7 +24,7 @@ const RING_MM = 2; // between a nodule's edge and its ring
 const DRAG_STARTS = 4; // pixels
 const LARGEST_ZOOM = 12;
 const NODULE_ZOOM = 4;
-const WHEEL_STEP = 60;
+const WHEEL_STEP = 100; // pixels of one notch
 const DAY_MS = 86400e3;
 
 const api = `/api/v1/jobs/${document.body.dataset.job}`;
@@ -369,7 +369,7 @@ class Stack {
     context.font = "600 13px system-ui, sans-serif";
     context.fillStyle = "#a4afba";
     outlined(context, "R", 10, height / 2 + 4);
-    outlined(context, "L", width - 42, height / 2 + 4);
+    outlined(context, "L", width - 20, height / 2 + 4);
     outlined(context, "A", width / 2 - 4, 20);
   }
 
@@ -643,7 +643,8 @@ function rowsOf(found) {
   const compared = changes.map((change) => {
     const nodule = change.status === "resolved" ? undefined : now.get(change.tracking_uid);
     const status = STATUSES.includes(change.status) ? change.status : "found";
-    return { uid: change.tracking_uid, label: change.label ?? nodule?.label ?? "?", status, now: nodule, change };
+    const label = change.label ?? nodule?.label ?? (change.prior_label ? `prior ${change.prior_label}` : "prior");
+    return { uid: change.tracking_uid, label, status, now: nodule, change };
   });
   const known = new Set(compared.map(({ uid }) => uid));
   const alone = [...now.values()].filter(({ tracking_uid: uid }) => !known.has(uid));
@@ -656,8 +657,8 @@ function rowsOf(found) {
 function addMarks(current, prior) {
   for (const row of rows) {
     const then = row.change.prior_centre_lps_mm;
-    const here = row.now?.centre_lps_mm ?? (then && prior?.lattice?.carried(then));
-    const there = then ?? (here && current?.lattice?.carried(here));
+    const here = row.now?.centre_lps_mm ?? row.change.place_in_current_lps_mm ?? (then && prior?.lattice?.carried(then));
+    const there = then ?? row.change.place_in_prior_lps_mm ?? (here && current?.lattice?.carried(here));
     const radiusNow = row.now && Math.max(row.now.diameters_mm?.long ?? 0, ballDiameter(row.now.volume_mm3)) / 2;
     const radiusThen = isNumber(row.change.prior_volume_mm3) ? ballDiameter(row.change.prior_volume_mm3) / 2 : null;
     if (here) current?.nodules.push({ row, centre: here, radius: radiusNow ?? radiusThen ?? 3, seen: Boolean(row.now) });
@@ -683,7 +684,7 @@ function lineOf(row, priorDate) {
   const { now, change, status } = row;
   const then = (change.history ?? []).find(({ acquired }) => acquired === priorDate);
   const place = [now?.composition, now?.lobe ?? change.lobe].filter(Boolean).join(", ");
-  const diameter = now?.diameters_mm?.mean ?? then?.mean_diameter_mm;
+  const diameter = now?.diameters_mm?.mean ?? change.prior_mean_diameter_mm ?? then?.mean_diameter_mm;
   const number = (value, say = said) => (isNumber(value) ? say(value) : "–");
   return [
     cell(row.label, place, "text"),
@@ -860,12 +861,16 @@ function sayWhatWasCompared(found) {
   for (const stack of stacks) stack.dates = (stack.name === "current" ? date : followup.prior_acquired) ?? "";
   const { registration } = followup;
   const error = registration?.mean_tre_estimate_mm;
-  const parts = ["Places are carried by the registration of the lungs"];
-  if (registration?.method) parts.push(registration.method);
-  if (isNumber(error)) parts.push(`expected error ${said(error, 1)} mm`);
-  element("registration").textContent = parts.join(", ");
-  const cautions = registration?.cautions ?? [];
-  if (cautions.length) notice(cautions.map(({ text }) => text).join(" "));
+  const method = registration?.method ? ` (${registration.method})` : "";
+  const left = isNumber(error) ? `; vessels then lie ${said(error, 1)} mm apart on average` : "";
+  element("registration").textContent = `Places are carried by the registration of the lungs${method}${left}.`;
+  notice(cautionsOf(found).join(" "));
+}
+
+// What was said of the comparison in the findings: of earlier examinations, dates, the registration and the nodules.
+function cautionsOf(found) {
+  const warnings = found.quality?.warnings ?? [];
+  return warnings.filter(({ code }) => /^(prior|registration|date|nodule|place|change)-/.test(code)).map(({ text }) => text);
 }
 
 function notice(text) {
@@ -875,7 +880,8 @@ function notice(text) {
 
 function whyNoPrior(found) {
   const reason = (found.not_assessed ?? []).find(({ what }) => what === "followup")?.reason;
-  return `No earlier examination was compared.\n${REASONS[reason] ?? ""}`;
+  const told = cautionsOf(found);
+  return ["No earlier examination was compared.", ...(told.length ? told : [REASONS[reason] ?? ""])].join("\n");
 }
 
 // -- the start -----------------------------------------------------------------------------------------------
