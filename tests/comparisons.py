@@ -95,6 +95,8 @@ class MadeUpPair:
 
     current: list[Dataset]
     prior: list[Dataset]
+    alone: list[Dataset]
+    """The current images again as a series of another study."""
     volume: Volume
     lungs: LungMask
 
@@ -106,8 +108,9 @@ def a_pair(columns: int = 128, rows: int = 96) -> MadeUpPair:
     for ds in prior:
         here = KnownMap().to_fixed(pixel_positions(ds).reshape(-1, 3)).reshape(ds.Rows, ds.Columns, 3)
         set_stored_values(ds, stored_values(ds, chest_hu(here, _spheres(1))))
+    alone = a_series(spheres=_spheres(2), columns=columns, rows=rows, study="alone", series="alone")
     volume = load_datasets(current, SeriesPolicy()).volume
-    return MadeUpPair(current, prior, volume, phantom_lungs(volume))
+    return MadeUpPair(current, prior, alone, volume, phantom_lungs(volume))
 
 
 def phantom_lungs(volume: Volume) -> LungMask:

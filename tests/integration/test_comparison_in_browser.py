@@ -61,10 +61,10 @@ def a_console(pair: MadeUpPair, folder: Path) -> Iterator[str]:
     store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())
     store.create_tables()
     pacs = InMemoryPacs()
-    pacs.receive([*pair.current, *pair.prior])
+    pacs.receive([*pair.current, *pair.prior, *pair.alone])
     store.keep_map(COMPARED, comparison_map(a_followup(pair), pair.lungs))
     _record(store, COMPARED, str(pair.current[0].SeriesInstanceUID), findings_of_pair(pair))
-    _record(store, ALONE, str(pair.prior[0].SeriesInstanceUID), findings_without_prior(pair))
+    _record(store, ALONE, str(pair.alone[0].SeriesInstanceUID), findings_without_prior(pair))
     shelf = Shelf(SeriesPlaces(store, pacs, Spool(folder / "spool")).fetch, SeriesPolicy())
     desk = Desk(store, lambda _: None, {"pacs": pacs.check}, lambda: datetime.now(UTC), shelf, SECRET)
     with _served(desk) as origin:
@@ -342,6 +342,23 @@ def test_without_an_earlier_examination_the_scan_and_the_reason_are_shown(origin
         assert "holds no earlier chest CT" in said
         assert page.locator("tbody tr").count() == 3
         picture(page, "comparison_alone.png")
+
+
+def test_an_inline_script_is_refused_and_the_browser_complains(origin: str, browser: Browser) -> None:
+    def inject() -> None:
+        with opened(browser, f"{origin}/jobs/{COMPARED}/comparison", SIZES[0]) as page:
+            wait_until_drawn(page)
+            page.evaluate(
+                """() => {
+                    const script = document.createElement("script");
+                    script.textContent = "document.title = 'injected'";
+                    document.body.append(script);
+                }"""
+            )
+            assert page.title() == "lungcad comparison"
+
+    with pytest.raises(AssertionError, match="Content Security Policy"):
+        inject()
 
 
 def test_the_status_page_leads_here(origin: str, browser: Browser) -> None:

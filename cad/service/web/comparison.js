@@ -349,14 +349,19 @@ class Stack {
   drawScaleBar(context) {
     const length = [100, 50, 20, 10, 5].find((mm) => mm * this.scale < this.canvas.clientWidth / 4) ?? 5;
     const [x, y] = [this.canvas.clientWidth / 2 - (length * this.scale) / 2, this.canvas.clientHeight - 14];
-    context.strokeStyle = "#a4afba";
-    context.lineWidth = 1.5;
     context.beginPath();
     context.moveTo(x, y - 4);
     context.lineTo(x, y);
     context.lineTo(x + length * this.scale, y);
     context.lineTo(x + length * this.scale, y - 4);
-    context.stroke();
+    for (const [colour, width] of [
+      ["#000c", 4],
+      ["#a4afba", 1.5],
+    ]) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.stroke();
+    }
     context.font = "11px system-ui, sans-serif";
     context.fillStyle = "#a4afba";
     context.textAlign = "center";
@@ -675,9 +680,30 @@ const COLUMNS = [
   ["Doubling time", "days"],
   ["Mean diameter", "mm, change"],
 ];
+const COLUMNS_ALONE = [
+  ["Nodule", "", "text"],
+  ["Volume", "mm³"],
+  ["Mean diameter", "mm"],
+];
 
-function cell(text, small, kind = "") {
-  return made("td", { class: kind }, text, ...(small ? [made("small", {}, small)] : []));
+function cell(text, ...small) {
+  return made("td", {}, text, ...small.filter(Boolean).map((words) => made("small", {}, words)));
+}
+
+function wordCell(text, ...small) {
+  const words = cell(text, ...small);
+  words.classList.add("text");
+  return words;
+}
+
+const number = (value, say = said) => (isNumber(value) ? say(value) : "–");
+
+function lineAlone({ label, now }) {
+  return [
+    wordCell(label, [now.composition, now.lobe].filter(Boolean).join(", ")),
+    cell(number(now.volume_mm3), interval(now.volume_interval_mm3)),
+    cell(number(now.diameters_mm?.mean, (value) => said(value, 1))),
+  ];
 }
 
 function lineOf(row, priorDate) {
@@ -685,16 +711,27 @@ function lineOf(row, priorDate) {
   const then = (change.history ?? []).find(({ acquired }) => acquired === priorDate);
   const place = [now?.composition, now?.lobe ?? change.lobe].filter(Boolean).join(", ");
   const diameter = now?.diameters_mm?.mean ?? change.prior_mean_diameter_mm ?? then?.mean_diameter_mm;
-  const number = (value, say = said) => (isNumber(value) ? say(value) : "–");
+  const whole = (value) => said(value, 0);
   return [
-    cell(row.label, place, "text"),
+    wordCell(row.label, place),
     made("td", { class: `text is-${status}` }, made("span", { class: "status" }, status), ...partsOf(change)),
     cell(number(change.prior_volume_mm3), interval(then?.volume_interval_mm3)),
     cell(number(now?.volume_mm3), interval(now?.volume_interval_mm3)),
     cell(number(change.volume_change_percent, signed), interval(change.volume_change_interval_percent, signed)),
-    cell(number(change.doubling_time_days, (value) => said(value, 0)), interval(change.doubling_time_interval_days, (value) => said(value, 0))),
-    cell(number(change.mean_diameter_change_mm, (value) => signed(value, 1)), isNumber(diameter) ? `${status === "resolved" ? "was" : "is"} ${said(diameter, 1)}` : ""),
+    cell(number(change.doubling_time_days, whole), interval(change.doubling_time_interval_days, whole), trendOf(change.trend)),
+    cell(
+      number(change.mean_diameter_change_mm, (value) => signed(value, 1)),
+      isNumber(diameter) && `${status === "resolved" ? "was" : "is"} ${said(diameter, 1)}`,
+    ),
   ];
+}
+
+// Growth over all examinations that show the nodule, where there are three or more.
+function trendOf(trend) {
+  if (!trend) return "";
+  const time = trend.doubling_time_days;
+  const course = !isNumber(time) ? "level" : time > 0 ? said(time, 0) : `halves in ${said(-time, 0)}`;
+  return `over ${trend.time_points} scans: ${course}`;
 }
 
 function partsOf(change) {
@@ -706,13 +743,19 @@ function partsOf(change) {
 
 function addTable(found) {
   if (!rows.length) {
-    element("nodules").append(made("p", { class: "empty" }, found.nodules ? "No nodule was found." : "Nodules were not assessed."));
+    const why = found.nodules ? "No nodule was found." : "Nodules were not assessed.";
+    element("nodules").append(made("p", { class: "empty" }, why));
     return;
   }
-  const head = COLUMNS.map(([name, unit, kind]) => made("th", { scope: "col", class: kind ?? "" }, name, ...(unit ? [made("small", {}, unit)] : [])));
+  const columns = found.followup ? COLUMNS : COLUMNS_ALONE;
+  const head = columns.map(([name, unit, kind]) => {
+    const words = unit ? [name, made("small", {}, unit)] : [name];
+    return made("th", { scope: "col", class: kind ?? "" }, ...words);
+  });
   const body = made("tbody");
   for (const row of rows) {
-    row.line = made("tr", { tabindex: "0", "aria-selected": "false", "data-uid": row.uid }, ...lineOf(row, found.followup?.prior_acquired));
+    const cells = found.followup ? lineOf(row, found.followup.prior_acquired) : lineAlone(row);
+    row.line = made("tr", { tabindex: "0", "aria-selected": "false", "data-uid": row.uid }, ...cells);
     row.line.addEventListener("click", () => visit(row));
     row.line.addEventListener("dblclick", () => view.zoom <= 1 && zoomOnPlace());
     row.line.addEventListener("keydown", (event) => event.key === "Enter" && visit(row));
@@ -814,7 +857,8 @@ function addChart() {
   const { clientWidth: width, clientHeight: height } = figure;
   const plotted = rows.filter((row) => pointsOf(row).length);
   const points = plotted.flatMap(pointsOf);
-  if (!points.length || width < 120 || height < 80) return figure.replaceChildren();
+  if (!points.length) return figure.replaceChildren(made("p", { class: "empty" }, "There is no course to draw."));
+  if (width < 120 || height < 80) return figure.replaceChildren();
   const axes = axesFor(points, width, height);
   const { frame } = axes;
   const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Volume of each nodule over time" });
@@ -857,7 +901,9 @@ function sayWhatWasCompared(found) {
     return;
   }
   const date = currentDate(followup);
-  element("title").textContent = `Current and prior examination, ${days(followup.interval_days)} apart`;
+  const all = (followup.priors?.length ?? 1) + 1;
+  const more = all > 2 ? `; ${all} examinations were compared` : "";
+  element("title").textContent = `Current and prior examination, ${days(followup.interval_days)} apart${more}`;
   for (const stack of stacks) stack.dates = (stack.name === "current" ? date : followup.prior_acquired) ?? "";
   const { registration } = followup;
   const error = registration?.mean_tre_estimate_mm;
