@@ -97,6 +97,11 @@ class InMemoryPacs:
         sop_uids = tuple(sorted(str(ds.SOPInstanceUID) for ds in members)) if stable else ()
         return SeriesSummary(series_id, str(first.SeriesInstanceUID), str(first.Modality), sop_uids, stable)
 
+    def find_series(self, series_uid: str) -> str | None:
+        """Its own id of the series with this UID."""
+        self.check()
+        return id_of(series_uid) if self._members(id_of(series_uid)) else None
+
     def fetch(self, series_id: str) -> tuple[Dataset, ...]:
         """The instances of a series."""
         self.check()

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
 
-from cad.domain import ClinicalContext
+from cad.domain import ClinicalContext, Findings, FollowUp
 from cad.service.case import CaseRequest, CaseTools, Machinery, load_tools, read_case
+from cad.service.comparison_map import comparison_map
 from cad.service.settings import Settings
 from cad.service.worker import Reader, Reading
 from cad.wording.words import Language
@@ -28,6 +29,11 @@ def reader_with(tools: CaseTools, min_score: float | None, language: Language = 
         with request.stopwatch.stage("read"):
             loaded = load_datasets(datasets, tools.policy.series)
         result = read_case(loaded, tools, request)
-        return Reading(result.objects.all(), result.document)
+        return Reading(result.objects.all(), result.document, _map_of(result.findings))
 
     return Reader(tools.networks.identities, read)
+
+
+def _map_of(findings: Findings) -> bytes | None:
+    followup = findings.followup
+    return comparison_map(followup, findings.lungs) if isinstance(followup, FollowUp) else None

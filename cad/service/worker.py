@@ -27,10 +27,11 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What was made of one series: the report objects and the findings document."""
+    """What was made of one series: the report objects, the findings document, and the map of a comparison."""
 
     objects: tuple[Dataset, ...]
     document: Mapping[str, object]
+    comparison_map: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def _analyse(job: Job, tools: Tools, reader: Reader) -> Job | None:
         raise Unavailable("series", "slices were added or removed since; the series is looked at again")
     reading = reader.read(datasets, clinical_context(tools.store.patient(job.series_id)))
     tools.outbox.keep(job.key, reading.objects)
+    tools.store.keep_map(job.key, reading.comparison_map)
     records = [
         ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality))
         for item in reading.objects
