@@ -128,9 +128,8 @@ def _entry(study_uid: str, item: dict[str, Any]) -> SeriesEntry | None:
     instances = _value(item, SERIES_INSTANCES) or "0"
     if uid is None:
         return None
-    return SeriesEntry(
-        uid, study_uid, uid, _value(item, MODALITY) or "", int(instances) if instances.isdecimal() else 0
-    )
+    count = int(instances) if instances.isdecimal() else 0
+    return SeriesEntry(uid, study_uid, uid, _value(item, MODALITY) or "", count, in_archive=True)
 
 
 def _may_have_ct(item: dict[str, Any]) -> bool:

@@ -54,7 +54,7 @@ class PatientIdentity:
 
 @dataclass(frozen=True, slots=True)
 class SeriesEntry:
-    """A series in an index. `series_id` is the PACS's own id; an archive, which has none, repeats the UID.
+    """A series in the index of the PACS, whose own id is `series_id`, or `in_archive`, where it repeats the UID.
 
     `stable` is the PACS's opinion that no more instances are coming.
     """
@@ -65,6 +65,7 @@ class SeriesEntry:
     modality: str
     instances: int
     stable: bool = True
+    in_archive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

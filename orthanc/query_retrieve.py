@@ -151,9 +151,8 @@ def _entry(study_uid: str, answer: Dataset) -> SeriesEntry | None:
     instances = _text(answer, "NumberOfSeriesRelatedInstances") or "0"
     if uid is None:
         return None
-    return SeriesEntry(
-        uid, study_uid, uid, _text(answer, "Modality") or "", int(instances) if instances.isdecimal() else 0
-    )
+    count = int(instances) if instances.isdecimal() else 0
+    return SeriesEntry(uid, study_uid, uid, _text(answer, "Modality") or "", count, in_archive=True)
 
 
 def _may_have_ct(answer: Dataset) -> bool:
