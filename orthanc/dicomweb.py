@@ -44,6 +44,8 @@ class WebDoor:
 class WebArchive:
     """Meets `orthanc.pacs.Archive`."""
 
+    fills_pacs = False
+
     def __init__(self, door: WebDoor) -> None:
         self._url = door.url.rstrip("/")
         self._timeout_s = (door.connect_timeout_s, door.read_timeout_s)

@@ -98,6 +98,11 @@ def date_of(text: str | None) -> date | None:
 class Archive(Protocol):
     """Where earlier studies may be beside the PACS. Every method raises Unavailable("prior-archive")."""
 
+    @property
+    def fills_pacs(self) -> bool:
+        """Whether a series that is fetched stays in the PACS."""
+        ...
+
     def studies_of(self, patient_id: str) -> tuple[StudySummary, ...]:
         """The studies with CT of the patient with exactly this ID, whoever issued it; none for an empty ID."""
         ...

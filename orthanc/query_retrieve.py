@@ -32,6 +32,8 @@ CT = "CT"
 class DimseArchive:
     """Meets `orthanc.pacs.Archive`. `move_to` is the AE title of `pacs`, as the archive knows it."""
 
+    fills_pacs = True
+
     def __init__(self, peer: DimsePeer, move_to: str, pacs: Pacs) -> None:
         self._peer = peer
         self._move_to = move_to

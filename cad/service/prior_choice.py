@@ -33,15 +33,20 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The studies that can be priors, most recent first, and what a reader should know of the others."""
+    """The studies that can be priors, most recent first, and what a reader should know of the others.
+
+    `arriving`: one of the patient's earlier studies is not complete yet, so that more may become priors.
+    """
 
     studies: tuple[StudySummary, ...]
     cautions: tuple[Caution, ...] = ()
+    arriving: bool = False
 
     def fingerprint(self) -> tuple[str, ...]:
         """What a comparison depends on, in a form that equals itself as long as nothing came or went."""
         series = (f"{entry.series_uid}:{entry.instances}" for study in self.studies for entry in ct_series(study))
-        return (*sorted(series), *sorted(caution.code for caution in self.cautions))
+        codes = (caution.code for caution in self.cautions if caution is not NO_PATIENT_ID)
+        return (*sorted(series), *sorted(codes))
 
 
 def ct_series(study: StudySummary) -> tuple[SeriesEntry, ...]:
@@ -57,7 +62,7 @@ def earlier_studies(current: Current, studies: Iterable[StudySummary]) -> Earlie
     """
     if not current.patient.patient_id:
         return Earlier((), (NO_PATIENT_ID,))
-    others = [study for study in studies if study.study_uid != current.study_uid and ct_series(study)]
+    others = [study for study in studies if study.study_uid != current.study_uid and _has_ct(study)]
     mine = [study for study in others if is_same_patient(current.patient, study.patient)]
     cautions = _other_patients(len(others) - len(mine))
     if current.acquired is None:
@@ -65,7 +70,11 @@ def earlier_studies(current: Current, studies: Iterable[StudySummary]) -> Earlie
     dated = [study for study in mine if study.acquired is not None]
     before = [study for study in dated if _date(study) < current.acquired]
     before.sort(key=lambda study: (_date(study), study.study_uid), reverse=True)
-    return Earlier(tuple(before), (*cautions, *_undated(len(mine) - len(dated))))
+    return Earlier(
+        tuple(study for study in before if ct_series(study)),
+        (*cautions, *_undated(len(mine) - len(dated))),
+        any(entry.modality == CT and not entry.stable for study in before for entry in study.series),
+    )
 
 
 def later_studies(current: Current, studies: Iterable[StudySummary]) -> tuple[StudySummary, ...]:
@@ -105,6 +114,10 @@ def _completed(known: StudySummary, archived: StudySummary) -> StudySummary:
         if entry.series_uid not in here or here[entry.series_uid].instances < entry.instances
     }
     return replace(known, series=tuple({**here, **more}.values()))
+
+
+def _has_ct(study: StudySummary) -> bool:
+    return any(entry.modality == CT for entry in study.series)
 
 
 def _conflict(one: str | None, other: str | None) -> bool:
