@@ -213,9 +213,7 @@ class Relatives:
 def new_job(slices: Slices, identity: Identity, now: datetime) -> Job:
     """The job that reads these slices, due at once."""
     return Job(
-        key=series_key(
-            slices.series_uid, slices.sop_uids, identity.software_version, identity.models, slices.earlier
-        ),
+        key=series_key(slices.series_uid, slices.sop_uids, identity.software_version, identity.models, slices.earlier),
         source=slices.source,
         series_id=slices.series_id,
         series_uid=slices.series_uid,

@@ -30,7 +30,18 @@ from cad.service.jobs import (
     Source,
     advance,
 )
-from cad.service.tables import CURSORS, FETCHED, JOBS, METADATA, OBJECTS, PATIENTS, READING, RESULTS, WATCHED, open_engine
+from cad.service.tables import (
+    CURSORS,
+    FETCHED,
+    JOBS,
+    METADATA,
+    OBJECTS,
+    PATIENTS,
+    READING,
+    RESULTS,
+    WATCHED,
+    open_engine,
+)
 
 logger = logging.getLogger(__name__)
 
