@@ -21,8 +21,8 @@ from dicom_io.readback import reported_series, segmentation_series
 from orthanc.pacs import Archive, Pacs, PatientIdentity, SeriesEntry, StudySummary
 
 MOST_WAITS = 5
-"""How often a job waits for an earlier examination that is arriving or being read before it goes on without: with pauses
-that double from 5 s, two and a half minutes. The current examination is the urgent one."""
+"""How often a job waits for an earlier examination that is arriving or being read before it goes on without: two and a
+half minutes, with pauses that double from 5 s. The current examination is the urgent one."""
 
 MOST_TRIED = 3
 """How many unfit studies are fetched before the search is given up, from either end."""
