@@ -108,9 +108,9 @@ class DrivenEngine:
 class Bench:
     """A whole service without processes. `restart` is a power cut: engine and boot are new, the disk is not."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pacs: InMemoryPacs | None = None) -> None:
         self.now = START
-        self.pacs = InMemoryPacs()
+        self.pacs = pacs or InMemoryPacs()
         self.spool = Spool(folder / "spool")
         self.outbox_folder = folder / "outbox"
         self.store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())

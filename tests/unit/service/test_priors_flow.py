@@ -94,6 +94,35 @@ def test_three_studies_settle_alike_in_any_order(bench: Bench, order: tuple[str,
     assert reports <= standing
 
 
+@pytest.mark.parametrize("year", range(2015, 2021))
+def test_of_two_studies_at_once_the_earlier_is_read_first(bench: Bench, year: int) -> None:
+    first, second = a_visit(f"{year}0110"), a_visit(f"{year}0710", 4)
+    arrive(bench, first, second)
+    bench.settle()
+    assert document(bench, second)["reported"] == 1
+    assert bench.read == [3, 4]
+
+
+class Keeper(InMemoryPacs):
+    """A destination that deletes nothing, as one that is reached by C-STORE."""
+
+    def withdraw(self, sop_uids: Sequence[str]) -> None:
+        """Nothing."""
+
+
+def test_where_nothing_can_be_deleted_the_report_that_stands_is_read_back(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Keeper())
+    visits = [a_visit(date) for date in (SECOND, THIRD, FIRST)]
+    for visit in visits:
+        arrive(bench, visit)
+        bench.settle(2)
+    bench.settle(3)
+    found = document(bench, visits[1])
+    assert (found["tracking"], found["reported"]) == (series_of(visits[2]), 2)
+    assert len(bench.pacs.instances("SR")) == 5
+    bench.store.close()
+
+
 def test_nothing_goes_on_once_all_is_settled(bench: Bench) -> None:
     arrive(bench, a_visit(SECOND))
     arrive(bench, a_visit(FIRST), a_visit(THIRD))
@@ -178,6 +207,19 @@ def test_a_study_sent_again_while_the_later_one_is_looked_at_is_not_forgotten(be
     bench.settle(3)
     bench.pacs.rest()
     bench.settle(4)
+    assert priors(bench, second) == [series_of(first)]
+
+
+def test_a_study_that_could_not_wait_for_one_sent_again_is_compared_afterwards(bench: Bench) -> None:
+    first, second = a_visit(FIRST), a_visit(SECOND)
+    arrive(bench, first)
+    bench.settle()
+    arrive(bench, second)
+    bench.pacs.receive(first[:1])
+    bench.settle(8)
+    assert document(bench, second)["cautions"] == ["prior-incomplete"]
+    bench.pacs.rest()
+    bench.settle()
     assert priors(bench, second) == [series_of(first)]
 
 
