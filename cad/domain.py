@@ -1142,7 +1142,8 @@ class Heart:
 class CalcifiedLesion:
     """One calcified lesion: its voxels, the site it was assigned to (with a certainty of 0..1) and what it scores.
 
-    `max_hu` and `mean_hu` are over its voxels of the images that were scored.
+    `mask` is on the grid of the series, also where its slices were averaged before they were scored. `max_hu` and
+    `mean_hu` are over its voxels of the images that were scored.
     """
 
     site: Artery | OtherCalcium
@@ -1221,10 +1222,13 @@ class CalciumNotAssessed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    """Everything measured on one series. Parts that were not assessed say why."""
+    """Everything measured on one series. Parts that were not assessed say why.
+
+    `lungs` is None when calcium alone was asked for and none are in view, as in a scan of the heart.
+    """
 
     nodules: tuple[Nodule, ...] | NotAssessed
-    lungs: LungMask
+    lungs: LungMask | None
     warnings: tuple[Caution, ...]
     models: tuple[ModelIdentity, ...]
     policy_version: str
@@ -1355,9 +1359,19 @@ class Networks:
     calcium: CalciumReader | None = None
 
     @property
-    def identities(self) -> tuple[ModelIdentity, ...]:
+    def nodule_identities(self) -> tuple[ModelIdentity, ...]:
         """Of every network that reads nodules."""
         return (self.detector.identity, *(() if self.reader is None else self.reader.identities))
+
+    @property
+    def calcium_identities(self) -> tuple[ModelIdentity, ...]:
+        """Of every network that reads coronary calcium."""
+        return () if self.calcium is None else self.calcium.identities
+
+    @property
+    def identities(self) -> tuple[ModelIdentity, ...]:
+        """Of every network that takes part in reading a series for nodules and calcium."""
+        return (*self.nodule_identities, *self.calcium_identities)
 
 
 StageTimer = Callable[[str], AbstractContextManager[None]]
