@@ -1132,7 +1132,8 @@ class Heart:
 class CalcifiedLesion:
     """One calcified lesion: its voxels, the site it was assigned to (with a certainty of 0..1) and what it scores.
 
-    `max_hu` and `mean_hu` are over its voxels of the images that were scored.
+    `mask` is on the grid of the series, also where its slices were averaged before they were scored. `max_hu` and
+    `mean_hu` are over its voxels of the images that were scored.
     """
 
     site: Artery | OtherCalcium
@@ -1179,6 +1180,7 @@ class CalciumScore:
     `other` every other site that has lesions. `categories` are CAC-DRS first, then the four tiers; `variant` says by
     which rules the score was computed. `advice` has its source in it. `critical`: a very high score that is to be told.
     `scored_spacing_mm` is (dx, dy, dz) of the images that were scored: thin slices are averaged first.
+    `threshold_hu` is the attenuation from which a voxel counts.
     """
 
     lesions: tuple[CalcifiedLesion, ...]
@@ -1193,6 +1195,7 @@ class CalciumScore:
     critical: bool
     caveats: tuple[Caution, ...]
     scored_spacing_mm: tuple[float, float, float]
+    threshold_hu: float
 
     @property
     def vessels(self) -> int:
