@@ -145,15 +145,16 @@ def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
     with stopwatch.stage("read"):
         loaded = load_series(arguments.series, Policy().series)
     _say(loaded.series.choice)
+    parts = frozenset(map(Part, arguments.only)) if arguments.only else frozenset(Part)
     request = CaseRequest(
-        parts=frozenset(map(Part, arguments.only)) if arguments.only else frozenset(Part),
+        parts=parts,
         min_score=arguments.min_score,
         context=context,
         has_prior=bool(arguments.prior),
         language=Language(arguments.language),
         stopwatch=stopwatch,
     )
-    machinery = Machinery(arguments.device, arguments.detector, arguments.runtime)
+    machinery = Machinery(arguments.device, arguments.detector, arguments.runtime, Part.NODULES in parts)
     return read_case(loaded, arguments.load(machinery), request)
 
 
@@ -171,7 +172,18 @@ def _summary(document: Mapping[str, Any], folder: Path) -> str:
         count = f"{len(sizes)} nodule{'' if len(sizes) == 1 else 's'}"
         found = f"{count}, the largest {max(sizes):.1f} mm" if sizes else "no nodule"
     slices, seconds = document["series"]["slices"], document["timings_s"]["total"]
-    return f"{found} in {slices} slices; {seconds:.1f} s; results in {folder}"
+    said = "; ".join([f"{found} in {slices} slices", *_calcium_summary(document["calcium"])])
+    return f"{said}; {seconds:.1f} s; results in {folder}"
+
+
+def _calcium_summary(calcium: Mapping[str, Any]) -> list[str]:
+    """What is said of coronary calcium; nothing when it was not asked for."""
+    if calcium["status"] == "scored":
+        categories = ", ".join(f"{one['scheme']}: {one['value']}" for one in calcium["categories"])
+        return [f"coronary calcium {calcium['agatston']:.1f} Agatston, {calcium['estimate']} estimate ({categories})"]
+    if calcium["reason"] == "not-requested":
+        return []
+    return [f"coronary calcium not assessed ({calcium['reason']})"]
 
 
 def _existing(text: str) -> Path:

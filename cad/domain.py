@@ -1214,10 +1214,13 @@ class CalciumNotAssessed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    """Everything measured on one series. Parts that were not assessed say why."""
+    """Everything measured on one series. Parts that were not assessed say why.
+
+    `lungs` is None when calcium alone was asked for and none are in view, as in a scan of the heart.
+    """
 
     nodules: tuple[Nodule, ...] | NotAssessed
-    lungs: LungMask
+    lungs: LungMask | None
     warnings: tuple[Caution, ...]
     models: tuple[ModelIdentity, ...]
     policy_version: str
@@ -1348,9 +1351,19 @@ class Networks:
     calcium: CalciumReader | None = None
 
     @property
-    def identities(self) -> tuple[ModelIdentity, ...]:
+    def nodule_identities(self) -> tuple[ModelIdentity, ...]:
         """Of every network that reads nodules."""
         return (self.detector.identity, *(() if self.reader is None else self.reader.identities))
+
+    @property
+    def calcium_identities(self) -> tuple[ModelIdentity, ...]:
+        """Of every network that reads coronary calcium."""
+        return () if self.calcium is None else self.calcium.identities
+
+    @property
+    def identities(self) -> tuple[ModelIdentity, ...]:
+        """Of every network that takes part in reading a series for nodules and calcium."""
+        return (*self.nodule_identities, *self.calcium_identities)
 
 
 StageTimer = Callable[[str], AbstractContextManager[None]]

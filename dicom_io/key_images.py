@@ -11,7 +11,7 @@ from highdicom.sr.coding import CodedConcept
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from cad.domain import Caution, Findings, NotAssessed, Side, UInt8Array
+from cad.domain import Caution, Findings, LungMask, NotAssessed, Side, UInt8Array
 from cad.policy import WordingPolicy
 from cad.wording import english
 from cad.wording.numbers import axes_mm, volume_mm3
@@ -111,16 +111,21 @@ def _summary_line(said: Said) -> str:
 
 def summary_lines(findings: Findings, source: SourceImages, context: EncodingContext) -> list[str]:
     """What the summary page says: the series, the lungs, each nodule, the guideline that applies, each caution."""
-    series, lungs = source.loaded.series, findings.lungs
-    right_ml, left_ml = lungs.volume_ml(Side.RIGHT), lungs.volume_ml(Side.LEFT)
+    series = source.loaded.series
     return [
         f"Series {source.header.get('SeriesNumber', '')}, {series.slices} slices of {series.spacing_mm[2]:.2f} mm",
-        f"Lungs in view: right {right_ml:.0f} ml, left {left_ml:.0f} ml",
+        _lung_line(findings.lungs),
         "",
         *_nodule_lines(findings, context.wording),
         *english.guidance(findings.assessment)[:1],
         *(f"Caution: {caution.text}" for caution in _cautions(findings, source)),
     ]
+
+
+def _lung_line(lungs: LungMask | None) -> str:
+    if lungs is None:
+        return "Lungs were not segmented"
+    return f"Lungs in view: right {lungs.volume_ml(Side.RIGHT):.0f} ml, left {lungs.volume_ml(Side.LEFT):.0f} ml"
 
 
 def _nodule_lines(findings: Findings, policy: WordingPolicy) -> list[str]:

@@ -8,10 +8,22 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-from cad.domain import Caution, ClinicalContext, Detector, Findings, Networks, NotAssessedReason
+from cad.domain import (
+    Candidate,
+    Caution,
+    ClinicalContext,
+    Detector,
+    Findings,
+    LungMask,
+    ModelIdentity,
+    Networks,
+    NotAssessedReason,
+    Volume,
+)
 from cad.pipeline import Request, analyze
 from cad.policy import Policy
 from cad.service.findings_json import Circumstances, Document, Provenance, findings_document, with_timings
@@ -102,16 +114,43 @@ class Machinery:
     """Which networks run, and on what.
 
     `detector` is "lungcad" or "monai-bundle:" and the folder of MONAI's bundle; `runtime` is one of "auto", "torch" and
-    "openvino", for lungcad's own networks.
+    "openvino", for lungcad's own networks. Without `nodules` nothing that reads them is loaded.
     """
 
     device: str = "cpu"
     detector: str = LUNGCAD
     runtime: str = "auto"
+    nodules: bool = True
+
+
+class DetectorOnDemand:
+    """A detector that is loaded when something is asked of it: by nobody, when nodules are not."""
+
+    def __init__(self, load: Callable[[], Detector]) -> None:
+        self._load = load
+
+    @cached_property
+    def _detector(self) -> Detector:
+        return self._load()
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """That of the detector."""
+        return self._detector.identity
+
+    @property
+    def default_min_score(self) -> float:
+        """That of the detector."""
+        return self._detector.default_min_score
+
+    def __call__(self, volume: Volume, lungs: LungMask, min_score: float) -> tuple[Candidate, ...]:
+        return self._detector(volume, lungs, min_score)
 
 
 def load_tools(machinery: Machinery) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
+    if not machinery.nodules:
+        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery))))
     from models.nodule_reader import load_nodule_networks
 
     return CaseTools(Networks(_detector(machinery), load_nodule_networks(machinery.device)))
@@ -130,16 +169,17 @@ def _detector(machinery: Machinery) -> Detector:
 
 
 def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> CaseResult:
-    """Analyses a series and encodes its results. Raises Refusal when there are no lungs in view."""
+    """Analyses a series and encodes its results.
+
+    Raises Refusal when there are no lungs in view, unless calcium alone is asked for.
+    """
     started = tools.clock()
     context, disagreements = with_header(request.context, loaded.patient)
     findings = analyze(
         loaded.volume,
         tools.networks,
         tools.policy,
-        Request(
-            loaded.series.series_uid, request.min_score, Part.NODULES in request.parts, context, loaded.series.contrast
-        ),
+        _pipeline_request(loaded, request, context),
         request.stopwatch.stage,
     )
     key = result_key(job_key(loaded.series, tools.software_version, findings.models), request)
@@ -175,4 +215,16 @@ def result_key(job_key: str, request: CaseRequest) -> str:
 def _circumstances(request: CaseRequest, context: ClinicalContext, cautions: tuple[Caution, ...]) -> Circumstances:
     missing = NotAssessedReason.NOT_IN_THIS_VERSION if request.has_prior else NotAssessedReason.NO_PRIOR
     all_cautions = (*cautions, PRIOR_NOT_COMPARED) if request.has_prior else cautions
-    return Circumstances(context, Part.CALCIUM in request.parts, missing, all_cautions)
+    return Circumstances(context, missing, all_cautions)
+
+
+def _pipeline_request(loaded: LoadedSeries, request: CaseRequest, context: ClinicalContext) -> Request:
+    return Request(
+        identity_seed=loaded.series.series_uid,
+        min_score=request.min_score,
+        with_nodules=Part.NODULES in request.parts,
+        context=context,
+        contrast=loaded.series.contrast,
+        with_calcium=Part.CALCIUM in request.parts,
+        series=loaded.series,
+    )

@@ -58,19 +58,21 @@ def nodule_picture(volume: Volume, nodule: Nodule, others: tuple[Nodule, ...]) -
     return _captioned(picture, lines)
 
 
-def lungs_overview(volume: Volume, lungs: LungMask) -> Image.Image:
-    """Nine slices spread over the lungs with the border of each lung."""
-    height = np.flatnonzero(lungs.labels.any(axis=(1, 2)))
+def lungs_overview(volume: Volume, lungs: LungMask | None) -> Image.Image:
+    """Nine slices spread over the lungs with the border of each lung; over the whole volume when there are none."""
+    height = np.arange(volume.grid.shape[0]) if lungs is None else np.flatnonzero(lungs.labels.any(axis=(1, 2)))
     chosen = np.linspace(height[0], height[-1], OVERVIEW_PICTURES + 2)[1:-1].round().astype(int)[::-1]
     tiles = [_drawn(volume, int(k), _lung_outlines(lungs, int(k)), PICTURE_PIXELS // 3) for k in chosen]
     width, height_px = tiles[0].size
     sheet = Image.new("RGB", (3 * width, 3 * height_px))
     for number, tile in enumerate(tiles):
         sheet.paste(tile, (number % 3 * width, number // 3 * height_px))
-    return _captioned(sheet, ("Lungs: right blue, left green",))
+    return _captioned(sheet, ("No lungs were segmented" if lungs is None else "Lungs: right blue, left green",))
 
 
-def _lung_outlines(lungs: LungMask, k: int) -> list[Outline]:
+def _lung_outlines(lungs: LungMask | None, k: int) -> list[Outline]:
+    if lungs is None:
+        return []
     return [
         Outline(lungs.labels[k] == LungMask.RIGHT, RIGHT_LUNG_RGB),
         Outline(lungs.labels[k] == LungMask.LEFT, LEFT_LUNG_RGB),
