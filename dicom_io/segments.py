@@ -25,17 +25,17 @@ SEGMENT_LIGHTNESS = 70.0
 SEGMENT_CHROMA = 60.0
 """Bright and saturated enough on lung and soft tissue; inside the gamut of a display at every hue above."""
 
-SITE_LAB: dict[Site, tuple[float, float, float]] = {
-    Artery.LM: (70.0, 60.0, -45.0),
-    Artery.LAD: (62.0, 62.0, 45.0),
-    Artery.LCX: (82.0, -55.0, 55.0),
-    Artery.RCA: (72.0, -20.0, -45.0),
-    OtherCalcium.AORTA: (85.0, 5.0, 75.0),
-    OtherCalcium.AORTIC_VALVE: (75.0, 30.0, 65.0),
-    OtherCalcium.MITRAL_VALVE: (80.0, -40.0, 0.0),
-    OtherCalcium.OTHER: (70.0, 0.0, 0.0),
+SITE_RGB: dict[Site, tuple[int, int, int]] = {
+    Artery.LM: (255, 90, 255),
+    Artery.LAD: (255, 70, 60),
+    Artery.LCX: (70, 230, 70),
+    Artery.RCA: (60, 165, 255),
+    OtherCalcium.AORTA: (255, 215, 0),
+    OtherCalcium.AORTIC_VALVE: (255, 150, 0),
+    OtherCalcium.MITRAL_VALVE: (0, 220, 200),
+    OtherCalcium.OTHER: (170, 170, 170),
 }
-"""The display colour of each site in CIELab, the same in every report: arteries magenta, red, green and blue."""
+"""The colour of each site in segments and pictures, the same in every report."""
 
 NODULE_ALGORITHM = "lungcad nodule segmentation"
 CALCIUM_ALGORITHM = "lungcad coronary calcium scoring"
@@ -89,7 +89,7 @@ def _of_calcium(calcium: CalciumScore, series_uid: str) -> Iterator[Segment]:
                 property_type=codes.CALCIFICATION,
                 region=site_code(site),
                 side=None,
-                colour=CIELabColor(*SITE_LAB[site]),
+                colour=CIELabColor.from_rgb(*SITE_RGB[site]),
                 algorithm=CALCIUM_ALGORITHM,
             )
 

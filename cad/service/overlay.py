@@ -12,7 +12,8 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cad.domain import BoolArray, Findings, Int16Array, LungMask, Nodule, NotAssessed, UInt8Array, Volume
+from cad.domain import BoolArray, CalciumScore, Findings, Int16Array, LungMask, Nodule, NotAssessed, UInt8Array, Volume
+from dicom_io.calcium_images import calcium_page
 
 WINDOW_CENTRE_HU = -600.0
 WINDOW_WIDTH_HU = 1500.0
@@ -37,11 +38,13 @@ class Outline:
 
 
 def overlay_pictures(volume: Volume, findings: Findings) -> Iterator[tuple[str, Image.Image]]:
-    """File names and pictures: `lungs.png`, then `nodule-01.png` and so on in the order of the findings."""
+    """File names and pictures: `lungs.png`, `nodule-01.png` and so on in the order of the findings, `calcium.png`."""
     yield "lungs.png", lungs_overview(volume, findings.lungs)
     nodules = () if isinstance(findings.nodules, NotAssessed) else findings.nodules
     for number, nodule in enumerate(nodules, start=1):
         yield f"nodule-{number:02d}.png", nodule_picture(volume, nodule, nodules)
+    if isinstance(findings.calcium, CalciumScore) and (page := calcium_page(volume, findings.calcium)) is not None:
+        yield "calcium.png", Image.fromarray(page.pixels)
 
 
 def nodule_picture(volume: Volume, nodule: Nodule, others: tuple[Nodule, ...]) -> Image.Image:

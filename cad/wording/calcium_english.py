@@ -22,9 +22,9 @@ LABELS = CalciumLabels(
     lung="Lung nodules",
     heart="Coronary calcium",
     rule=(
-        "Low, medium and high are lungcad's own words for the categories named, which no guideline calls so: lungs, low: "
-        "no CT before the yearly one; medium: CT sooner; high: CT within 3 months or work-up. Heart, by CAC-DRS: A0 and "
-        "A1 low, A2 medium, A3 high. Low does not mean that there is no disease."
+        "Low, medium and high are lungcad's own words for the categories named; no guideline uses them so. Lungs: low, "
+        "no CT before the yearly one; medium, CT sooner; high, CT within 3 months or work-up. Heart, by CAC-DRS: A0 "
+        "and A1 low, A2 medium, A3 high. Low does not mean that there is no disease."
     ),
 )
 

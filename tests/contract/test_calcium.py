@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from cad.domain import Artery, CalciumScore, NotAssessed, NotAssessedReason
+from cad.domain import Artery, CalciumScore, FloatArray, NotAssessed, NotAssessedReason
 from cad.geometry import positions_of
 from cad.policy import CalciumPolicy
 from cad.science.calcium.slabs import scored_slabs
@@ -24,7 +24,7 @@ from tests.contract.subjects import (
     objects_of,
     two_nodules,
 )
-from tests.contract.test_geometry import decoded_segments, measurement_groups
+from tests.contract.test_geometry import by_uid, decoded_segments, measurement_groups, positions_on
 from tests.contract.tools import (
     complaints,
     dciodvfy,
@@ -39,7 +39,7 @@ from tests.contract.tools import (
 pytestmark = pytest.mark.contract
 
 NOT_ASKED = NotAssessed(NotAssessedReason.NOT_REQUESTED)
-ARTERIES = ["LM calcium", "LAD calcium", "LCX calcium", "RCA calcium"]
+TRACKED = ["Coronary calcium", "LAD calcium", "RCA calcium", "Aorta calcium"]
 ARTERY_CODES = {"LM": "3227004", "LAD": "59438005", "LCX": "57396003", "RCA": "13647002"}
 """CID 3016."""
 
@@ -80,38 +80,46 @@ def test_objects_conform_on_every_kind_of_source(subject: Subject, tmp_path: Pat
         assert dciodvfy(save(dataset, tmp_path, name)) == []
 
 
-def test_dcmqi_lists_the_total_every_artery_and_the_other_sites_with_calcium(plain: Subject, tmp_path: Path) -> None:
+def test_dcmqi_lists_the_total_and_every_site_with_calcium(plain: Subject, tmp_path: Path) -> None:
     groups = tid1500_groups(save(every_case(plain)["scored"].sr, tmp_path, "sr"))
-    assert [group["TrackingIdentifier"] for group in groups] == ["Coronary calcium", *ARTERIES, "Aorta calcium"]
+    assert [group["TrackingIdentifier"] for group in groups] == TRACKED
 
 
-def test_dcmqi_lists_the_groups_of_a_score_of_zero(plain: Subject, tmp_path: Path) -> None:
+def test_dcmqi_lists_the_group_of_a_score_of_zero(plain: Subject, tmp_path: Path) -> None:
     groups = tid1500_groups(save(every_case(plain)["zero"].sr, tmp_path, "sr"))
-    assert [group["TrackingIdentifier"] for group in groups] == ["Coronary calcium", *ARTERIES]
-    assert {float(item["value"]) for item in groups[0]["measurementItems"][:4]} == {0.0}
+    assert [group["TrackingIdentifier"] for group in groups] == TRACKED[:1]
+    values = [float(item["value"]) for item in groups[0]["measurementItems"]]
+    assert values == [0, 0, 0, 0, 130, 0, 0, 0, 0]
 
 
 def test_groups_of_calcium_follow_those_of_the_nodules(plain: Subject, tmp_path: Path) -> None:
     groups = tid1500_groups(save(every_case(plain)["with nodules"].sr, tmp_path, "sr"))
     uids = [nodule.tracking_uid for nodule in two_nodules(plain.source.volume.grid) for _ in range(2)]
     assert [group["TrackingUniqueIdentifier"] for group in groups][:4] == uids
-    assert [group["TrackingIdentifier"] for group in groups][4:] == ["Coronary calcium", *ARTERIES, "Aorta calcium"]
+    assert [group["TrackingIdentifier"] for group in groups][4:] == TRACKED
 
 
-def measured(group: Dataset) -> dict[tuple[str, str], float]:
-    """Value of each measurement by its code and the code of its method."""
-    found = {}
-    for item in group.ContentSequence:
-        if item.ValueType != "NUM":
-            continue
-        methods = [
-            part.ConceptCodeSequence[0].CodeValue
-            for part in item.get("ContentSequence", ())
-            if part.ConceptNameCodeSequence[0].CodeValue == "370129005"
-        ]
-        name = item.ConceptNameCodeSequence[0].CodeValue
-        found[(name, methods[0] if methods else "")] = float(item.MeasuredValueSequence[0].NumericValue)
-    return found
+def modifier(item: Dataset, name: str) -> str:
+    """The code by which a measurement is modified; empty where it is not."""
+    found = (p for p in item.get("ContentSequence", ()) if p.ValueType == "CODE")
+    values = [p.ConceptCodeSequence[0].CodeValue for p in found if p.ConceptNameCodeSequence[0].CodeValue == name]
+    return str(values[0]) if values else ""
+
+
+METHOD, SITE = "370129005", "363698007"
+
+
+def measured(group: Dataset) -> dict[tuple[str, str, str], float]:
+    """Value of each measurement by its code, the code of its method and that of its site."""
+    return {
+        (
+            item.ConceptNameCodeSequence[0].CodeValue,
+            modifier(item, METHOD),
+            modifier(item, SITE),
+        ): float(item.MeasuredValueSequence[0].NumericValue)
+        for item in group.ContentSequence
+        if item.ValueType == "NUM"
+    }
 
 
 def coded(group: Dataset, name: str) -> list[tuple[str, str]]:
@@ -127,11 +135,15 @@ def test_the_total_holds_score_volume_lesions_vessels_threshold_and_categories(p
     total = measurement_groups(every_case(plain)["scored"].sr)[0]
     voxels = sum(int(np.prod(p.size)) for p in PLAQUES if isinstance(p.site, Artery))
     assert measured(total) == {
-        ("450360000", "112055"): pytest.approx(199.45, abs=0.06),
-        ("450360000", "112056"): pytest.approx(voxels * 10.0),
-        ("111038", ""): 3,
-        ("CAC_VESSELS", ""): 2,
-        ("122657", ""): 130,
+        ("450360000", "112055", ""): pytest.approx(199.45, abs=0.06),
+        ("450360000", "112056", ""): pytest.approx(voxels * 10.0),
+        ("111038", "", ""): 3,
+        ("CAC_VESSELS", "", ""): 2,
+        ("122657", "", ""): 130,
+        ("450360000", "112055", ARTERY_CODES["LM"]): 0,
+        ("450360000", "112055", ARTERY_CODES["LAD"]): pytest.approx(162.2),
+        ("450360000", "112055", ARTERY_CODES["LCX"]): 0,
+        ("450360000", "112055", ARTERY_CODES["RCA"]): pytest.approx(37.2, abs=0.06),
     }
     assert coded(total, "CAC_CATEGORY") == [
         ("CAC_DRS_A2_N2", "CAC-DRS: A2/N2"),
@@ -141,21 +153,51 @@ def test_the_total_holds_score_volume_lesions_vessels_threshold_and_categories(p
     assert coded(total, "CRITICAL_RESULT") == [("52101004", "Present")]
 
 
-def test_each_artery_has_its_code_and_its_score(plain: Subject) -> None:
-    groups = measurement_groups(every_case(plain)["scored"].sr)[1:5]
-    sites = [coded(group, "363698007") for group in groups]
-    assert [site[0][0] for site in sites] == [ARTERY_CODES[artery] for artery in ("LM", "LAD", "LCX", "RCA")]
-    agatston = [measured(group)[("450360000", "112055")] for group in groups]
-    assert agatston == pytest.approx([0.0, 162.2, 0.0, 37.2], abs=0.06)
-    assert measured(groups[3])[("CALCIUM_SITE_P", "")] == 71
+def test_each_artery_with_calcium_has_its_code_and_its_score(plain: Subject) -> None:
+    lad, rca = measurement_groups(every_case(plain)["scored"].sr)[1:3]
+    assert [coded(group, SITE)[0][0] for group in (lad, rca)] == [ARTERY_CODES["LAD"], ARTERY_CODES["RCA"]]
+    assert measured(lad)[("450360000", "112055", "")] == pytest.approx(162.2)
+    assert measured(rca)[("450360000", "112055", "")] == pytest.approx(37.2, abs=0.06)
+    assert measured(rca)[("CALCIUM_SITE_P", "", "")] == 71
 
 
 def test_calcium_of_the_aorta_is_under_another_name_than_the_coronary_score(plain: Subject) -> None:
-    aorta = measurement_groups(every_case(plain)["scored"].sr)[5]
-    assert coded(aorta, "363698007") == [("15825003", "Aorta")]
-    names = {name for name, _ in measured(aorta)}
-    assert "450360000" not in names
-    assert measured(aorta)[("112058", "112055")] == 61
+    aorta = measurement_groups(every_case(plain)["scored"].sr)[3]
+    assert coded(aorta, SITE) == [("15825003", "Aorta")]
+    assert "450360000" not in {name for name, _, _ in measured(aorta)}
+    assert measured(aorta)[("112058", "112055", "")] == 61
+
+
+def places(group: Dataset, source: Subject) -> list[FloatArray]:
+    """The lines [n, 3] in LPS mm that the numbers of a group are inferred from."""
+    images = by_uid(source.source)
+    lines = [
+        part
+        for item in group.ContentSequence
+        if item.ValueType == "NUM"
+        for part in item.get("ContentSequence", ())
+        if part.ValueType == "SCOORD"
+    ]
+    return [positions_on(line.ContentSequence[0].ReferencedSOPSequence[0], line.GraphicData, images) for line in lines]
+
+
+def test_the_score_of_a_site_is_inferred_from_the_outline_of_its_largest_lesion(subject: Subject) -> None:
+    groups = measurement_groups(calcium_objects(subject.source, score_of(subject), NOT_ASKED).sr)
+    grid = subject.source.volume.grid
+    for group, plaque in ((groups[1], LAD), (groups[2], RCA), (groups[3], AORTA)):
+        (line,) = places(group, subject)
+        first, size = np.array(plaque.first), np.array(plaque.size)
+        corners = positions_of(grid, np.stack([first - 0.5, first + size - 0.5]).astype(np.float64))
+        assert line[:, :2].min(axis=0) == pytest.approx(corners[:, :2].min(axis=0), abs=0.01)
+        assert line[:, :2].max(axis=0) == pytest.approx(corners[:, :2].max(axis=0), abs=0.01)
+        assert corners[:, 2].min() < line[0, 2] < corners[:, 2].max()
+
+
+def test_every_group_has_a_place_on_an_image_without_which_web_viewers_give_the_report_up(plain: Subject) -> None:
+    cases = every_case(plain)
+    for case in ("scored", "zero"):
+        for group in measurement_groups(cases[case].sr):
+            assert len(places(group, plain)) == 1
 
 
 def evaluations(sr: Dataset) -> Dataset:
