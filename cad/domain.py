@@ -1190,6 +1190,7 @@ class CalciumScore:
     `other` every other site that has lesions. `categories` are CAC-DRS first, then the four tiers; `variant` says by
     which rules the score was computed. `advice` has its source in it. `critical`: a very high score that is to be told.
     `scored_spacing_mm` is (dx, dy, dz) of the images that were scored: thin slices are averaged first.
+    `threshold_hu` is the attenuation from which a voxel counts.
     """
 
     lesions: tuple[CalcifiedLesion, ...]
@@ -1204,6 +1205,7 @@ class CalciumScore:
     critical: bool
     caveats: tuple[Caution, ...]
     scored_spacing_mm: tuple[float, float, float]
+    threshold_hu: float
 
     @property
     def vessels(self) -> int:

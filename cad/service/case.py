@@ -14,7 +14,6 @@ from pathlib import Path
 
 from cad.domain import (
     Candidate,
-    Caution,
     ClinicalContext,
     Detector,
     Findings,
