@@ -897,6 +897,14 @@ class GuidelineNodule:
             raise ValueError("earlier sizes must be oldest first")
 
 
+@dataclass(frozen=True, slots=True)
+class NodulePast:
+    """What earlier examinations say of one current nodule; `earlier` holds those that show it, oldest first."""
+
+    sighting: Sighting = Sighting.BASELINE
+    earlier: tuple[EarlierSize, ...] = ()
+
+
 class Guideline(enum.StrEnum):
     """The guidelines, by their names in findings.json."""
 
@@ -1026,13 +1034,14 @@ class PriorScan:
 class ComparedExam:
     """An earlier examination as it was compared: what it is, where its nodules come from and how it was registered.
 
-    `transform` maps the current scan (fixed) to the earlier one (moving); `seconds` are those of the registration.
+    `transform` maps the current scan (fixed) to the earlier one (moving); `seconds` are those of the registration, None
+    when nobody held a clock.
     """
 
     scan: PriorScan
     source: PriorSource
     transform: LungTransform
-    seconds: float
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ import enum
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from cad.domain import Caution, ClinicalContext, Detector, Findings, Networks, NotAssessedReason
+from cad.domain import Caution, ClinicalContext, Detector, Findings, Networks, NotAssessed, NotAssessedReason
 from cad.pipeline import Request, analyze
 from cad.policy import Policy
 from cad.service.findings_json import Circumstances, Document, Provenance, findings_document, with_timings
@@ -20,6 +20,7 @@ from cad.service.patient import with_header
 from cad.service.report import ReportCase, report_pdf
 from cad.service.stopwatch import Stopwatch
 from cad.wording.words import Language
+from dicom_io.priors import Priors
 from dicom_io.reading import LoadedSeries
 from dicom_io.report_objects import EncodingContext, ReportObjects, report_objects
 from dicom_io.uids import device_uid
@@ -30,11 +31,6 @@ class Part(enum.StrEnum):
 
     NODULES = "nodules"
     CALCIUM = "calcium"
-
-
-PRIOR_NOT_COMPARED = Caution(
-    "prior-not-compared", "A prior series was given; comparison with prior examinations is not in this version."
-)
 
 
 def usable_cores() -> int:
@@ -67,14 +63,14 @@ class CaseTools:
 class CaseRequest:
     """What to do with one series. `stopwatch` belongs to this case alone and may hold the time of reading it.
 
-    `context` is what was given beside the images; age and sex of the header complete it. `language` is that of the page
-    for people.
+    `context` is what was given beside the images; age and sex of the header complete it. `priors` are earlier
+    examinations to compare with. `language` is that of the page for people.
     """
 
     parts: frozenset[Part] = frozenset(Part)
     min_score: float | None = None
     context: ClinicalContext = field(default_factory=ClinicalContext)
-    has_prior: bool = False
+    priors: Priors = field(default_factory=Priors)
     language: Language = Language.BOTH
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
@@ -113,8 +109,10 @@ class Machinery:
 def load_tools(machinery: Machinery) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
     from models.nodule_reader import load_nodule_networks
+    from models.registration.registering import TorchRegistrar
 
-    return CaseTools(Networks(_detector(machinery), load_nodule_networks(machinery.device)))
+    device = machinery.device
+    return CaseTools(Networks(_detector(machinery), load_nodule_networks(device), TorchRegistrar(device)))
 
 
 def _detector(machinery: Machinery) -> Detector:
@@ -133,15 +131,9 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
     """Analyses a series and encodes its results. Raises Refusal when there are no lungs in view."""
     started = tools.clock()
     context, disagreements = with_header(request.context, loaded.patient)
-    findings = analyze(
-        loaded.volume,
-        tools.networks,
-        tools.policy,
-        Request(
-            loaded.series.series_uid, request.min_score, Part.NODULES in request.parts, context, loaded.series.contrast
-        ),
-        request.stopwatch.stage,
-    )
+    order = _order(loaded, context, request)
+    found = analyze(loaded.volume, tools.networks, tools.policy, order, request.stopwatch.stage)
+    findings = _with_priors_left_out(found, request.priors)
     key = result_key(job_key(loaded.series, tools.software_version, findings.models), request)
     device = device_uid(tools.software_version, findings.models)
     document = findings_document(
@@ -158,13 +150,38 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
     return CaseResult(loaded, findings, objects, pdf, with_timings(document, request.stopwatch.seconds()), key)
 
 
+def _order(loaded: LoadedSeries, context: ClinicalContext, request: CaseRequest) -> Request:
+    """What the pipeline is asked for."""
+    return Request(
+        identity_seed=loaded.series.series_uid,
+        min_score=request.min_score,
+        with_nodules=Part.NODULES in request.parts,
+        context=context,
+        contrast=loaded.series.contrast,
+        priors=request.priors.scans,
+        acquired=request.priors.acquired,
+        clock=request.stopwatch.now,
+    )
+
+
+def _with_priors_left_out(findings: Findings, priors: Priors) -> Findings:
+    """The findings with what is to be said of the earlier series that were given, usable or not."""
+    followup = findings.followup
+    if priors.were_given and followup == NotAssessed(NotAssessedReason.NO_PRIOR):
+        followup = NotAssessed(NotAssessedReason.NO_SUITABLE_PRIOR)
+    return replace(findings, warnings=(*priors.cautions, *findings.warnings), followup=followup)
+
+
 def result_key(job_key: str, request: CaseRequest) -> str:
     """The identity of the objects of one analysis: the job's own, but other objects where the request changes them.
 
-    A threshold changes the nodules, what was given beside the images the risks and recommendations of the report, and
-    the language its page. What comes from the header belongs to the series.
+    A threshold changes the nodules, earlier examinations what is said of them, what was given beside the images the
+    risks and recommendations of the report, and the language its page. What comes from the header belongs to the
+    series.
     """
     differs = [] if request.min_score is None else [f"min_score {request.min_score!r}"]
+    if request.priors.scans:
+        differs.append(f"priors {[scan.series.series_uid for scan in request.priors.scans]!r}")
     if request.context != ClinicalContext():
         differs.append(f"context {asdict(request.context)!r}")
     if request.language is not Language.BOTH:
@@ -173,6 +190,4 @@ def result_key(job_key: str, request: CaseRequest) -> str:
 
 
 def _circumstances(request: CaseRequest, context: ClinicalContext, cautions: tuple[Caution, ...]) -> Circumstances:
-    missing = NotAssessedReason.NOT_IN_THIS_VERSION if request.has_prior else NotAssessedReason.NO_PRIOR
-    all_cautions = (*cautions, PRIOR_NOT_COMPARED) if request.has_prior else cautions
-    return Circumstances(context, Part.CALCIUM in request.parts, missing, all_cautions)
+    return Circumstances(context, Part.CALCIUM in request.parts, cautions)
