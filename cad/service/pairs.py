@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, timedelta
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def compared(scan: TrainingScan, pair: BlendedPair, tools: CaseTools) -> Finding
     then = _series(scan, pair.prior.grid.spacing_kji_mm, "prior")
     acquired = LATER - timedelta(days=INTERVAL_DAYS)
     prior = PriorScan(then, pair.prior, acquired, float(INTERVAL_DAYS))
-    request = Request(now.series_uid, priors=(prior,), acquired=LATER)
+    request = Request(now.series_uid, priors=(prior,), acquired=LATER, clock=perf_counter)
     return analyze(pair.current, tools.networks, tools.policy, request, lambda _: nullcontext())
 
 
@@ -108,7 +109,7 @@ def _pair_document(name: str, plan: PairPlan, result: PairResult, followup: Foll
     return {
         "scan": name,
         "plan": asdict(plan),
-        "seconds": None if exam is None else round(exam.seconds, 2),
+        "seconds": None if exam is None or exam.seconds is None else round(exam.seconds, 2),
         "method": None if exam is None else exam.transform.quality.method,
         "registration_error_mm": None if exam is None else _registration_error(result, exam.transform.to_moving),
         "wrong_pairs": result.wrong_pairs,
