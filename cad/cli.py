@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_validate(commands)
     _add_train(commands)
     _add_evaluate_crops(commands)
+    _add_evaluate_followup(commands)
     _add_register(commands)
     _add_bench(commands)
     _add_demo(commands)
@@ -403,6 +404,26 @@ def _evaluate_crops(arguments: argparse.Namespace) -> int:
     from cad.service.crops import evaluate_crops, summary_line
 
     document = evaluate_crops(arguments.crops, arguments.device, _say)
+    arguments.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(summary_line(document))
+    return 0
+
+
+def _add_evaluate_followup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("evaluate-followup", help="how well nodules are followed, on pairs of known course")
+    command.add_argument("--data", type=_existing, required=True, metavar="DIR", help="labelled scans and crops")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="where the figures go")
+    command.add_argument("--pairs", type=_Whole(1, 20), default=1, metavar="N", help="pairs of each scan (default 1)")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
+    command.set_defaults(run=_evaluate_followup)
+
+
+def _evaluate_followup(arguments: argparse.Namespace) -> int:
+    from cad.service.case import Machinery
+    from cad.service.pairs import PairsOrder, evaluate_followup, summary_line
+
+    order = PairsOrder(arguments.data, arguments.pairs)
+    document = evaluate_followup(order, arguments.load(Machinery(arguments.device)), _say)
     arguments.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(summary_line(document))
     return 0
