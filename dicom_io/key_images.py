@@ -55,7 +55,7 @@ class KeyImagePage:
 
 
 def key_images(findings: Findings, source: SourceImages, context: EncodingContext) -> tuple[Dataset, ...]:
-    """A summary page, one page per nodule in the order of the findings, pages of then and now, and calcium, in a series."""
+    """A summary page, a page per nodule in the order of the findings, pages of then and now, and calcium; one series."""
     middle = source.frame(source.loaded.volume.grid.shape[0] // 2)
     pages = [KeyImagePage(summary_page(_title(findings), summary_lines(findings, source, context)), middle)]
     said = nodules_said(findings, context.wording)
@@ -100,7 +100,7 @@ def _calcium_was_asked_for(findings: Findings) -> bool:
 
 
 def _calcium_pages(findings: Findings, source: SourceImages, context: EncodingContext) -> Iterator[KeyImagePage]:
-    """The slices with the most calcium, then heart and lungs at a glance; without a picture they name the middle one."""
+    """The slices with the most calcium, heart and lungs at a glance; without a picture they name the middle slice."""
     volume, calcium = source.loaded.volume, findings.calcium
     pages = (
         calcium_page(volume, calcium) if isinstance(calcium, CalciumScore) else None,
