@@ -55,7 +55,7 @@ class KeyImagePage:
 
 
 def key_images(findings: Findings, source: SourceImages, context: EncodingContext) -> tuple[Dataset, ...]:
-    """A summary page, a page per nodule in the order of the findings, pages of then and now, and calcium; one series."""
+    """A summary page, a page per nodule in their order, pages of then and now, and pages of calcium, in one series."""
     middle = source.frame(source.loaded.volume.grid.shape[0] // 2)
     pages = [KeyImagePage(summary_page(_title(findings), summary_lines(findings, source, context)), middle)]
     said = nodules_said(findings, context.wording)
