@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 
@@ -78,9 +79,9 @@ def moved(point: PointLps, shift: tuple[float, float, float] = SHIFT) -> PointLp
     return PointLps(x, y, z)
 
 
-def a_prior_series(acquired: date = THEN, **changes: object) -> LoadedSeries:
+def a_prior_series(acquired: date = THEN, **changes: Any) -> LoadedSeries:
     """The phantom at an earlier examination: a study of its own of the same patient."""
-    datasets = a_series(study=f"study of {acquired}", series="prior", **changes)  # type: ignore[arg-type]
+    datasets = a_series(study=f"study of {acquired}", series="prior", **changes)
     for ds in datasets:
         ds.AcquisitionDate = ds.StudyDate = ds.SeriesDate = acquired.strftime("%Y%m%d")
     return loaded(datasets)
