@@ -55,7 +55,7 @@ FINE: dict[str, Any] = {
     "column_spacing_mm": 1.0,
     "slice_spacing_mm": 1.25,
 }
-COARSE: dict[str, Any] = {"rows": 120, "columns": 150, "row_spacing_mm": 1.4, "column_spacing_mm": 1.4}
+COARSE: dict[str, Any] = {"rows": 120, "columns": 150, "pixel_mm": 1.4}
 
 
 def panels(page: Pixels) -> tuple[Pixels, Pixels]:
