@@ -33,7 +33,8 @@ from cad.service.embedded_orthanc import (
 from cad.service.ohif import ohif_dist, study_path
 from cad.service.viewer import DicomWebServer, viewer_app
 from tests.builders import Sphere, a_series
-from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, loaded, objects_of, two_nodules
+from tests.contract.followups import followed_objects
+from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, loaded
 
 pytestmark = [pytest.mark.browser, pytest.mark.orthanc, pytest.mark.slow]
 
@@ -60,11 +61,11 @@ LEAST_COLOURED_PIXELS = 200
 
 
 def a_study() -> list[Dataset]:
-    """A phantom CT with a nodule in each lung, and everything that we say about it."""
+    """A phantom CT with a nodule in each lung, and everything that we say about it and about what changed."""
     spheres = (Sphere(RIGHT_NODULE.centre, 14.0, hu=30), Sphere(LEFT_NODULE.centre, 16.0, hu=30))
     ct = a_series(spheres=spheres)
     source = loaded(ct)
-    return [*ct, *objects_of(source, two_nodules(source.volume.grid)).all()]
+    return [*ct, *followed_objects(source).all()]
 
 
 def store(objects: list[Dataset], orthanc: OrthancAddress) -> None:
@@ -186,7 +187,7 @@ def test_the_report_becomes_measurements_with_finding_site_and_label(page: Page)
     assert rows.count() == 2
     measurements = page.evaluate("() => window.services.measurementService.getMeasurements()")
     assert len(measurements) == 2
-    assert "Nodule 1: 18.0 mm part-solid" in text
+    assert "Nodule 1: 18.0 mm part-solid, growing +100 %, doubling time 365 days" in text
     for measurement in measurements:
         assert measurement["finding"]["text"] == "Nodule"
         assert measurement["findingSites"][0]["text"] == "Lung"
