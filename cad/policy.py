@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-POLICY_VERSION = "2026.3"
+POLICY_VERSION = "2026.4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -591,19 +591,21 @@ class MatchingPolicy:
 class FollowUpPolicy:
     """Comparison with earlier examinations. Engineering limits, not of a guideline."""
 
-    again_min_score: float = 0.03
+    again_min_score: float = 0.02
     """A nodule of one examination is searched for again in the other, at its place: there the detector's marks count
-    from this score on. A scan has some tens of them, in litres of lung; the place is a few millilitres."""
+    from this score on. A scan has about ten of them in litres of lung, and the place is a few millilitres
+    (docs/followup.md)."""
     again_context_mm: float = 50.0
-    """How much lung about a place the detector is given when it is run for that place alone."""
+    """How much lung about a place the detector is given when it is run for that place alone: with the margin of 14 mm
+    it sees as much as its answer depends on."""
     again_volume_ratios: tuple[float, float] = (0.02, 50.0)
     """Where a faint mark is, a nodule of so many times the other's volume is still taken for the same: a factor of 50
     in a year is a doubling time of 65 days."""
-    blind_volume_ratios: tuple[float, float] = (0.125, 8.0)
-    blind_min_sphericity: float = 0.7
-    blind_reach_mm: float = 4.0
+    blind_volume_ratios: tuple[float, float] = (0.25, 4.0)
+    blind_min_sphericity: float = 0.8
+    blind_reach_mm: float = 3.0
     """Where not even a faint mark is, what is outlined at the place must be alike and compact, and lie where the
-    registration puts it, within twice its usual error: else any vessel would do for a nodule."""
+    registration puts it: else any vessel would do for a nodule (docs/followup.md)."""
     least_similarity: float = 0.15
     least_overlap: float = 0.5
     least_seen: float = 0.1
