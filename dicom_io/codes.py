@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from pydicom.sr.coding import Code
 
-from cad.domain import CalcificationPattern, ChangeStatus, Composition, Guideline, Lobe, Side
+from cad.domain import Artery, CalcificationPattern, ChangeStatus, Composition, Guideline, Lobe, OtherCalcium, Side
 from cad.wording.said import Sign
 
 OWN_SCHEME = "99LUNGCAD"
@@ -261,6 +261,69 @@ RECOMMENDATION = Code("121075", "DCM", "Recommendation")
 APPLICABLE_GUIDELINE = Code("GUIDELINE", OWN_SCHEME, "Applicable guideline")
 """Which guideline applies, and why, or why none does (*own choice*)."""
 
+CORONARY_CALCIUM_SCORE = Code("450360000", "SCT", "Coronary artery calcium score")
+"""By a method: `AGATSTON_METHOD` or `VOLUME_METHOD` (CID 6142)."""
+
+CALCIUM_SCORE = Code("112058", "DCM", "Calcium score")
+"""The same measure where the calcium is not coronary: under the name above it would be read as part of that score."""
+
+AGATSTON_METHOD = Code("112055", "DCM", "Agatston scoring method")
+VOLUME_METHOD = Code("112056", "DCM", "Volume scoring method")
+"""Methods of a calcium score (CID 6140)."""
+
+AGATSTON_THRESHOLD = Code("122657", "DCM", "Agatston Score Threshold")
+"""Attenuation from which a voxel counts."""
+
+CALCIFIED_LESIONS = Code("111038", "DCM", "Number of calcifications")
+"""Lesions that a score is the sum of."""
+
+CALCIFIED_ARTERIES = Code("CAC_VESSELS", OWN_SCHEME, "Number of coronary arteries with calcium")
+"""0 to 4 (*own choice*: 122762 DCM counts territories with stenoses)."""
+
+SITE_CERTAINTY = Code("CALCIUM_SITE_P", OWN_SCHEME, "Certainty of site, least of all lesions")
+"""In percent (*own choice*)."""
+
+CALCIFICATION = Code("18115005", "SCT", "Pathologic calcification")
+"""Finding and segmented property type (CID 3802)."""
+
+CORONARY_ARTERY = Code("41801008", "SCT", "Coronary artery")
+"""Finding site of the total (CID 4)."""
+
+ARTERY: Mapping[Artery, Code] = {
+    Artery.LM: Code("3227004", "SCT", "Left Main Coronary Artery"),
+    Artery.LAD: Code("59438005", "SCT", "Left Anterior Descending Coronary Artery"),
+    Artery.LCX: Code("57396003", "SCT", "Circumflex Coronary Artery"),
+    Artery.RCA: Code("13647002", "SCT", "Right Coronary Artery"),
+}
+"""Finding site and anatomic region (CID 3016)."""
+
+OTHER_CALCIUM: Mapping[OtherCalcium, Code] = {
+    OtherCalcium.AORTA: Code("15825003", "SCT", "Aorta"),
+    OtherCalcium.AORTIC_VALVE: Code("34202007", "SCT", "Aortic Valve"),
+    OtherCalcium.MITRAL_VALVE: Code("91134007", "SCT", "Mitral Valve"),
+    OtherCalcium.OTHER: Code("816094009", "SCT", "Thorax"),
+}
+"""Sites of calcium that is not coronary (CID 4, CID 3630)."""
+
+CALCIUM_CATEGORY = Code("CAC_CATEGORY", OWN_SCHEME, "Category of coronary calcium")
+"""Its value names the scheme too (*own choice*: neither CAC-DRS nor the four tiers have a public code)."""
+
+CALCIUM_ESTIMATE = Code("CAC_ESTIMATE", OWN_SCHEME, "Kind of calcium score")
+NON_GATED_ESTIMATE = Code("CAC_NON_GATED", OWN_SCHEME, "Non-gated estimate")
+"""Said of every score (*own choice*)."""
+
+CALCIUM_VARIANT = Code("CAC_VARIANT", OWN_SCHEME, "Rules of the calcium score")
+"""By which of the variants a score was computed: they are not interchangeable (*own choice*)."""
+
+CALCIUM_CAVEAT = Code("CAC_CAVEAT", OWN_SCHEME, "Caveat of the calcium score")
+"""What a reader of the score should know (*own choice*)."""
+
+CRITICAL_RESULT = Code("CRITICAL_RESULT", OWN_SCHEME, "Critical result")
+"""Present where a result is to be told at once, else absent (*own choice*; 73568-8 LN is the communication of it)."""
+
+REASON_NOT_ASSESSED = Code("NOT_ASSESSED_WHY", OWN_SCHEME, "Reason why it was not assessed")
+"""One of lungcad's words for reasons, such as "contrast" (*own choice*)."""
+
 GUIDELINE: Mapping[Guideline, str] = {
     Guideline.LUNG_RADS: "Lung-RADS",
     Guideline.FLEISCHNER: "Fleischner Society",
@@ -276,6 +339,12 @@ GUIDELINE: Mapping[Guideline, str] = {
 def lung_rads_category(category: str) -> Code:
     """The value of `LUNG_RADS_CATEGORY`; no public scheme has codes for the categories (*own choice*)."""
     return Code(f"LUNG_RADS_{category}", OWN_SCHEME, f"Lung-RADS category {category}")
+
+
+def calcium_category(scheme: str, value: str) -> Code:
+    """A value of `CALCIUM_CATEGORY` that names its scheme; characters that a code value may not hold are left out."""
+    name = "DRS" if scheme == "CAC-DRS" else "TIER"
+    return Code(f"CAC_{name}_{value}".replace("/", "_").replace(">=", "GE_"), OWN_SCHEME, f"{scheme}: {value}")
 
 
 MILLIMETRE = Code("mm", "UCUM", "millimeter")

@@ -53,9 +53,8 @@ FIELD_OF_VIEW_MM = 60.0
 FIELD_OF_VIEW_MARGIN = 1.6
 """A lesion larger than the field of view divided by this gets a wider field."""
 
-WINDOW_CENTER_HU = -600.0
-WINDOW_WIDTH_HU = 1500.0
-"""Lung window of the Fleischner recommendations for measuring nodules (Bankier et al., Radiology 2017)."""
+LUNG_WINDOW = (-600.0, 1500.0)
+"""Centre and width in HU of the Fleischner recommendations for measuring nodules (Bankier et al., Radiology 2017)."""
 
 CONTOUR_RGB = (255, 196, 0)
 LONG_AXIS_RGB = (0, 220, 255)
@@ -149,7 +148,7 @@ def summary_page(title: str, lines: Sequence[str]) -> UInt8Array:
     """A page of text; lines beyond the last that fits are counted instead of shown. RGB [row, column, 3]."""
     page = empty_page([title])
     pen = ImageDraw.Draw(page)
-    fitting = [part for line in lines for part in _wrapped(line)]
+    fitting = [part for line in lines for part in wrapped(line)]
     shown = fitting[:MAX_SUMMARY_LINES]
     if len(fitting) > MAX_SUMMARY_LINES:
         shown[-1] = f"... and {len(fitting) - MAX_SUMMARY_LINES + 1} more lines, see the report"
@@ -159,9 +158,9 @@ def summary_page(title: str, lines: Sequence[str]) -> UInt8Array:
     return as_array(page)
 
 
-def _wrapped(line: str) -> list[str]:
-    """The line in letters of the font, broken at spaces where it would leave the page."""
-    font, width = font_of(TEXT_POINTS), PAGE_WIDTH_PIXELS - 4 * PANEL_GAP_PIXELS
+def wrapped(line: str, width: float = PAGE_WIDTH_PIXELS - 4 * PANEL_GAP_PIXELS) -> list[str]:
+    """The line in letters of the font, broken at spaces where it would be wider than `width` pixels."""
+    font = font_of(TEXT_POINTS)
     parts = [""]
     for word in line.translate(DRAWABLE).split(" "):
         longer = f"{parts[-1]} {word}" if parts[-1] else word
@@ -191,17 +190,17 @@ def _panel(volume: Volume, nodule: Nodule, view: View) -> Image.Image:
     return panel
 
 
-def grey_panel(volume: Volume, view: View) -> UInt8Array:
-    """The plane of the view in the lung window, RGB [row, column, 3]."""
-    grey = _windowed(_sampled(_slab(volume.hu, view), view))
+def grey_panel(volume: Volume, view: View, window: tuple[float, float] = LUNG_WINDOW) -> UInt8Array:
+    """The plane of the view in a window of (centre, width) in HU, RGB [row, column, 3]."""
+    grey = _windowed(_sampled(_slab(volume.hu, view), view), window)
     rgb: UInt8Array = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
     return rgb
 
 
-def outlined(rgb: UInt8Array, mask: NoduleMask, view: View) -> UInt8Array:
+def outlined(rgb: UInt8Array, mask: NoduleMask, view: View, colour: tuple[int, int, int] = CONTOUR_RGB) -> UInt8Array:
     """The panel with the border of the mask, which lies just outside of it."""
     drawn = rgb.copy()
-    drawn[_outline(_mask_on_panel(mask, view))] = CONTOUR_RGB
+    drawn[_outline(_mask_on_panel(mask, view))] = colour
     return drawn
 
 
@@ -232,8 +231,9 @@ def _interpolated(plane: FloatArray, positions: FloatArray) -> FloatArray:
     return values
 
 
-def _windowed(hu: FloatArray) -> UInt8Array:
-    scaled = (hu - (WINDOW_CENTER_HU - WINDOW_WIDTH_HU / 2)) / WINDOW_WIDTH_HU
+def _windowed(hu: FloatArray, window: tuple[float, float]) -> UInt8Array:
+    centre_hu, width_hu = window
+    scaled = (hu - (centre_hu - width_hu / 2)) / width_hu
     grey: UInt8Array = (np.clip(np.nan_to_num(scaled, nan=0.0), 0, 1) * 255).astype(np.uint8)
     return grey
 
@@ -298,7 +298,7 @@ def empty_page(lines: Sequence[str], height: int = PAGE_HEIGHT_PIXELS) -> Image.
     left = 2 * PANEL_GAP_PIXELS
     if lines:
         pen.text((left, 10), lines[0].translate(DRAWABLE), fill=TEXT_RGB, font=font_of(TITLE_POINTS))
-    below = [part for line in lines[1:] for part in _wrapped(line)]
+    below = [part for line in lines[1:] for part in wrapped(line)]
     room = HEADER_LINES - 1
     if len(below) > room:
         below = [*below[: room - 1], f"{below[room - 1]} ..."]

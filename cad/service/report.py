@@ -285,8 +285,8 @@ def _technique(case: ReportCase) -> Technique:
         kernel=series.kernel,
         kvp=series.kvp,
         contrast=series.contrast,
-        right_ml=lungs.volume_ml(Side.RIGHT),
-        left_ml=lungs.volume_ml(Side.LEFT),
+        right_ml=None if lungs is None else lungs.volume_ml(Side.RIGHT),
+        left_ml=None if lungs is None else lungs.volume_ml(Side.LEFT),
     )
 
 

@@ -229,6 +229,8 @@ def technique(series: Technique) -> str:
 
 def lungs(series: Technique) -> str:
     """How much of the lungs is in view."""
+    if series.right_ml is None or series.left_ml is None:
+        return "未分割肺部。"
     return f"视野内肺容积：右{whole(series.right_ml)} ml，左{whole(series.left_ml)} ml。"
 
 

@@ -224,6 +224,8 @@ def technique(series: Technique) -> str:
 
 def lungs(series: Technique) -> str:
     """How much of the lungs is in view."""
+    if series.right_ml is None or series.left_ml is None:
+        return "Lungs were not segmented."
     return f"Lungs in view: right {whole(series.right_ml)} ml, left {whole(series.left_ml)} ml."
 
 

@@ -57,8 +57,8 @@ class Technique:
     kernel: str | None
     kvp: float | None
     contrast: bool | None
-    right_ml: float
-    left_ml: float
+    right_ml: float | None
+    left_ml: float | None
 
 
 @dataclass(frozen=True, slots=True)
