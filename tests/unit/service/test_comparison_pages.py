@@ -102,6 +102,15 @@ def test_up_to_six_nodules_still_have_one_page_before_the_comparison(count: int,
     assert f"Nodule {count}: part-solid" in page(pdf, 1, tmp_path)
 
 
+def test_the_chart_says_how_many_nodules_it_leaves_out(tmp_path: Path) -> None:
+    base = followup(2)
+    many = dataclasses.replace(base, changes=base.changes[:1] * 9)
+    text = text_of(report_pdf(a_case(compared=many)), tmp_path)
+    assert "repeated measurements; 3 more in the table" in text
+    assert "另有3个见表" in text
+    assert "more in the table" not in text_of(report_pdf(a_case()), tmp_path)
+
+
 def test_a_doubtful_registration_is_said(tmp_path: Path) -> None:
     text = text_of(report_pdf(a_case(compared=followup(2, rough=True))), tmp_path)
     assert "by an affine map alone" in text

@@ -12,7 +12,7 @@ from reportlab.graphics.shapes import Circle, Drawing, Line, PolyLine, String
 
 from cad.domain import PointLps, SizeAt, SizeThen
 from cad.service.growth_chart import MAX_LINES, NAME_DISTANCE, Course, courses, growth_chart
-from tests.unit.wording.changes import a_followup, followed, gone, new
+from tests.unit.wording.changes import SHRINKAGE, STABLE, a_followup, followed, gone, new
 
 PLACE = PointLps(0.0, 0.0, 0.0)
 WIDTH, HEIGHT = 500.0, 130.0
@@ -114,3 +114,8 @@ def test_more_lines_than_colours_are_left_to_the_table() -> None:
 def test_nodules_that_one_examination_shows_have_no_course() -> None:
     changes = (followed(0), new(1), dataclasses.replace(gone(), history=followed(0).history[:1]), followed(2))
     assert [course.name for course in courses(a_followup(*changes), ["a", "b", "c", "d"])] == ["a", "d"]
+
+
+def test_nodules_that_changed_come_before_stable_ones() -> None:
+    changes = (followed(0, STABLE), followed(1, SHRINKAGE), followed(2))
+    assert [course.name for course in courses(a_followup(*changes), ["a", "b", "c"])] == ["c", "b", "a"]
