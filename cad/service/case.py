@@ -11,7 +11,16 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from cad.domain import Caution, ClinicalContext, Detector, Findings, Networks, NotAssessed, NotAssessedReason
+from cad.domain import (
+    Caution,
+    ClinicalContext,
+    Detector,
+    Findings,
+    Networks,
+    NotAssessed,
+    NotAssessedReason,
+    PriorScan,
+)
 from cad.pipeline import Request, analyze
 from cad.policy import Policy
 from cad.service.findings_json import Circumstances, Document, Provenance, findings_document, with_timings
@@ -181,12 +190,19 @@ def result_key(job_key: str, request: CaseRequest) -> str:
     """
     differs = [] if request.min_score is None else [f"min_score {request.min_score!r}"]
     if request.priors.scans:
-        differs.append(f"priors {[scan.series.series_uid for scan in request.priors.scans]!r}")
+        differs.append(f"priors {[_prior_key(scan) for scan in request.priors.scans]!r}")
+    if request.priors.cautions:
+        differs.append(f"said of priors {sorted(caution.code for caution in request.priors.cautions)!r}")
     if request.context != ClinicalContext():
         differs.append(f"context {asdict(request.context)!r}")
     if request.language is not Language.BOTH:
         differs.append(f"language {request.language.value}")
     return hashlib.sha256(" ".join([job_key, *differs]).encode()).hexdigest() if differs else job_key
+
+
+def _prior_key(scan: PriorScan) -> tuple[object, ...]:
+    """What decides how an earlier examination is compared: its images, and our report that its nodules come from."""
+    return (scan.series.series_uid, scan.series.slices, *(report.sop_instance_uid for report in scan.reports))
 
 
 def _circumstances(request: CaseRequest, context: ClinicalContext, cautions: tuple[Caution, ...]) -> Circumstances:

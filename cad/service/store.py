@@ -30,7 +30,19 @@ from cad.service.jobs import (
     Source,
     advance,
 )
-from cad.service.tables import CURSORS, JOBS, MAPS, METADATA, OBJECTS, PATIENTS, READING, RESULTS, WATCHED, open_engine
+from cad.service.tables import (
+    CURSORS,
+    FETCHED,
+    JOBS,
+    MAPS,
+    METADATA,
+    OBJECTS,
+    PATIENTS,
+    READING,
+    RESULTS,
+    WATCHED,
+    open_engine,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -169,6 +181,12 @@ class Store:
         query = select(JOBS.c.key).where(JOBS.c.series_id == series_id, JOBS.c.state.in_(unfinished)).limit(1)
         return bool(self._read(query))
 
+    def is_unfinished(self, series_uid: str) -> bool:
+        """Whether a series has a job that has not ended."""
+        unfinished = [state.value for state in (JobState.QUEUED, JobState.RUNNING, JobState.DELIVERING)]
+        query = select(JOBS.c.key).where(JOBS.c.series_uid == series_uid, JOBS.c.state.in_(unfinished)).limit(1)
+        return bool(self._read(query))
+
     def renew(self, owner: str, lease_until: datetime) -> None:
         """Extend the lease of every job of this owner."""
         with self._write() as connection:
@@ -224,6 +242,12 @@ class Store:
         """Whether we made this series."""
         return bool(self._read(select(OBJECTS.c.sop_uid).where(OBJECTS.c.series_uid == series_uid).limit(1)))
 
+    def is_outdated(self, sop_uid: str) -> bool:
+        """Whether an object of ours belongs to a job that another has superseded."""
+        superseded = select(JOBS.c.key).where(JOBS.c.state == JobState.SUPERSEDED.value)
+        query = select(OBJECTS.c.sop_uid).where(OBJECTS.c.sop_uid == sop_uid, OBJECTS.c.job_key.in_(superseded))
+        return bool(self._read(query))
+
     def unsettled(self, state: JobState, before: datetime) -> tuple[Job, ...]:
         """Jobs in `state` since before that time with objects whose presence or removal was not yet seen."""
         keys = select(OBJECTS.c.job_key).where(OBJECTS.c.settled.is_(False))
@@ -265,6 +289,16 @@ class Store:
         """The series has been looked at."""
         with self._write() as connection:
             connection.execute(delete(WATCHED).where(WATCHED.c.series_id == series_id))
+
+    def note_fetched(self, series_uid: str) -> None:
+        """We are about to bring this series into the PACS."""
+        with self._write() as connection:
+            connection.execute(delete(FETCHED).where(FETCHED.c.series_uid == series_uid))
+            connection.execute(insert(FETCHED).values(series_uid=series_uid))
+
+    def is_fetched(self, series_uid: str) -> bool:
+        """Whether we brought this series into the PACS."""
+        return bool(self._read(select(FETCHED.c.series_uid).where(FETCHED.c.series_uid == series_uid)))
 
     # -- patients -----------------------------------------------------------------------------------------------
 

@@ -63,6 +63,9 @@ PATIENTS = Table(
 )
 """What was said of the patient of a series, beside the images."""
 
+FETCHED = Table("fetched", METADATA, Column("series_uid", String(64), primary_key=True))
+"""Series that we brought into the PACS for a comparison; they get no report of their own."""
+
 RESULTS = Table("results", METADATA, Column("job_key", String(64), primary_key=True), Column("document", Text))
 
 MAPS = Table(
