@@ -62,9 +62,8 @@ def a_console(pair: MadeUpPair, folder: Path) -> Iterator[str]:
     store.create_tables()
     pacs = InMemoryPacs()
     pacs.receive([*pair.current, *pair.prior, *pair.alone])
-    store.keep_map(COMPARED, comparison_map(a_followup(pair), pair.lungs))
-    _record(store, COMPARED, str(pair.current[0].SeriesInstanceUID), findings_of_pair(pair))
-    _record(store, ALONE, str(pair.alone[0].SeriesInstanceUID), findings_without_prior(pair))
+    _record(store, COMPARED, findings_of_pair(pair), comparison_map(a_followup(pair), pair.lungs))
+    _record(store, ALONE, findings_without_prior(pair), None)
     shelf = Shelf(SeriesPlaces(store, pacs, Spool(folder / "spool")).fetch, SeriesPolicy())
     desk = Desk(store, lambda _: None, {"pacs": pacs.check}, lambda: datetime.now(UTC), shelf, SECRET)
     with _served(desk) as origin:
@@ -72,12 +71,12 @@ def a_console(pair: MadeUpPair, folder: Path) -> Iterator[str]:
     store.close()
 
 
-def _record(store: Store, key: str, series_uid: str, document: dict[str, Any]) -> None:
-    now = datetime.now(UTC)
+def _record(store: Store, key: str, document: dict[str, Any], carried: bytes | None) -> None:
+    now, series_uid = datetime.now(UTC), document["series"]["series_uid"]
     store.accept(Job(key, Source.PACS, id_of(series_uid), series_uid, ("1",), JobState.QUEUED, now, now, now))
     claimed = store.claim("me", now + timedelta(minutes=2), now)
     assert claimed is not None
-    store.analysed(claimed, [ObjectRecord(f"2.25.{len(key)}{key[0]}", "2.25.2", "SR")], document, now)
+    store.analysed(claimed, [ObjectRecord(f"2.25.{len(key)}{key[0]}", "2.25.2", "SR")], document, now, carried)
 
 
 @contextmanager

@@ -71,11 +71,11 @@ def a_job(datasets: Sequence[Dataset], source: Source = Source.PACS, series_id: 
     return Job(KEY, source, place, uid, sop_uids, JobState.QUEUED, created=NOW, updated=NOW, not_before=NOW)
 
 
-def analysed(console: Console, job: Job, document: dict[str, Any]) -> Job:
+def analysed(console: Console, job: Job, document: dict[str, Any], carried: bytes | None = None) -> Job:
     console.store.accept(job)
     claimed = console.store.claim("me", NOW + timedelta(minutes=2), NOW)
     assert claimed is not None
-    done = console.store.analysed(claimed, [REPORT], document, NOW)
+    done = console.store.analysed(claimed, [REPORT], document, NOW, carried)
     assert done is not None
     return done
 
@@ -83,8 +83,8 @@ def analysed(console: Console, job: Job, document: dict[str, Any]) -> Job:
 def compared(console: Console, pair: MadeUpPair) -> Job:
     """A job whose comparison is done, and its images in the PACS."""
     console.pacs.receive([*pair.current, *pair.prior])
-    console.store.keep_map(KEY, comparison_map(a_followup(pair), pair.lungs))
-    return analysed(console, a_job(pair.current), findings_of_pair(pair))
+    carried = comparison_map(a_followup(pair), pair.lungs)
+    return analysed(console, a_job(pair.current), findings_of_pair(pair), carried)
 
 
 def test_the_geometry_of_both_scans_is_that_of_the_volumes(console: Console, pair: MadeUpPair) -> None:
@@ -194,7 +194,7 @@ def test_the_status_page_leads_to_the_comparison(console: Console, pair: MadeUpP
     assert f"/jobs/{KEY}/comparison" not in console.client.get("/").text
     compared(console, pair)
     assert f'<a href="/jobs/{KEY}/comparison">compare</a>' in console.client.get("/").text
-    console.store.keep_map(KEY, None)
+    console.store.forget_map(KEY)
     assert f'<a href="/jobs/{KEY}/comparison">view</a>' in console.client.get("/").text
 
 
@@ -206,12 +206,24 @@ def test_the_token_guards_images_map_and_page(tmp_path: Path, pair: MadeUpPair) 
         assert console.client.get(path, auth=("anybody", "secret")).status_code == 200
 
 
-def test_a_later_map_takes_the_place_of_an_earlier_one(console: Console) -> None:
-    console.store.keep_map(KEY, b"first")
-    console.store.keep_map(KEY, b"second")
-    assert console.store.comparison_map(KEY) == b"second"
+def test_a_map_lasts_until_it_is_forgotten_or_an_analysis_has_another(console: Console, pair: MadeUpPair) -> None:
+    delivering = analysed(console, a_job(pair.current), {}, b"first")
+    assert console.store.comparison_map(KEY) == b"first"
     assert console.store.compared([KEY, "d" * 64]) == {KEY}
-    console.store.keep_map(KEY, None)
+    lost = console.store.advance(delivering, Event(EventKind.OBJECTS_LOST), NOW)
+    assert lost is not None
+    analysed(console, lost, {}, b"second")
+    assert console.store.comparison_map(KEY) == b"second"
+    console.store.forget_map(KEY)
+    assert (console.store.comparison_map(KEY), console.store.compared([KEY])) == (None, frozenset())
+
+
+def test_an_analysis_that_comes_too_late_leaves_no_map(console: Console, pair: MadeUpPair) -> None:
+    console.store.accept(a_job(pair.current))
+    claimed = console.store.claim("me", NOW + timedelta(minutes=2), NOW)
+    assert claimed is not None
+    console.store.advance(claimed, Event(EventKind.INTERRUPTED), NOW)
+    assert console.store.analysed(claimed, [REPORT], {}, NOW, b"late") is None
     assert console.store.comparison_map(KEY) is None
 
 
