@@ -52,7 +52,7 @@ COMPARED, ALONE = "c" * 64, "d" * 64
 SIZES = ({"width": 1280, "height": 800}, {"width": 1920, "height": 1080})
 GROWING, _, NEW, RESOLVED = NODULES
 MAP_ERROR_MM = 0.1
-"""Linear interpolation between nodes 8 mm apart (tests/unit/service/test_comparison_map.py), and rounding."""
+"""Linear interpolation between nodes 10 mm apart (tests/unit/service/test_comparison_map.py), and rounding."""
 
 
 @contextmanager
