@@ -85,5 +85,5 @@ def _with_report(scan: PriorScan, report: EarlierReport) -> PriorScan:
 
 
 def _map_of(findings: Findings) -> bytes | None:
-    followup = findings.followup
-    return comparison_map(followup, findings.lungs) if isinstance(followup, FollowUp) else None
+    followup, lungs = findings.followup, findings.lungs
+    return comparison_map(followup, lungs) if isinstance(followup, FollowUp) and lungs is not None else None
