@@ -159,6 +159,10 @@ class Pacs(Destination, Protocol):
         """The studies with CT of the patient with exactly this ID, whoever issued it; none for an empty ID."""
         ...
 
+    def find_series(self, series_uid: str) -> str | None:
+        """The PACS's own id of the series with this Series Instance UID; None when it has none."""
+        ...
+
     def check(self) -> None:
         """Raise Unavailable unless the PACS answers."""
         ...

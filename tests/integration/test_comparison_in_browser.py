@@ -343,6 +343,23 @@ def test_without_an_earlier_examination_the_scan_and_the_reason_are_shown(origin
         picture(page, "comparison_alone.png")
 
 
+def test_without_the_map_both_scans_are_shown_each_by_itself(origin: str, browser: Browser) -> None:
+    def look() -> None:
+        with opened(browser, origin, SIZES[0]) as page:
+            page.route("**/comparison-map", lambda route: route.fulfill(status=404, json={"detail": "it is gone"}))
+            page.goto(f"{origin}/jobs/{COMPARED}/comparison")
+            wait_until_drawn(page)
+            expect(page.locator("#notice")).to_contain_text("The scans are not linked: it is gone.")
+            before = (slice_of(page, "current"), slice_of(page, "prior"))
+            page.locator("#current canvas").hover()
+            page.keyboard.press("ArrowDown")
+            page.locator(f"#current[data-slice='{before[0] - 1}']").wait_for()
+            assert slice_of(page, "prior") == before[1]
+
+    with pytest.raises(AssertionError, match="404"):
+        look()
+
+
 def test_an_inline_script_is_refused_and_the_browser_complains(origin: str, browser: Browser) -> None:
     def inject() -> None:
         with opened(browser, f"{origin}/jobs/{COMPARED}/comparison", SIZES[0]) as page:

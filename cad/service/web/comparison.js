@@ -33,6 +33,7 @@ const view = { window: { ...PRESETS[0] }, zoom: 1, linked: true, crosshair: true
 let stacks = [];
 let rows = [];
 let active = null;
+let mapTrouble = "";
 
 // -- numbers and words ---------------------------------------------------------------------------------------
 
@@ -531,6 +532,7 @@ function setWindow(centre, width) {
 }
 
 function toggle(name) {
+  if (element(name).disabled) return;
   view[name] = !view[name];
   element(name).setAttribute("aria-pressed", view[name]);
   if (name === "linked" && view.linked && active) go(active, active.place);
@@ -929,8 +931,9 @@ function sayWhatWasCompared(found) {
   const error = registration?.mean_tre_estimate_mm;
   const method = registration?.method ? ` (${registration.method})` : "";
   const left = isNumber(error) ? `; vessels then lie ${said(error, 1)} mm apart on average` : "";
-  element("registration").textContent = `Places are carried by the registration of the lungs${method}${left}.`;
-  notice(cautionsOf(found).join(" "));
+  const carried = `Places are carried by the registration of the lungs${method}${left}.`;
+  element("registration").textContent = mapTrouble ? "" : carried;
+  notice([mapTrouble, ...cautionsOf(found)].filter(Boolean).join(" "));
 }
 
 // What was said of the comparison in the findings: of earlier examinations, dates, the registration and the nodules.
@@ -963,6 +966,17 @@ async function openStack(stack, lattice) {
   }
 }
 
+// Without a map both scans can still be looked at, each by itself.
+async function openMap() {
+  try {
+    return latticesOf(await (await asked(`${api}/comparison-map`)).arrayBuffer());
+  } catch (error) {
+    element("linked").disabled = true;
+    mapTrouble = `The scans are not linked: ${error.message}.`;
+    return { current: null, prior: null };
+  }
+}
+
 async function openStacks(found) {
   const [current, prior] = [new Stack("current"), new Stack("prior")];
   if (!found.followup) {
@@ -970,7 +984,7 @@ async function openStacks(found) {
     prior.slider.hidden = true;
     return [await openStack(current, null), null];
   }
-  const lattices = latticesOf(await (await asked(`${api}/comparison-map`)).arrayBuffer());
+  const lattices = await openMap();
   return Promise.all([openStack(current, lattices.current), openStack(prior, lattices.prior)]);
 }
 
