@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,16 +51,16 @@ def wait_for(claim: Callable[[], T], what: str, patience_s: float = PATIENCE_S) 
 
 
 class OrthancRig:
-    """Orthanc with our plugin, on ports and in a folder of its own."""
+    """Orthanc with our plugin, on ports and in a folder of its own; `options` are added to its configuration."""
 
-    def __init__(self, folder: Path, notify_port: int) -> None:
+    def __init__(self, folder: Path, notify_port: int, options: Mapping[str, object] | None = None) -> None:
         self.address = new_address()
         self._folder = folder
         self._environment = {"PATH": os.environ["PATH"], "LUNGCAD_NOTIFY_URL": f"http://127.0.0.1:{notify_port}"}
         folder.mkdir(parents=True)
         setup = OrthancSetup(ROOT / "docker" / "notify_plugin.py", stable_age_s=STABLE_AGE_S)
         self._config = folder / "orthanc.json"
-        self._config.write_text(json.dumps(configuration(self.address, folder, setup)))
+        self._config.write_text(json.dumps({**configuration(self.address, folder, setup), **(options or {})}))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
