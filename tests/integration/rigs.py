@@ -120,7 +120,9 @@ class OrthancRig:
 
 
 class ServiceRig:
-    """The service as a process, with a data folder that outlives it."""
+    """The service as a process, with a data folder that outlives it; `module` says how it reads."""
+
+    module = "tests.integration.paced_service"
 
     def __init__(self, orthanc: OrthancRig, folder: Path, api_port: int, **settings: object) -> None:
         self.data_folder = folder
@@ -149,7 +151,7 @@ class ServiceRig:
     def start(self) -> None:
         with (self.data_folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.integration.paced_service"],
+                [sys.executable, "-m", self.module],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,
