@@ -44,7 +44,9 @@ def slices(*numbers: int) -> list[Dataset]:
     return [an_instance(number) for number in numbers]
 
 
-def a_visit(date: str, count: int = 3, patient_id: str = "P1", identity: Mapping[str, str] | None = None) -> list[Dataset]:
+def a_visit(
+    date: str, count: int = 3, patient_id: str = "P1", identity: Mapping[str, str] | None = None
+) -> list[Dataset]:
     """A CT series of a patient on a day, in a study of its own; `identity` are attributes of the patient."""
     images = [an_instance(n, f"1.3.{date}.1", study=f"1.3.{date}") for n in range(1, count + 1)]
     for ds in images:
