@@ -18,6 +18,7 @@ from cad.domain import (
     ClinicalContext,
     FloatArray,
     LungMask,
+    LungTransform,
     ModelIdentity,
     Networks,
     PointLps,
@@ -50,10 +51,15 @@ MARK_MM = 12.0
 class KnownPlaces:
     """Marks the places of which the image shows a nodule."""
 
-    identity = ModelIdentity("known-places", "1", "1" * 64)
-    default_min_score = 0.5
+    @property
+    def identity(self) -> ModelIdentity:
+        return ModelIdentity("known-places", "1", "1" * 64)
 
-    def __call__(self, volume: Volume, lungs: LungMask, min_score: float) -> tuple[Candidate, ...]:
+    @property
+    def default_min_score(self) -> float:
+        return 0.5
+
+    def __call__(self, volume: Volume, lungs: LungMask, min_score: float) -> tuple[Candidate, ...]:  # noqa: ARG002
         shown = (place for place in PLACES if _is_nodule(volume, place))
         return tuple(Candidate(place, MARK_MM, 0.9, self.identity.name) for place in shown)
 
@@ -61,7 +67,9 @@ class KnownPlaces:
 class SamePlace:
     """The map between scans that lie alike."""
 
-    quality = RegistrationQuality("deformable", 1.0, 1.0, 1.0, 0.0, 0.0)
+    @property
+    def quality(self) -> RegistrationQuality:
+        return RegistrationQuality("deformable", 1.0, 1.0, 1.0, 0.0, 0.0)
 
     def to_moving(self, positions: FloatArray) -> FloatArray:
         return positions
@@ -70,7 +78,7 @@ class SamePlace:
         return positions
 
 
-def same_place(*_scans: Volume | LungMask) -> SamePlace:
+def same_place(fixed: Volume, fixed_lungs: LungMask, moving: Volume, moving_lungs: LungMask) -> LungTransform:
     """Registers nothing."""
     return SamePlace()
 

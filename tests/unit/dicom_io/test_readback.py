@@ -206,9 +206,7 @@ def _items(item: Dataset) -> list[Dataset]:
     return [item, *below]
 
 
-@pytest.mark.parametrize(
-    "damage", [without_volume, without_numbers, without_names, of_other_slices, without_groups]
-)
+@pytest.mark.parametrize("damage", [without_volume, without_numbers, without_names, of_other_slices, without_groups])
 def test_a_damaged_report_gives_a_caution_and_no_nodules(
     source: LoadedSeries, objects: ReportObjects, damage: Callable[[Dataset], None]
 ) -> None:
