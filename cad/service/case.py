@@ -149,11 +149,14 @@ class DetectorOnDemand:
 
 def load_tools(machinery: Machinery) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
+    from models.calcium.reader import load_calcium_reader
+
     if not machinery.nodules:
-        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery))))
+        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery)), calcium=load_calcium_reader()))
     from models.nodule_reader import load_nodule_networks
 
-    return CaseTools(Networks(_detector(machinery), load_nodule_networks(machinery.device)))
+    reader = load_nodule_networks(machinery.device)
+    return CaseTools(Networks(_detector(machinery), reader, calcium=load_calcium_reader()))
 
 
 def _detector(machinery: Machinery) -> Detector:
