@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,76 +11,64 @@ import torch
 from scipy import ndimage
 
 from cad.domain import Artery, Float32Array, FloatArray, Heart, NoduleMask, Volume
-from cad.geometry import positions_of
+from cad.geometry import indices_of, positions_of
 from models.calcium.atlas import Atlas, outline_depth
-from models.calcium.frames import Frame, HeartMap
+from models.calcium.frames import HeartMap
 from models.calcium.heart import FittedHeart
 
 SHELL_MM = (1.5, 5.0)
 """What is about a lesion: the voxels so far from it."""
 
 LUNG_HU, FAT_HU, BONE_HU = -300.0, -20.0, 130.0
-ALONG_MM = 100.0
-NAMES = (
+USUAL_BLOOD_HU, USUAL_NOISE_HU, LEAST_NOISE_HU = 40.0, 20.0, 3.0
+
+PLACE_NAMES = (
     *("x", "y", "z", "depth"),
     *(f"to {artery}" for artery in Artery),
     *(f"along {artery}" for artery in Artery),
     *("to aorta wall", "to aorta axis", "aorta height"),
     *("aortic valve across", "aortic valve aside", "mitral valve across", "mitral valve aside"),
+)
+LOOK_NAMES = (
     *("lung about", "fat about", "muscle about", "bone about"),
     *("log volume", "log voxels", "peak", "mean", "above noise", "extent", "slices", "flatness", "noise"),
 )
+NAMES = (*PLACE_NAMES, *LOOK_NAMES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Setting:
-    """What is the same for all lesions of a scan.
+class Place:
+    """The heart's coordinates in a scan: its map, and the axis [n, 4] of its aorta (x, y, z, radius; LPS mm)."""
 
-    `lines` are courses and branches of each artery in the frame; `axis` [n, 4] is the aorta's in the patient.
-    """
-
-    volume: Volume
     map: HeartMap
     axis: FloatArray
-    atlas: Atlas
-    lines: dict[Artery, FloatArray]
-    depth: torch.Tensor
-    blood_hu: float
+
+
+@dataclass(frozen=True, slots=True)
+class Blood:
+    """Median HU of the blood, and the spread of neighbouring voxels there: the noise of the images."""
+
+    hu: float
     noise_hu: float
 
 
-def setting_of(volume: Volume, heart: Heart, atlas: Atlas) -> Setting:
-    """The setting of a scan; a heart without its map gets an affine one by its courses."""
-    found = heart.map if isinstance(heart, FittedHeart) else affine_map(heart, atlas)
-    axis = heart.axis if isinstance(heart, FittedHeart) else _carried_axis(atlas, found)
-    blood, noise = blood_and_noise(volume, heart)
-    return Setting(
-        volume, found, axis, atlas, lines_of(atlas), torch.from_numpy(outline_depth(atlas.drawings, found.frame)),
-        blood, noise,
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What a lesion is by itself: its centre (LPS mm, weighted by attenuation) and the features of `LOOK_NAMES`."""
+
+    centre: FloatArray
+    features: tuple[float, ...]
 
 
-def lines_of(atlas: Atlas) -> dict[Artery, FloatArray]:
-    """The points of each artery's course and branches in the frame."""
-    courses = dict(atlas.courses)
-    branches = {a: [points for b, points in atlas.drawings.branches if b is a] for a in Artery}
-    return {a: np.concatenate([courses[a], *branches[a]]) for a in Artery}
-
-
-def blood_and_noise(volume: Volume, heart: Heart) -> tuple[float, float]:
-    """Median HU of the blood, and the spread of neighbouring voxels there: the images' noise."""
-    index = np.argwhere(heart.blood.voxels)
-    if not len(index):
-        return 40.0, 20.0
-    at = (
-        np.linalg.inv(volume.grid.affine)
-        @ np.c_[positions_of(heart.blood.grid, index.astype(np.float64)), np.ones(len(index))].T
-    )
-    k, j, i = np.clip(np.rint(at[:3]).astype(int), 0, np.array(volume.grid.shape)[:, None] - 1)
-    here = volume.hu[k, j, i].astype(np.float64)
-    there = volume.hu[k, j, np.clip(i + 2, 0, volume.grid.shape[2] - 1)]
-    spread = float(np.median(np.abs(here - there))) / (0.6745 * np.sqrt(2))
-    return float(np.median(here)), max(spread, 3.0)
+def place_of(heart: Heart, atlas: Atlas) -> Place:
+    """The coordinates of a heart; one that came without its map gets an affine one by its courses."""
+    if isinstance(heart, FittedHeart):
+        return Place(heart.map, heart.axis)
+    found = affine_map(heart, atlas)
+    drawn = atlas.drawings.aorta
+    size = float(torch.linalg.det(found.matrix).abs()) ** (1 / 3)
+    places = found.to_patient(torch.tensor(drawn[:, :3], dtype=torch.float32)).double().numpy()
+    return Place(found, np.concatenate([places, drawn[:, 3:] * size], axis=1))
 
 
 def affine_map(heart: Heart, atlas: Atlas) -> HeartMap:
@@ -98,72 +87,90 @@ def _resampled(points: FloatArray, count: int) -> FloatArray:
     return np.stack([np.interp(at, np.arange(len(points)), points[:, c]) for c in range(3)], axis=1)
 
 
-def _carried_axis(atlas: Atlas, found: HeartMap) -> FloatArray:
-    axis = atlas.drawings.aorta
-    size = float(torch.linalg.det(found.matrix).abs()) ** (1 / 3)
-    places = found.to_patient(torch.tensor(axis[:, :3], dtype=torch.float32)).double().numpy()
-    return np.concatenate([places, axis[:, 3:] * size], axis=1)
+def blood_of(volume: Volume, heart: Heart) -> Blood:
+    """The blood of a scan; usual values when none is in view."""
+    index = np.argwhere(heart.blood.voxels).astype(np.float64)
+    if not len(index):
+        return Blood(USUAL_BLOOD_HU, USUAL_NOISE_HU)
+    there = indices_of(volume.grid, positions_of(heart.blood.grid, index))
+    k, j, i = np.clip(np.rint(there).astype(int), 0, np.array(volume.grid.shape) - 1).T
+    here = volume.hu[k, j, i].astype(np.float64)
+    beside = volume.hu[k, j, np.minimum(i + 2, volume.grid.shape[2] - 1)]
+    spread = float(np.median(np.abs(here - beside))) / (0.6745 * np.sqrt(2))
+    return Blood(float(np.median(here)), max(spread, LEAST_NOISE_HU))
 
 
-def features_of(setting: Setting, lesions: tuple[NoduleMask, ...]) -> Float32Array:
-    """The features [n, len(NAMES)] of the lesions."""
-    rows = [_row(setting, lesion) for lesion in lesions]
-    return np.array(rows, dtype=np.float32).reshape(len(lesions), len(NAMES))
+def looks_of(volume: Volume, blood: Blood, lesions: Sequence[NoduleMask]) -> list[Look]:
+    """The look of each lesion; masks are on the volume's grid."""
+    return [_look(volume, blood, lesion) for lesion in lesions]
 
 
-def _row(setting: Setting, lesion: NoduleMask) -> list[float]:
-    index = np.argwhere(lesion.voxels) + np.array(lesion.offset)
-    hu = setting.volume.hu[tuple(index.T)].astype(np.float64)
-    positions = positions_of(setting.volume.grid, index.astype(np.float64))
-    places = in_frame(setting.map, positions)
-    weight = np.maximum(hu - 100.0, 1.0)
-    middle = np.average(places, axis=0, weights=weight)
-    centre = np.average(positions, axis=0, weights=weight)
-    return [
-        *(middle / 50.0),
-        _depth_at(setting, middle) / 10.0,
-        *_artery_features(setting.lines, dict(setting.atlas.courses), middle),
-        *_aorta_features(setting.axis, centre),
-        *_valve_features(setting.atlas, middle),
-        *_about(setting.volume, lesion),
-        *_looks(setting, positions, hu),
+def features_of(place: Place, atlas: Atlas, looks: Sequence[Look]) -> Float32Array:
+    """The features [n, len(NAMES)] of lesions in a heart."""
+    if not looks:
+        return np.zeros((0, len(NAMES)), dtype=np.float32)
+    centres = np.array([look.centre for look in looks])
+    own = np.array([look.features for look in looks])
+    places: FloatArray = place.map.to_frame(torch.tensor(centres, dtype=torch.float32)).double().numpy()
+    found = [
+        places / 50.0,
+        _depth(place.map, atlas, places) / 10.0,
+        _to_arteries(atlas, places),
+        _along_arteries(atlas, places),
+        _by_aorta(place.axis, centres),
+        _by_valves(atlas, places),
+        own,
     ]
+    return np.concatenate(found, axis=1).astype(np.float32)
 
 
-def in_frame(found: HeartMap, positions: FloatArray) -> FloatArray:
-    """LPS positions [n, 3] in the frame."""
-    places: FloatArray = found.to_frame(torch.tensor(positions, dtype=torch.float32)).double().numpy()
-    return places
+def _depth(found: HeartMap, atlas: Atlas, places: FloatArray) -> FloatArray:
+    field = torch.from_numpy(outline_depth(atlas.drawings, found.frame))[None]
+    depth = found.frame.sample(field, torch.tensor(places, dtype=torch.float32))[0].double().numpy()
+    return np.asarray(np.clip(depth, -60, 60))[:, None]
 
 
-def _depth_at(setting: Setting, middle: FloatArray) -> float:
-    frame: Frame = setting.map.frame
-    return float(frame.sample(setting.depth[None], torch.tensor(middle[None], dtype=torch.float32))[0, 0])
+def _distances(line: FloatArray, places: FloatArray) -> FloatArray:
+    distances: FloatArray = np.linalg.norm(line[None, :, :3] - places[:, None], axis=2)
+    return distances
 
 
-def _artery_features(
-    lines: dict[Artery, FloatArray], courses: dict[Artery, FloatArray], middle: FloatArray
-) -> list[float]:
-    to = [float(np.linalg.norm(lines[a] - middle, axis=1).min()) / 10.0 for a in Artery]
-    along = [float(np.linalg.norm(courses[a] - middle, axis=1).argmin()) / ALONG_MM for a in Artery]
-    return [*(min(distance, 6.0) for distance in to), *along]
+def _to_arteries(atlas: Atlas, places: FloatArray) -> FloatArray:
+    found = []
+    for artery, course in atlas.courses:
+        lines = [course, *(points for other, points in atlas.drawings.branches if other is artery)]
+        found.append(_distances(np.concatenate(lines), places).min(axis=1))
+    return np.minimum(np.stack(found, axis=1) / 10.0, 6.0)
 
 
-def _aorta_features(axis: FloatArray, centre: FloatArray) -> list[float]:
-    distance = np.linalg.norm(axis[:, :3] - centre, axis=1)
-    nearest = int(np.argmin(distance - axis[:, 3]))
-    wall = float(distance[nearest] - axis[nearest, 3]) / 10.0
-    return [min(wall, 6.0), min(float(distance[nearest]) / 10.0, 8.0), nearest / len(axis)]
+def _along_arteries(atlas: Atlas, places: FloatArray) -> FloatArray:
+    return np.stack([_distances(course, places).argmin(axis=1) / 100.0 for _, course in atlas.courses], axis=1)
 
 
-def _valve_features(atlas: Atlas, middle: FloatArray) -> list[float]:
+def _by_aorta(axis: FloatArray, centres: FloatArray) -> FloatArray:
+    distance = _distances(axis, centres)
+    nearest = np.argmin(distance - axis[None, :, 3], axis=1)
+    off = distance[np.arange(len(centres)), nearest]
+    wall = off - axis[nearest, 3]
+    return np.stack([np.minimum(wall / 10, 6), np.minimum(off / 10, 8), nearest / len(axis)], axis=1)
+
+
+def _by_valves(atlas: Atlas, places: FloatArray) -> FloatArray:
     found = []
     for valve in atlas.drawings.valves:
-        offset = middle - valve.centre
-        across = float(offset @ valve.normal)
-        aside = float(np.linalg.norm(offset - across * valve.normal))
-        found += [float(np.clip(across / valve.half_mm, -8, 8)), min(aside / valve.radius_mm, 6.0)]
-    return found
+        offset = places - valve.centre
+        across = offset @ valve.normal
+        aside = np.linalg.norm(offset - across[:, None] * valve.normal, axis=1)
+        found += [np.clip(across / valve.half_mm, -8, 8), np.minimum(aside / valve.radius_mm, 6)]
+    return np.stack(found, axis=1)
+
+
+def _look(volume: Volume, blood: Blood, lesion: NoduleMask) -> Look:
+    index = np.argwhere(lesion.voxels) + np.array(lesion.offset)
+    hu = volume.hu[tuple(index.T)].astype(np.float64)
+    positions = positions_of(volume.grid, index.astype(np.float64))
+    centre: FloatArray = np.average(positions, axis=0, weights=np.maximum(hu - 100.0, 1.0))
+    return Look(centre, (*_about(volume, lesion), *_itself(volume, blood, positions, hu)))
 
 
 def _about(volume: Volume, lesion: NoduleMask) -> list[float]:
@@ -179,26 +186,24 @@ def _about(volume: Volume, lesion: NoduleMask) -> list[float]:
     inside[at] = lesion.voxels
     away = ndimage.distance_transform_edt(~inside, sampling=spacing)
     hu = part[(away > SHELL_MM[0]) & (away <= SHELL_MM[1])]
-    if not len(hu):
-        return [0.0, 0.0, 0.0, 0.0]
-    bounds = (-32769.0, LUNG_HU, FAT_HU, BONE_HU, 32768.0)
-    return [float(np.mean((hu > a) & (hu <= b))) for a, b in pairwise(bounds)]
+    bounds = (-np.inf, LUNG_HU, FAT_HU, BONE_HU, np.inf)
+    return [float(np.mean((hu > a) & (hu <= b))) if len(hu) else 0.0 for a, b in pairwise(bounds)]
 
 
-def _looks(setting: Setting, positions: FloatArray, hu: FloatArray) -> list[float]:
-    volume_mm3 = len(hu) * setting.volume.grid.voxel_volume_mm3
+def _itself(volume: Volume, blood: Blood, positions: FloatArray, hu: FloatArray) -> list[float]:
     extent = positions.max(axis=0) - positions.min(axis=0)
-    slices = extent[2] / setting.volume.grid.spacing_kji_mm[0] + 1
-    spread = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(positions.T) + np.eye(3) * 0.3), 0)) if len(hu) > 1 else [1.0]
-    above = (float(hu.max()) - setting.blood_hu) / setting.noise_hu
+    slices = extent[2] / volume.grid.spacing_kji_mm[0] + 1
+    cloud = np.cov(positions.T) if len(hu) > 1 else np.zeros((3, 3))
+    spread = np.sqrt(np.linalg.eigvalsh(cloud + np.eye(3) * 0.3))
+    above = (float(hu.max()) - blood.hu) / blood.noise_hu
     return [
-        np.log(volume_mm3) / 3.0,
-        np.log(len(hu)) / 3.0,
+        float(np.log(len(hu) * volume.grid.voxel_volume_mm3)) / 3.0,
+        float(np.log(len(hu))) / 3.0,
         float(hu.max()) / 400.0,
         float(hu.mean()) / 200.0,
         min(above, 40.0) / 10.0,
         min(float(extent.max()), 80.0) / 20.0,
         float(np.log(slices)),
         float(spread[0] / spread[-1]),
-        setting.noise_hu / 20.0,
+        blood.noise_hu / 20.0,
     ]

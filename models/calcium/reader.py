@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cad.domain import Artery, Heart, LungMask, ModelIdentity, NoduleMask, OtherCalcium, Volume
 from models.calcium.atlas import Atlas, load_atlas
-from models.calcium.features import features_of, setting_of
+from models.calcium.features import blood_of, features_of, looks_of, place_of
 from models.calcium.heart import FittedHeart, find_heart
 from models.calcium.rules import nearest_site
 
@@ -33,7 +33,8 @@ class AtlasCalciumReader:
         """The site and its certainty of each lesion; `volume` may have another grid than the heart's masks."""
         if not lesions:
             return ()
-        return tuple(nearest_site(row) for row in features_of(setting_of(volume, heart, self.atlas), lesions))
+        looks = looks_of(volume, blood_of(volume, heart), lesions)
+        return tuple(nearest_site(row) for row in features_of(place_of(heart, self.atlas), self.atlas, looks))
 
 
 def load_calcium_reader() -> AtlasCalciumReader:
