@@ -1082,6 +1082,13 @@ class CalciumPolicy:
     """How far around that bone is looked for: what reaches out of this box is bone, or joined to it."""
     min_share_near: float = 0.5
     """Of a lesion, this part must lie near heart or aorta."""
+    divide_from_mm: float = 12.0
+    """A lesion of the left arteries at least so long may run from one into the next: longer than the main stem is wide
+    and blurred, so that it cannot lie in one place alone (lungcad's choice)."""
+    divide_near_mm: float = 8.0
+    """It is divided by the nearest course only where the courses lie about so near (their own error)."""
+    divide_least_share: float = 0.25
+    """And only where each part holds this much of it; less is within the error of the fork's place."""
     max_lesion_mm3: float = 30000.0
     """Larger ones are no lesion; a calcified mitral ring may have 20 ml."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +26,27 @@ def find_lesions(volume: Volume, heart: Heart, policy: CalciumPolicy) -> tuple[N
 
     Left out is what lies mostly elsewhere, what reaches out of the heart's surroundings (bone), and what is too large.
     """
+    region = region_of(heart, policy)
+    return () if region is None else lesions_in(volume, region, policy)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """Where lesions are looked for: a box about heart and aorta, and which of its voxels lie near one of them."""
+
+    box: Box
+    near: BoolArray
+
+
+def region_of(heart: Heart, policy: CalciumPolicy) -> Region | None:
+    """The region of a heart; None when its masks are empty."""
     box = surroundings(heart, policy.heart_margin_mm + policy.bone_reach_mm)
-    if box is None:
-        return ()
+    return None if box is None else Region(box, _near(heart, box, policy))
+
+
+def lesions_in(volume: Volume, region: Region, policy: CalciumPolicy) -> tuple[NoduleMask, ...]:
+    """See `find_lesions`."""
+    box, near = region.box, region.near
     labels, _ = ndimage.label(volume.hu[box] >= policy.threshold_hu, structure=JOINED)
     sizes = np.bincount(labels.ravel())
     kept = sizes * volume.grid.voxel_volume_mm3 <= policy.max_lesion_mm3
