@@ -81,7 +81,7 @@ def _calcium_was_asked_for(findings: Findings) -> bool:
 
 
 def _calcium_pages(findings: Findings, source: SourceImages, context: EncodingContext) -> Iterator[KeyImagePage]:
-    """The slices with the most calcium, and heart and lungs at a glance; without a picture they name the middle slice."""
+    """The slices with the most calcium, and heart and lungs at a glance; pictures or the middle slice."""
     volume, calcium = source.loaded.volume, findings.calcium
     pages = (
         calcium_page(volume, calcium) if isinstance(calcium, CalciumScore) else None,

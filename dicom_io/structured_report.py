@@ -108,9 +108,7 @@ def _content(
 ) -> ContentSequence:
     groups = [
         *_nodule_groups(findings, segmentation, source, context),
-        *calcium_groups(
-            findings.calcium, source.loaded.series.series_uid, _algorithm(CALCIUM_ALGORITHM, findings, context)
-        ),
+        *calcium_groups(findings.calcium, source, _algorithm(CALCIUM_ALGORITHM, findings, context)),
     ]
     nodules = () if isinstance(findings.nodules, NotAssessed) else findings.nodules
     items = [
