@@ -223,7 +223,7 @@ class CtSeries:
 
     `sop_uids` are in the order of the volume's k axis (feet to head); an enhanced multi-frame series has one.
     `spacing_mm` is (dx, dy, dz) of the volume. None means that the header does not say. `choice` is the
-    sentence that says why this series was chosen among those of the study.
+    sentence that says why this series was chosen among those of the study. `sop_class_uid` is that of its images.
     """
 
     study_uid: str
@@ -236,6 +236,7 @@ class CtSeries:
     kvp: float | None
     contrast: bool | None
     choice: str
+    sop_class_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -897,6 +898,14 @@ class GuidelineNodule:
             raise ValueError("earlier sizes must be oldest first")
 
 
+@dataclass(frozen=True, slots=True)
+class NodulePast:
+    """What earlier examinations say of one current nodule; `earlier` holds those that show it, oldest first."""
+
+    sighting: Sighting = Sighting.BASELINE
+    earlier: tuple[EarlierSize, ...] = ()
+
+
 class Guideline(enum.StrEnum):
     """The guidelines, by their names in findings.json."""
 
@@ -1026,13 +1035,14 @@ class PriorScan:
 class ComparedExam:
     """An earlier examination as it was compared: what it is, where its nodules come from and how it was registered.
 
-    `transform` maps the current scan (fixed) to the earlier one (moving); `seconds` are those of the registration.
+    `transform` maps the current scan (fixed) to the earlier one (moving); `seconds` are those of the registration, None
+    when nobody held a clock.
     """
 
     scan: PriorScan
     source: PriorSource
     transform: LungTransform
-    seconds: float
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

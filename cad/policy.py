@@ -588,6 +588,32 @@ class MatchingPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowUpPolicy:
+    """Comparison with earlier examinations. Engineering limits, not of a guideline."""
+
+    again_min_score: float = 0.03
+    """A nodule of one examination is searched for again in the other, at its place: there the detector's marks count
+    from this score on. A scan has some tens of them, in litres of lung; the place is a few millilitres."""
+    again_context_mm: float = 50.0
+    """How much lung about a place the detector is given when it is run for that place alone."""
+    again_volume_ratios: tuple[float, float] = (0.02, 50.0)
+    """Where a faint mark is, a nodule of so many times the other's volume is still taken for the same: a factor of 50
+    in a year is a doubling time of 65 days."""
+    blind_volume_ratios: tuple[float, float] = (0.125, 8.0)
+    blind_min_sphericity: float = 0.7
+    blind_reach_mm: float = 4.0
+    """Where not even a faint mark is, what is outlined at the place must be alike and compact, and lie where the
+    registration puts it, within twice its usual error: else any vessel would do for a nodule."""
+    least_similarity: float = 0.15
+    least_overlap: float = 0.5
+    least_seen: float = 0.1
+    """Scans with less correlation of brightness in the lungs, with less of the lungs on the other's lungs or with less
+    of them in the other's field of view are not compared: places would be guesses."""
+    rough_reach_mm: float = 15.0
+    """Reach of matching after an affine registration, which leaves errors of 5 to 15 mm."""
+
+
+@dataclass(frozen=True, slots=True)
 class LungRadsPolicy:
     """ACR Lung-RADS v2022 (Christensen et al., Chest 2024; RadElement RDES267)."""
 
@@ -1177,6 +1203,11 @@ class WordingPolicy:
 
     heart_lung: HeartLungPolicy = HeartLungPolicy()
     """What is called low, medium and high."""
+    changed_comparisons: int = 20
+    """Pictures of then and now of nodules that are new, gone, growing or shrinking (lungcad's own choice)."""
+
+    stable_comparisons: int = 3
+    """The same of stable nodules, in the order of the nodules (lungcad's own choice)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1192,6 +1223,7 @@ class Policy:
     risk: RiskPolicy = RiskPolicy()
     growth: GrowthPolicy = GrowthPolicy()
     matching: MatchingPolicy = MatchingPolicy()
+    followup: FollowUpPolicy = FollowUpPolicy()
     guidelines: GuidelinePolicy = GuidelinePolicy()
     calcium: CalciumPolicy = CalciumPolicy()
     wording: WordingPolicy = WordingPolicy()

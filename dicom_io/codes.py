@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from pydicom.sr.coding import Code
 
-from cad.domain import Artery, CalcificationPattern, Composition, Guideline, Lobe, OtherCalcium, Side
+from cad.domain import Artery, CalcificationPattern, ChangeStatus, Composition, Guideline, Lobe, OtherCalcium, Side
 from cad.wording.said import Sign
 
 OWN_SCHEME = "99LUNGCAD"
@@ -199,6 +199,59 @@ MINIMUM = Code("255605001", "SCT", "Minimum")
 MAXIMUM = Code("56851009", "SCT", "Maximum")
 """Derivation of the ends of a range over unknown inputs (CID 7464)."""
 
+DIFFERENCE_IN_SIZE = Code("442714003", "SCT", "Difference in size")
+"""What became of a nodule since the prior examination (CID 6133)."""
+
+CHANGE_STATUS: Mapping[ChangeStatus, Code] = {
+    ChangeStatus.GROWING: Code("15454001", "SCT", "Increase in size"),
+    ChangeStatus.SHRINKING: Code("19776001", "SCT", "Decrease in size"),
+    ChangeStatus.STABLE: Code("129723006", "SCT", "No significant changes in the finding"),
+    ChangeStatus.NEW: Code("NEW", OWN_SCHEME, "New since the prior examination"),
+    ChangeStatus.RESOLVED: Code("RESOLVED", OWN_SCHEME, "Resolved since the prior examination"),
+}
+"""Changes of the chest (CID 6134), which has none for new and resolved findings: 129721008, New finding, is in groups
+of mammography alone (two *own choices*)."""
+
+VOLUME_CHANGE = Code("VOLUME_CHANGE", OWN_SCHEME, "Change of Volume")
+VOLUME_CHANGE_ENDS = (
+    Code("VOLUME_CHANGE_L", OWN_SCHEME, "Change of Volume, lower end of 95 % interval"),
+    Code("VOLUME_CHANGE_U", OWN_SCHEME, "Change of Volume, upper end of 95 % interval"),
+)
+MASS_CHANGE = Code("MASS_CHANGE", OWN_SCHEME, "Change of Mass")
+DIAMETER_CHANGE = Code("DIAMETER_CHANGE", OWN_SCHEME, "Change of Mean Diameter")
+DOUBLING_TIME = Code("DOUBLING_TIME", OWN_SCHEME, "Volume Doubling Time")
+DOUBLING_TIME_ENDS = (
+    Code("DOUBLING_TIME_L", OWN_SCHEME, "Volume Doubling Time, lower end of 95 % interval"),
+    Code("DOUBLING_TIME_U", OWN_SCHEME, "Volume Doubling Time, upper end of 95 % interval"),
+)
+PRIOR_VOLUME = Code("PRIOR_VOLUME", OWN_SCHEME, "Volume at the prior examination")
+PRIOR_INTERVAL = Code("PRIOR_INTERVAL", OWN_SCHEME, "Time since the prior examination")
+TREND_DOUBLING = Code("TREND_DOUBLING", OWN_SCHEME, "Volume Doubling Time fitted to all examinations")
+TREND_POINTS = Code("TREND_POINTS", OWN_SCHEME, "Examinations that the fit holds")
+"""Since the prior examination; percentages are of the earlier size (*own choice*: no public scheme names them)."""
+
+PREVIOUS_FINDINGS = Code("18834-2", "LN", "Previous Findings")
+"""Heading of the comparison with earlier examinations (CID 7001)."""
+
+PRIOR_EXAMINATION = Code("PRIOR_EXAM", OWN_SCHEME, "Prior examination")
+"""Container of one earlier examination (*own choice*)."""
+
+PRIOR_REPORT = Code("122075", "DCM", "Prior report for current patient")
+"""Names lungcad's own report or segmentation of then (CID 3407)."""
+
+ACQUISITION_DATE = Code("126201", "DCM", "Acquisition Date")
+"""Of an earlier examination."""
+
+ILLUSTRATION = Code("121080", "DCM", "Best illustration of finding")
+"""Image of an earlier examination that a comparison shows (CID 7003)."""
+
+REGISTRATION = Code("REGISTRATION", OWN_SCHEME, "Registration of the examinations")
+"""How two examinations were brought together, and how well (*own choice*)."""
+
+TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")
+TRACKING_UNIQUE_IDENTIFIER = Code("112040", "DCM", "Tracking Unique Identifier")
+"""Name a nodule over all examinations (TID 1501)."""
+
 LUNG_RADS_CATEGORY = Code("1362105002", "SCT", "Lung Imaging Reporting and Data System category")
 """SNOMED CT observable, as HL7 Lithuania's lung screening guide has it; not in pydicom's dictionaries."""
 
@@ -296,6 +349,7 @@ def calcium_category(scheme: str, value: str) -> Code:
 
 MILLIMETRE = Code("mm", "UCUM", "millimeter")
 SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
+DAY = Code("d", "UCUM", "day")
 NO_UNITS = Code("1", "UCUM", "no units")
 SCORE = Code("{score}", "UCUM", "score")
 CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")

@@ -55,6 +55,14 @@ from dicom_io.encoding import (
     series_and_equipment,
     stamp,
 )
+from dicom_io.followup_items import (
+    change_comment,
+    change_evaluations,
+    change_measurements,
+    change_of,
+    comparison_container,
+    prior_evidence,
+)
 from dicom_io.guideline_items import guideline_items
 from dicom_io.nodule_items import finding_site, qualitative_evaluations, tenth, volumetric_measurements
 from dicom_io.segmentation import algorithm_parameters
@@ -77,10 +85,12 @@ def structured_report(
 ) -> Dataset:
     """The report of one series: measurement groups per nodule, or the explicit statement that there are none; calcium.
 
-    `segmentation` is None exactly when there is neither nodule nor calcium. All source images are evidence; only the
-    key slices are referenced from the content, since viewers fetch every referenced image when the study opens.
+    `segmentation` is None exactly when there is neither nodule nor calcium. All source images are evidence, and those
+    of earlier examinations; only the key slices are referenced from the content, since viewers fetch every referenced
+    image when the study opens.
     """
-    evidence = [*source.images, *([] if segmentation is None else [segmentation])]
+    own = [*source.images, *([] if segmentation is None else [segmentation])]
+    evidence = [*own, *prior_evidence(findings.followup)]
     identity = object_identity(ObjectKind.REPORT, source.header, context)
     dataset = Comprehensive3DSR(
         evidence=evidence,
@@ -117,7 +127,7 @@ def _content(
         *calcium_items(findings.calcium),
     ]
     if not groups:
-        return _report_without_groups(items, context)
+        return _report_without_groups(items, findings, context)
     report = MeasurementReport(
         observation_context=_observation_context(context),
         procedure_reported=codes.CT_PROCEDURE,
@@ -126,7 +136,14 @@ def _content(
     )
     if items:
         report[0].ContentSequence.append(_qualitative_evaluations(items))
+    _append_comparison(report[0], findings, context)
     return report
+
+
+def _append_comparison(root: Dataset, findings: Findings, context: EncodingContext) -> None:
+    container = comparison_container(findings, context.wording)
+    if container is not None:
+        root.ContentSequence.append(container)
 
 
 def _nodule_groups(
@@ -136,7 +153,7 @@ def _nodule_groups(
     if segmentation is None or isinstance(findings.nodules, NotAssessed):
         return
     for number, nodule in enumerate(findings.nodules, start=1):
-        yield _bidirectional_group(nodule, source)
+        yield _bidirectional_group(nodule, source, change_comment(change_of(findings, number - 1)))
         yield _volumetric_group(number, _segment_reference(number, segmentation, source), findings, context)
 
 
@@ -157,17 +174,19 @@ def _observation_context(context: EncodingContext) -> ObservationContext:
     return ObservationContext(observer_device_context=ObserverContext(dicom_codes.DCM.Device, device))
 
 
-def nodule_comment(nodule: Nodule) -> str:
-    """One line about a nodule; viewers show it as the label of the measurement."""
+def nodule_comment(nodule: Nodule, change: str = "") -> str:
+    """One line about a nodule and its `change`; viewers show it as the label of the measurement."""
     parts = [f"{nodule.label}: {nodule.diameters.mean_mm:.1f} mm {nodule.composition.value}"]
     if nodule.location is not None and nodule.location.lobe is not None:
         parts.append(nodule.location.lobe.value)
+    if change:
+        parts.append(change)
     if nodule.ratings is not None:
         parts.append(f"suspicion {percent(nodule.ratings.suspicion)} (not of cancer)")
     return ", ".join(parts)
 
 
-def _bidirectional_group(nodule: Nodule, source: SourceImages) -> MeasurementsAndQualitativeEvaluations:
+def _bidirectional_group(nodule: Nodule, source: SourceImages, change: str) -> MeasurementsAndQualitativeEvaluations:
     """TID 1501: long and short axis as lines on the source image. Viewers take their order and meanings literally."""
     diameters = nodule.diameters
     group = MeasurementsAndQualitativeEvaluations(
@@ -179,7 +198,7 @@ def _bidirectional_group(nodule: Nodule, source: SourceImages) -> MeasurementsAn
             _axis_measurement(codes.SHORT_AXIS, diameters.short_axis, diameters.slice_k, source),
         ],
     )
-    comment = TextContentItem(codes.COMMENT, nodule_comment(nodule), RelationshipTypeValues.CONTAINS)
+    comment = TextContentItem(codes.COMMENT, nodule_comment(nodule, change), RelationshipTypeValues.CONTAINS)
     group[0].ContentSequence.append(comment)
     return group
 
@@ -209,14 +228,15 @@ def _volumetric_group(
     assert not isinstance(findings.nodules, NotAssessed)
     nodule = findings.nodules[number - 1]
     risks = None if isinstance(findings.assessment, NotAssessed) else findings.assessment.risks[number - 1]
+    change = change_of(findings, number - 1)
     return VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(UID(nodule.tracking_uid), nodule.label),
         referenced_segment=segment,
         finding_type=codes.NODULE,
         finding_sites=[finding_site(nodule)],
         algorithm_id=_algorithm(ALGORITHM_NAME, findings, context),
-        measurements=volumetric_measurements(nodule, risks),
-        qualitative_evaluations=qualitative_evaluations(nodule, context.wording),
+        measurements=[*volumetric_measurements(nodule, risks), *change_measurements(change)],
+        qualitative_evaluations=[*qualitative_evaluations(nodule, context.wording), *change_evaluations(change)],
     )
 
 
@@ -228,7 +248,9 @@ def _algorithm(name: str, findings: Findings, context: EncodingContext) -> Algor
     )
 
 
-def _report_without_groups(items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:
+def _report_without_groups(
+    items: Sequence[ContentItem], findings: Findings, context: EncodingContext
+) -> ContentSequence:
     """TID 1500 without measurements (row 12): the series that was read, and what was or was not found in it."""
     root = ContainerContentItem(dicom_codes.cid7021.ImagingMeasurementReport, template_id="1500")
     root.ContentSequence = ContentSequence()
@@ -239,6 +261,7 @@ def _report_without_groups(items: Sequence[ContentItem], context: EncodingContex
     )
     root.ContentSequence.append(procedure)
     root.ContentSequence.append(_qualitative_evaluations(items))
+    _append_comparison(root, findings, context)
     return ContentSequence([root], is_root=True)
 
 
