@@ -60,6 +60,9 @@ SLICES = 3
 APART_MM = 4.5
 """Slices of a page are at least this far apart where there are enough: neighbours show the same plaques."""
 
+OUTLINE_PIXELS = 2
+"""Width of an outline: plaques are small, and their own pixels stay visible."""
+
 LEGEND_PIXELS = 32
 SWATCH_PIXELS = 14
 CALCIUM_PAGE_PIXELS = HEADER_PIXELS + PANEL_PIXELS + LEGEND_PIXELS + FOOTER_PIXELS
@@ -125,7 +128,7 @@ def calcium_panel(volume: Volume, calcium: CalciumScore, k: int, pixels: int = P
     view = calcium_view(volume, calcium, k, pixels)
     rgb = grey_panel(volume, view, MEDIASTINAL_WINDOW)
     for lesion in reversed(calcium.lesions):
-        rgb = outlined(rgb, lesion.mask, view, SITE_RGB[lesion.site])
+        rgb = outlined(rgb, lesion.mask, view, SITE_RGB[lesion.site], OUTLINE_PIXELS)
     panel = Image.fromarray(rgb)
     draw_edges(ImageDraw.Draw(panel), view)
     return as_array(panel)

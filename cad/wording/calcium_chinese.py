@@ -11,6 +11,7 @@ from cad.wording.chinese_terms import translated
 from cad.wording.heart_lung import HeartLevel, Level, LungLevel
 
 LABELS = CalciumLabels(
+    title="胸部CT：肺与心脏",
     artery="冠状动脉",
     agatston="Agatston积分",
     volume="体积，mm³",

@@ -16,6 +16,7 @@ Site = Artery | OtherCalcium
 class CalciumLabels:
     """The fixed words of the calcium table and of the page of heart and lungs."""
 
+    title: str
     artery: str
     agatston: str
     volume: str
