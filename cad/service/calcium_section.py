@@ -43,6 +43,9 @@ CRITICAL = colors.HexColor("#b3261e")
 COLUMNS: Sequence[float] = (0.012, 0.4, 0.2, 0.2, 0.15)
 """Parts of the width: colour, site, Agatston, volume, lesions."""
 
+APART_ROW = 6
+"""Of the heading below the arteries and their total."""
+
 PICTURE_PIXELS = 480
 CARD_PICTURE_WIDTH = 66 * mm
 PICTURE_WIDTH = 52 * mm
@@ -149,7 +152,8 @@ def _table(case: CalciumCase, calcium: CalciumScore) -> Table:
         rows += [_row(_site(case, site), one) for site, one in calcium.other]
     table = Table(rows, colWidths=[case.width * part for part in COLUMNS], hAlign="LEFT")
     lines = (("LINEBELOW", (1, 0), (-1, -1), 0.4, RULE), ("LEFTPADDING", (1, 0), (1, -1), SWATCH_GAP))
-    table.setStyle(compact(*lines, *(_swatch(*mark) for mark in marks)))
+    apart = [("SPAN", (1, APART_ROW), (-1, APART_ROW))] if calcium.other else []
+    table.setStyle(compact(*lines, *apart, *(_swatch(*mark) for mark in marks)))
     return table
 
 

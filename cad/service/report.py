@@ -1,7 +1,7 @@
 """The PDF report for a human reader, in English and Chinese: one page of A4 for up to six nodules.
 
-A comparison with earlier examinations has a line on it, and pages of its own behind it. Coronary calcium has a line too,
-and its table on the last page, which sums up heart and lungs; on the first, where nodules were not asked for.
+A comparison with earlier examinations has a line on it, and pages of its own behind it. Coronary calcium has a
+line too, and its table on the last page, which sums up heart and lungs; on the first where nodules were not asked for.
 
 The same case gives the same bytes: no time of day but the case's own, no random file identifier.
 """
@@ -32,7 +32,7 @@ from reportlab.platypus import (
 )
 from reportlab.platypus.tables import TableStyle
 
-from cad.domain import Findings, Nodule, NotAssessed, Side
+from cad.domain import CalciumScore, Findings, Nodule, NotAssessed, Side
 from cad.policy import GrowthPolicy, WordingPolicy
 from cad.service.calcium_section import CalciumCase, calcium_overview, calcium_section, heart_lung_section
 from cad.service.comparison_section import ComparisonCase, comparison_overview, comparison_section
@@ -121,6 +121,11 @@ class ReportCase:
         """What the parts about calcium show."""
         return CalciumCase(self.loaded.volume, self.findings, self.language, self.wording.heart_lung, WIDTH)
 
+    @property
+    def shows_calcium_alone(self) -> bool:
+        """Whether the first page holds a score, since there is no page of heart and lungs."""
+        return isinstance(self.findings.calcium, CalciumScore) and self.calcium.both is None
+
 
 class _LastPage(Flowable):  # type: ignore[misc]
     """Takes no room; knows after drawing on which page the flowable before it ended."""
@@ -207,9 +212,9 @@ def _story(case: ReportCase, layout: _Layout) -> Iterator[Flowable]:
     yield Spacer(0, 1.5 * mm)
     yield from _guidance(case)
     yield Spacer(0, 1.5 * mm)
-    if case.calcium.both is None:
+    if case.shows_calcium_alone:
         yield from calcium_section(case.calcium, has_pictures=layout.has_pictures)
-    if layout.has_pictures:
+    if layout.has_pictures and not case.shows_calcium_alone:
         yield from _together([_pictures(case) if said else _overview(case), Spacer(0, 1.5 * mm)], layout)
     yield from _together(list(_closing(case)), layout)
 

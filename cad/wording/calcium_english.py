@@ -10,7 +10,7 @@ from cad.wording.calcium_words import CalciumLabels, Site, categories, score, vo
 from cad.wording.heart_lung import HeartLevel, Level, LungLevel
 
 LABELS = CalciumLabels(
-    title="Lungs and heart on chest CT",
+    title="Lungs and heart on CT",
     artery="Coronary artery",
     agatston="Agatston score",
     volume="Volume, mm³",
