@@ -1320,7 +1320,9 @@ class RegistrationQuality:
     `similarity` is the correlation of local brightness (1 for the same image); `overlap` the part of the lung that
     falls on the other scan's lung, and `seen_fraction` the part that falls into the other scan's field of view;
     `folding_fraction` the part at which the map folds. `residual_mm` is the mean distance from where vessels are put to
-    where they fit best; None when too few could be compared.
+    where they fit best; None when too few could be compared. `inverse_consistency_mm` is the mean distance from where a
+    place comes back to, when it is carried over and then back by a registration the other way round; `volume_ratios`
+    are the least and the greatest volume in the other scan per volume in the fixed one. None: not measured.
     """
 
     method: str
@@ -1330,6 +1332,8 @@ class RegistrationQuality:
     folding_fraction: float
     residual_mm: float | None
     cautions: tuple[Caution, ...] = ()
+    inverse_consistency_mm: float | None = None
+    volume_ratios: tuple[float, float] | None = None
 
 
 class LungTransform(Protocol):

@@ -38,10 +38,10 @@ class Request:
     """What to do with one volume.
 
     `identity_seed` makes tracking UIDs deterministic: the series UID. `min_score` None means the detector's own
-    threshold. `context` is what is known beside the images; `contrast` says whether the patient was given any.
-    `series` is what the headers say of how calcium may be scored; None when there are none. `priors` are earlier
-    examinations to compare with, which needs the date of the current one (`acquired`); `clock` gives the seconds that
-    the results name.
+    threshold. `context` is what is known beside the images; `contrast` says whether the patient was given any. `priors`
+    are earlier examinations to compare with, which needs the date of the current one (`acquired`); `clock` gives the
+    seconds that the results name. `series` is what the headers say of how calcium may be scored; None when there are
+    none.
     """
 
     identity_seed: str
@@ -49,11 +49,11 @@ class Request:
     with_nodules: bool = True
     context: ClinicalContext = field(default_factory=ClinicalContext)
     contrast: bool | None = None
-    with_calcium: bool = False
-    series: CtSeries | None = None
     priors: tuple[PriorScan, ...] = ()
     acquired: datetime.date | None = None
     clock: Callable[[], float] | None = None
+    with_calcium: bool = False
+    series: CtSeries | None = None
 
     def __post_init__(self) -> None:
         if self.priors and self.acquired is None:

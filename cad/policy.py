@@ -1023,9 +1023,9 @@ class CalciumSuitabilityPolicy:
     noise_caveat_sd_hu: float = 23.0
     """The noise that calcium scans of large patients aim at, 20 HU in small ones (McCollough et al., Radiology 2007,
     [abstract] for the rule, [unverified] for the two values)."""
-    noise_max_sd_hu: float = 45.0
-    """With blood at 40 HU, one voxel in 44 then reaches the threshold of 130 HU by noise alone, two standard
-    deviations away: (130 - 40) / 2 [derived]."""
+    noise_max_sd_hu: float = 35.0
+    """In digital blood of 40 HU, noise of 35 HU alone gives 75 to 340 false lesions in 700 ml, of 23 HU at most three
+    (docs/calcium.md): beyond this, calcium cannot be told from it even along the arteries alone."""
     metal_from_hu: float = 2000.0
     """Denser than calcium: plaques blurred over 3 mm stay below 1500 HU, cortical bone below 2000 HU; clips, leads and
     valves reach the end of the scale, 3071 HU. Fine stents stay below, and are not told from calcium."""
@@ -1201,13 +1201,14 @@ class WordingPolicy:
     touching_mm: float = 0.5
     """Nearer than this it touches: under one pixel of a chest CT (0.5 to 0.9 mm)."""
 
-    heart_lung: HeartLungPolicy = HeartLungPolicy()
-    """What is called low, medium and high."""
     changed_comparisons: int = 20
     """Pictures of then and now of nodules that are new, gone, growing or shrinking (lungcad's own choice)."""
 
     stable_comparisons: int = 3
     """The same of stable nodules, in the order of the nodules (lungcad's own choice)."""
+
+    heart_lung: HeartLungPolicy = HeartLungPolicy()
+    """What is called low, medium and high."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,10 +55,7 @@ class KeyImagePage:
 
 
 def key_images(findings: Findings, source: SourceImages, context: EncodingContext) -> tuple[Dataset, ...]:
-    """A summary page, one page per nodule in the order of the findings, pages of then and now, then calcium.
-
-    They are all in one series.
-    """
+    """A summary page, a page per nodule in their order, pages of then and now, and pages of calcium, in one series."""
     middle = source.frame(source.loaded.volume.grid.shape[0] // 2)
     pages = [KeyImagePage(summary_page(_title(findings), summary_lines(findings, source, context)), middle)]
     said = nodules_said(findings, context.wording)
@@ -77,28 +74,6 @@ def key_images(findings: Findings, source: SourceImages, context: EncodingContex
     return tuple(captures)
 
 
-def _title(findings: Findings) -> str:
-    return "lungcad: lung nodules" + (" and coronary calcium" if _calcium_was_asked_for(findings) else "")
-
-
-def _calcium_was_asked_for(findings: Findings) -> bool:
-    calcium = findings.calcium
-    return isinstance(calcium, CalciumScore) or calcium.reason is not NotAssessedReason.NOT_REQUESTED
-
-
-def _calcium_pages(findings: Findings, source: SourceImages, context: EncodingContext) -> Iterator[KeyImagePage]:
-    """The slices with the most calcium, and heart and lungs at a glance; pictures or the middle slice."""
-    volume, calcium = source.loaded.volume, findings.calcium
-    pages = (
-        calcium_page(volume, calcium) if isinstance(calcium, CalciumScore) else None,
-        heart_lung_page(volume, findings, context.wording.heart_lung),
-    )
-    for page in pages:
-        if page is not None:
-            k = volume.grid.shape[0] // 2 if page.slice_k is None else page.slice_k
-            yield KeyImagePage(page.pixels, source.frame(k))
-
-
 def _comparisons(findings: Findings, source: SourceImages, context: EncodingContext) -> Iterator[KeyImagePage]:
     """A page of then and now for each nodule that changed; a nodule that is not in view has the middle slice."""
     middle = source.loaded.volume.grid.shape[0] // 2
@@ -113,6 +88,28 @@ def _prior_references(findings: Findings, k: int | None) -> Iterator[Dataset]:
     series = findings.followup.latest.scan.series
     if k is not None and series.sop_class_uid is not None and len(series.sop_uids) == series.slices:
         yield _reference(series.sop_class_uid, series.sop_uids[k])
+
+
+def _title(findings: Findings) -> str:
+    return "lungcad: lung nodules" + (" and coronary calcium" if _calcium_was_asked_for(findings) else "")
+
+
+def _calcium_was_asked_for(findings: Findings) -> bool:
+    calcium = findings.calcium
+    return isinstance(calcium, CalciumScore) or calcium.reason is not NotAssessedReason.NOT_REQUESTED
+
+
+def _calcium_pages(findings: Findings, source: SourceImages, context: EncodingContext) -> Iterator[KeyImagePage]:
+    """The slices with the most calcium, heart and lungs at a glance; without a picture they name the middle slice."""
+    volume, calcium = source.loaded.volume, findings.calcium
+    pages = (
+        calcium_page(volume, calcium) if isinstance(calcium, CalciumScore) else None,
+        heart_lung_page(volume, findings, context.wording.heart_lung),
+    )
+    for page in pages:
+        if page is not None:
+            k = volume.grid.shape[0] // 2 if page.slice_k is None else page.slice_k
+            yield KeyImagePage(page.pixels, source.frame(k))
 
 
 def nodules_said(findings: Findings, policy: WordingPolicy) -> tuple[Said, ...]:
@@ -197,6 +194,12 @@ def _nodule_lines(findings: Findings, policy: WordingPolicy) -> list[str]:
     return [*(_summary_line(one) for one in said), *(note if rated else [])]
 
 
+def _change_lines(findings: Findings) -> list[str]:
+    if isinstance(findings.followup, NotAssessed):
+        return []
+    return [compared_english.overview(findings.followup)]
+
+
 def _calcium_lines(findings: Findings) -> Iterator[str]:
     """The result and, of a score, other calcium and whether it is critical; nothing when it was not asked for."""
     if not _calcium_was_asked_for(findings):
@@ -207,12 +210,6 @@ def _calcium_lines(findings: Findings) -> Iterator[str]:
             yield calcium_english.LABELS.critical
         if apart := calcium_english.apart(findings.calcium):
             yield apart
-
-
-def _change_lines(findings: Findings) -> list[str]:
-    if isinstance(findings.followup, NotAssessed):
-        return []
-    return [compared_english.overview(findings.followup)]
 
 
 def _cautions(findings: Findings, source: SourceImages) -> tuple[Caution, ...]:

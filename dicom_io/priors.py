@@ -15,6 +15,9 @@ from cad.policy import SeriesPolicy
 from dicom_io.dates import ImageDate, image_date, text_of
 from dicom_io.reading import LoadedSeries, load_series
 
+IDENTITY_KEYWORDS = ("IssuerOfPatientID", "PatientBirthDate", "PatientSex")
+"""What tells patients of the same PatientID apart."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Priors:
@@ -50,7 +53,8 @@ def load_priors(current: LoadedSeries, sources: Sequence[Path], policy: SeriesPo
 def priors_of(current: LoadedSeries, loaded: Sequence[LoadedSeries]) -> Priors:
     """Those of the series that are earlier examinations of the same patient.
 
-    A patient is the same by PatientID and, where both series name one, by IssuerOfPatientID; without an ID nobody is.
+    A patient is the same by PatientID and, where both series name them, by IssuerOfPatientID, birth date and sex;
+    without an ID nobody is.
     The interval is between the days of acquisition; other dates are taken only with a caution.
     """
     today = image_date(_header(current))
@@ -91,13 +95,18 @@ def _prior_scan(current: LoadedSeries, today: ImageDate | None, series: LoadedSe
 def _other_patient(current: Dataset, earlier: Dataset) -> Caution | None:
     """Why the series are not known to be of one patient; None when they are."""
     ids = [text_of(header, "PatientID") for header in (current, earlier)]
-    issuers = [text_of(header, "IssuerOfPatientID") for header in (current, earlier)]
     if None in ids:
         text = "The current or the earlier images name no patient: not known to be of the same one, not compared."
         return Caution("prior-patient-unknown", text)
-    if ids[0] != ids[1] or (None not in issuers and issuers[0] != issuers[1]):
+    if ids[0] != ids[1] or any(_differs(current, earlier, keyword) for keyword in IDENTITY_KEYWORDS):
         return Caution("prior-other-patient", "A series given as an earlier one is of another patient: not compared.")
     return None
+
+
+def _differs(current: Dataset, earlier: Dataset, keyword: str) -> bool:
+    """Whether both say something, and not the same."""
+    one, other = text_of(current, keyword), text_of(earlier, keyword)
+    return None not in (one, other) and one != other
 
 
 def _date_cautions(which: str, found: ImageDate) -> list[Caution]:

@@ -126,8 +126,13 @@ def _content(
         *guideline_items(findings.assessment),
         *calcium_items(findings.calcium),
     ]
-    if not groups:
-        return _report_without_groups(items, findings, context)
+    report = _report_with(groups, items, context) if groups else _report_without_groups(items, context)
+    _append_comparison(report[0], findings, context)
+    return report
+
+
+def _report_with(groups: Sequence[Group], items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:
+    """TID 1500 with measurements."""
     report = MeasurementReport(
         observation_context=_observation_context(context),
         procedure_reported=codes.CT_PROCEDURE,
@@ -136,7 +141,6 @@ def _content(
     )
     if items:
         report[0].ContentSequence.append(_qualitative_evaluations(items))
-    _append_comparison(report[0], findings, context)
     return report
 
 
@@ -248,9 +252,7 @@ def _algorithm(name: str, findings: Findings, context: EncodingContext) -> Algor
     )
 
 
-def _report_without_groups(
-    items: Sequence[ContentItem], findings: Findings, context: EncodingContext
-) -> ContentSequence:
+def _report_without_groups(items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:
     """TID 1500 without measurements (row 12): the series that was read, and what was or was not found in it."""
     root = ContainerContentItem(dicom_codes.cid7021.ImagingMeasurementReport, template_id="1500")
     root.ContentSequence = ContentSequence()
@@ -261,7 +263,6 @@ def _report_without_groups(
     )
     root.ContentSequence.append(procedure)
     root.ContentSequence.append(_qualitative_evaluations(items))
-    _append_comparison(root, findings, context)
     return ContentSequence([root], is_root=True)
 
 

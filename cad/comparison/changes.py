@@ -74,7 +74,7 @@ def changes(course: Course) -> tuple[NoduleChange, ...]:
 
 def pasts(course: Course) -> tuple[NodulePast, ...]:
     """What earlier examinations say of each current nodule, in their order."""
-    by_number = {track.current: _past(course, track) for track in course.linked.tracks}
+    by_number = {track.current: _past(course, track) for track in course.linked.tracks if track.current is not None}
     return tuple(by_number[number] for number in range(len(course.linked.nodules)))
 
 

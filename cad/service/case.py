@@ -22,6 +22,7 @@ from cad.domain import (
     Networks,
     NotAssessed,
     NotAssessedReason,
+    PriorScan,
     Volume,
 )
 from cad.pipeline import Request, analyze
@@ -225,9 +226,16 @@ def result_key(job_key: str, request: CaseRequest) -> str:
     """
     differs = [] if request.min_score is None else [f"min_score {request.min_score!r}"]
     if request.priors.scans:
-        differs.append(f"priors {[scan.series.series_uid for scan in request.priors.scans]!r}")
+        differs.append(f"priors {[_prior_key(scan) for scan in request.priors.scans]!r}")
+    if request.priors.cautions:
+        differs.append(f"said of priors {sorted(caution.code for caution in request.priors.cautions)!r}")
     if request.context != ClinicalContext():
         differs.append(f"context {asdict(request.context)!r}")
     if request.language is not Language.BOTH:
         differs.append(f"language {request.language.value}")
     return hashlib.sha256(" ".join([job_key, *differs]).encode()).hexdigest() if differs else job_key
+
+
+def _prior_key(scan: PriorScan) -> tuple[object, ...]:
+    """What decides how an earlier examination is compared: its images, and our report that its nodules come from."""
+    return (scan.series.series_uid, scan.series.slices, *(report.sop_instance_uid for report in scan.reports))

@@ -41,18 +41,18 @@ class Outline:
 
 
 def overlay_pictures(volume: Volume, findings: Findings) -> Iterator[tuple[str, Image.Image]]:
-    """File names and pictures: `lungs.png`, then `nodule-01.png` and so on in the order of the findings.
+    """File names and pictures: `lungs.png`, `nodule-01.png` and so on in the order of the findings, and what follows.
 
     `comparison-01.png` shows then and now of `nodule-01.png`, and `resolved-01.png` the first nodule that is gone;
-    `calcium.png` the slices with the most calcium.
+    `calcium.png` the slices with the most coronary calcium.
     """
     yield "lungs.png", lungs_overview(volume, findings.lungs)
     nodules = () if isinstance(findings.nodules, NotAssessed) else findings.nodules
     for number, nodule in enumerate(nodules, start=1):
         yield f"nodule-{number:02d}.png", nodule_picture(volume, nodule, nodules)
+    yield from _comparisons(volume, findings)
     if isinstance(findings.calcium, CalciumScore) and (page := calcium_page(volume, findings.calcium)) is not None:
         yield "calcium.png", Image.fromarray(page.pixels)
-    yield from _comparisons(volume, findings)
 
 
 def _comparisons(volume: Volume, findings: Findings) -> Iterator[tuple[str, Image.Image]]:

@@ -58,13 +58,14 @@ def score_lesion(volume: Volume, lesion: NoduleMask, policy: CalciumPolicy) -> L
     weighted_mm2 = 0.0
     for k, part in _parts(hu, lesion.voxels, volume.grid, policy):
         counted[k] |= part
-        weighted_mm2 += np.count_nonzero(part) * pixel_area_mm2(volume.grid) * weight_of(hu[k][part].max(), policy)
+        weight = weight_of(float(hu[k][part].max()), policy)
+        weighted_mm2 += int(np.count_nonzero(part)) * pixel_area_mm2(volume.grid) * weight
     if not counted.any():
         return None
     values = hu[counted].astype(np.float64)
     return LesionScore(
         agatston=weighted_mm2 * volume.grid.spacing_kji_mm[0] / policy.reference_increment_mm,
-        volume_mm3=np.count_nonzero(counted) * volume.grid.voxel_volume_mm3,
+        volume_mm3=int(np.count_nonzero(counted)) * volume.grid.voxel_volume_mm3,
         max_hu=float(values.max()),
         mean_hu=float(values.mean()),
         centre=_centre(counted, lesion),

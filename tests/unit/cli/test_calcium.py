@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 
 from cad.cli import main
 from cad.domain import Artery, BoolArray, Heart, Mask, Networks, OtherCalcium, PointLps, Volume
@@ -21,7 +22,7 @@ from tests.unit.science.calcium.hearts import READER, ToldReader
 SCHEMA = Path(__file__).parents[3] / "docs" / "findings.schema.json"
 PLAQUE = Sphere((1.0, 15.0, -11.25), 8.0, 500.0)
 ROOT = Sphere((1.0, 15.0, 16.25), 8.0, 300.0)
-"""Their middles lie between voxels of 2 × 2 × 2.5 mm, and on a slice."""
+"""Their middles are those of voxels of 2 × 2 × 2.5 mm."""
 
 
 def heart_between_the_lungs(volume: Volume) -> Heart:
@@ -32,6 +33,11 @@ def heart_between_the_lungs(volume: Volume) -> Heart:
     inside: BoolArray = (np.abs(x) < 8) & (y > -5) & (y < 35) & (np.abs(z) < 38)
     nothing: BoolArray = np.zeros(volume.grid.shape, dtype=np.bool_)
     return Heart(Mask(inside, volume.grid), Mask(nothing, volume.grid), Mask(inside.copy(), volume.grid), (), 1.0)
+
+
+def heart_alone(*spheres: Sphere) -> list[Dataset]:
+    """The same chest in a field of view of 24 × 48 mm, which holds no lung."""
+    return a_series(spheres=spheres, columns=12, rows=24, centre=(0.0, 12.0, 0.0))
 
 
 def site_by_height(point: PointLps) -> Artery | OtherCalcium:
@@ -63,8 +69,8 @@ def document(chest: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 def voxels_of(diameter_mm: float) -> int:
-    """Voxels of 2 × 2 × 2.5 mm whose centre lies in a ball whose middle is that of four pixels of one slice."""
-    z, y, x = np.meshgrid(np.arange(-3, 4) * 2.5, np.arange(-7, 8, 2), np.arange(-7, 8, 2), indexing="ij")
+    """Voxels of 2 × 2 × 2.5 mm whose centre lies in a ball around the centre of one of them."""
+    z, y, x = np.meshgrid(np.arange(-3, 4) * 2.5, np.arange(-8, 9, 2), np.arange(-8, 9, 2), indexing="ij")
     return int(np.count_nonzero(x**2 + y**2 + z**2 <= (diameter_mm / 2) ** 2))
 
 
@@ -125,7 +131,7 @@ def test_calcium_alone_names_the_reader_of_calcium_alone(chest: Path, tmp_path: 
 
 
 def test_calcium_needs_no_lungs_in_view(document: dict[str, Any], tmp_path: Path) -> None:
-    narrow = save_series(a_series(spheres=(PLAQUE, ROOT), columns=12), tmp_path / "heart")
+    narrow = save_series(heart_alone(PLAQUE, ROOT), tmp_path / "heart")
     alone = analysed(narrow, tmp_path / "o", "--only", "calcium", "--images")
     assert alone["calcium"]["agatston"] == document["calcium"]["agatston"]
     assert alone["quality"]["lung_volume_ml"] == {"left": None, "right": None}
@@ -134,7 +140,7 @@ def test_calcium_needs_no_lungs_in_view(document: dict[str, Any], tmp_path: Path
 
 
 def test_nodules_still_need_lungs(tmp_path: Path) -> None:
-    narrow = save_series(a_series(spheres=(PLAQUE,), columns=12), tmp_path / "heart")
+    narrow = save_series(heart_alone(PLAQUE), tmp_path / "heart")
     assert main(["analyze", str(narrow), "--out", str(tmp_path / "o")], calcium_tools) == 3
 
 
@@ -148,7 +154,7 @@ def test_slices_in_another_order_give_the_same_calcium(document: dict[str, Any],
 
 def test_enhanced_blood_is_not_assessed_with_sentence_and_figures(tmp_path: Path) -> None:
     enhanced = Sphere((0.0, 15.0, 0.0), 70.0, 180.0)
-    series = save_series(a_series(spheres=(enhanced, PLAQUE), columns=12), tmp_path / "in")
+    series = save_series(heart_alone(enhanced, PLAQUE), tmp_path / "in")
     calcium = analysed(series, tmp_path / "o", "--only", "calcium")["calcium"]
     assert (calcium["status"], calcium["reason"]) == ("not-assessed", "contrast")
     assert calcium["agatston"] is calcium["tier"] is calcium["arteries"] is None
