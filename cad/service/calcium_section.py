@@ -16,6 +16,7 @@ from cad.domain import (
     Findings,
     NotAssessed,
     NotAssessedReason,
+    OtherCalcium,
     SiteScore,
     UInt8Array,
     Volume,
@@ -26,6 +27,7 @@ from cad.service.page_parts import BODY, SMALL, TINY, compact, picture
 from cad.wording import calcium_chinese, calcium_english, chinese, english
 from cad.wording.calcium_words import CalciumLabels, CalciumWords, score, volume
 from cad.wording.heart_lung import HeartLung, Level, heart_lung_of, most_suspicious
+from cad.wording.numbers import DASH
 from cad.wording.words import Language, Words
 from dicom_io.calcium_images import LEVEL_RGB, calcium_panel, calcium_slices
 from dicom_io.key_image_pages import nodule_panels
@@ -149,7 +151,7 @@ def _table(case: CalciumCase, calcium: CalciumScore) -> Table:
     if calcium.other:
         rows.append(["", paragraph(_both(case, lambda labels: labels.apart), Look(7, FAINT)), "", "", ""])
         marks += [(row, SITE_RGB[site]) for row, (site, _) in enumerate(calcium.other, start=len(rows))]
-        rows += [_row(_site(case, site), one) for site, one in calcium.other]
+        rows += [_row(_site(case, site), one, has_score=site is not OtherCalcium.OTHER) for site, one in calcium.other]
     table = Table(rows, colWidths=[case.width * part for part in COLUMNS], hAlign="LEFT")
     lines = (("LINEBELOW", (1, 0), (-1, -1), 0.4, RULE), ("LEFTPADDING", (1, 0), (1, -1), SWATCH_GAP))
     apart = [("SPAN", (1, APART_ROW), (-1, APART_ROW))] if calcium.other else []
@@ -165,8 +167,10 @@ def _site(case: CalciumCase, site: Site) -> str:
     return "  ".join(words.site(site) for words, _ in case.words)
 
 
-def _row(name: str, one: SiteScore, *, bold: bool = False) -> list[object]:
-    texts = (name, score(one.agatston), volume(one.volume_mm3), str(one.lesions))
+def _row(name: str, one: SiteScore, *, bold: bool = False, has_score: bool = True) -> list[object]:
+    """A row of the table; dashes where a score would mean nothing."""
+    numbers = (score(one.agatston), volume(one.volume_mm3)) if has_score else (DASH, DASH)
+    texts = (name, *numbers, str(one.lesions))
     return ["", *(paragraph(text, Look(SMALL, bold=bold)) for text in texts)]
 
 

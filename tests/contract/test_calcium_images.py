@@ -21,6 +21,7 @@ from dicom_io.segments import SITE_RGB
 from tests.calcium import AORTA, CONTRAST, LAD, RCA, Plaque, a_score
 from tests.contract.subjects import Subject, calcium_objects, some_findings, two_nodules
 
+NODE = Plaque(OtherCalcium.OTHER, (22, 60, 70), (2, 2, 2), 900.0)
 NOT_ASKED = NotAssessed(NotAssessedReason.NOT_REQUESTED)
 
 
@@ -34,13 +35,16 @@ def coloured(panel: UInt8Array, site: Artery | OtherCalcium) -> npt.NDArray[np.i
 
 
 def test_slices_with_the_most_coronary_calcium_come_first_and_neighbours_are_left_out(plain: Subject) -> None:
-    calcium = score_of(plain, LAD, RCA, AORTA)
-    assert calcium_slices(calcium) == (20, 16)
+    assert calcium_slices(score_of(plain, LAD, RCA)) == (20, 16)
+
+
+def test_slices_of_the_aorta_come_after_those_of_the_arteries(plain: Subject) -> None:
+    assert calcium_slices(score_of(plain, AORTA, LAD, RCA)) == (20, 16, 22)
 
 
 def test_only_calcium_of_the_aorta_is_shown_where_there_is_no_other(plain: Subject) -> None:
     assert calcium_slices(score_of(plain, AORTA)) == (22,)
-    assert calcium_slices(score_of(plain)) == ()
+    assert calcium_slices(score_of(plain, NODE)) == calcium_slices(score_of(plain)) == ()
 
 
 def test_a_lesion_is_outlined_in_its_colour_where_it_lies(plain: Subject) -> None:
@@ -68,11 +72,12 @@ def test_a_slice_without_the_lesion_has_none_of_its_colour(plain: Subject) -> No
     assert len(coloured(panel, Artery.RCA)) > 0
 
 
-def test_the_legend_names_the_sites_that_have_lesions_with_their_scores(plain: Subject) -> None:
-    assert list(legend(score_of(plain, LAD, RCA, AORTA))) == [
+def test_the_legend_names_the_sites_that_have_lesions_and_gives_nodes_and_bone_no_score(plain: Subject) -> None:
+    assert list(legend(score_of(plain, LAD, RCA, AORTA, NODE))) == [
         (Artery.LAD, "LAD 150.2"),
         (Artery.RCA, "RCA 37.2"),
         (OtherCalcium.AORTA, "Aorta (not coronary) 61.0"),
+        (OtherCalcium.OTHER, "Other, such as lymph nodes and bone"),
     ]
 
 

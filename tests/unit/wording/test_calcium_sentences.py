@@ -62,8 +62,10 @@ def test_every_reason_has_chinese_words(reason: NotAssessedReason) -> None:
     assert not re.search("[A-Za-z]", calcium_chinese.summary(CalciumNotAssessed(reason, "It was not.")))
 
 
-def test_other_calcium_has_a_sentence_of_its_own() -> None:
-    both = a_score(GRID, (*PLAQUES, Plaque(OtherCalcium.AORTIC_VALVE, (5, 5, 5), (1, 2, 2), 12.5)))
+def test_calcium_of_aorta_and_valves_has_a_sentence_of_its_own_and_nodes_have_none() -> None:
+    valve = Plaque(OtherCalcium.AORTIC_VALVE, (5, 5, 5), (1, 2, 2), 12.5)
+    node = Plaque(OtherCalcium.OTHER, (9, 5, 5), (1, 2, 2), 900.0)
+    both = a_score(GRID, (*PLAQUES, valve, node))
     assert calcium_english.apart(both) == "Calcium apart from the arteries (Agatston): aorta 61.0, aortic valve 12.5."
     assert calcium_chinese.apart(both) == "非冠状动脉钙化（Agatston）：主动脉61.0、主动脉瓣12.5。"
     assert calcium_english.apart(a_score(GRID, PLAQUES[:1])) == ""
