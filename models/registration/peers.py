@@ -20,8 +20,8 @@ STEP_MM = 16.0
 
 SHRINKING = (4, 2, 1)
 SEED = 1
-SAMPLED = 0.1
-"""The part of the lungs' voxels that SimpleITK compares."""
+SAMPLED = (1.0, 0.4, 0.1)
+"""The part of the lungs' voxels that SimpleITK compares at each resolution."""
 
 Positions = Callable[[FloatArray], FloatArray]
 """LPS positions [n, 3] of the fixed scan to those of the moving one."""
@@ -36,17 +36,16 @@ def by_simpleitk(fixed: Scan, moving: Scan) -> Positions:
         here, there, sitk.AffineTransform(3), sitk.CenteredTransformInitializerFilter.GEOMETRY
     )
     affine = _method(lungs)
-    affine.SetOptimizerAsGradientDescent(1.0, 100, 1e-6, 10)
+    affine.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, 100)
     affine.SetOptimizerScalesFromPhysicalShift()
     affine.SetInitialTransform(start, inPlace=False)
     found = affine.Execute(here, there)
     extent = [n * s for n, s in zip(here.GetSize(), here.GetSpacing(), strict=True)]
-    mesh = [max(1, round(length / (STEP_MM * SHRINKING[0]))) for length in extent]
+    lattice = sitk.BSplineTransformInitializer(here, [max(1, round(length / STEP_MM)) for length in extent])
     spline = _method(lungs)
     spline.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=50)
     spline.SetMovingInitialTransform(found)
-    lattice = sitk.BSplineTransformInitializer(here, mesh)
-    spline.SetInitialTransformAsBSpline(lattice, inPlace=True, scaleFactors=[SHRINKING[0] // n for n in SHRINKING])
+    spline.SetInitialTransform(lattice, inPlace=True)
     spline.Execute(here, there)
     both = sitk.CompositeTransform([found, lattice])
     return lambda positions: np.array([both.TransformPoint([float(v) for v in position]) for position in positions])
@@ -57,7 +56,7 @@ def _method(lungs: sitk.Image) -> sitk.ImageRegistrationMethod:
     method.SetMetricAsCorrelation()
     method.SetMetricFixedMask(lungs)
     method.SetMetricSamplingStrategy(method.RANDOM)
-    method.SetMetricSamplingPercentage(SAMPLED, SEED)
+    method.SetMetricSamplingPercentagePerLevel(SAMPLED, SEED)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetShrinkFactorsPerLevel(SHRINKING)
     method.SetSmoothingSigmasPerLevel([n / 2 if n > 1 else 0 for n in SHRINKING])
