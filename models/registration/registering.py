@@ -22,8 +22,8 @@ SEED = 0
 class RegistrationSettings:
     """How to register. A deformation is trusted only within these limits; otherwise the affine map is used.
 
-    `most_folding` is the part of the lungs' voxels that may fold. `least_similarity` is a correlation of brightness that
-    two scans of one patient reach (0.76 to 0.89 were found) and scans of different patients do not (0.44 to 0.49).
+    `most_folding` is the part of the lungs' voxels that may fold. `least_similarity` is a correlation of brightness
+    that two scans of one patient reach (0.76 to 0.89 were found) and scans of different patients do not (0.44 to 0.49).
     `most_inconsistency_mm` is how far places may come back from where they were (0.9 to 1.7, and 3.8 to 7.1 mm).
     A deformation may lower the similarity by `similarity_noise` (what it costs to move already alike lungs by a part of
     a voxel). `levels_back` are those of the registration the other way round; none leaves the consistency open.
