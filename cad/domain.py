@@ -223,7 +223,7 @@ class CtSeries:
 
     `sop_uids` are in the order of the volume's k axis (feet to head); an enhanced multi-frame series has one.
     `spacing_mm` is (dx, dy, dz) of the volume. None means that the header does not say. `choice` is the
-    sentence that says why this series was chosen among those of the study.
+    sentence that says why this series was chosen among those of the study. `sop_class_uid` is that of its images.
     """
 
     study_uid: str
@@ -236,6 +236,7 @@ class CtSeries:
     kvp: float | None
     contrast: bool | None
     choice: str
+    sop_class_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -897,6 +898,14 @@ class GuidelineNodule:
             raise ValueError("earlier sizes must be oldest first")
 
 
+@dataclass(frozen=True, slots=True)
+class NodulePast:
+    """What earlier examinations say of one current nodule; `earlier` holds those that show it, oldest first."""
+
+    sighting: Sighting = Sighting.BASELINE
+    earlier: tuple[EarlierSize, ...] = ()
+
+
 class Guideline(enum.StrEnum):
     """The guidelines, by their names in findings.json."""
 
@@ -1026,13 +1035,14 @@ class PriorScan:
 class ComparedExam:
     """An earlier examination as it was compared: what it is, where its nodules come from and how it was registered.
 
-    `transform` maps the current scan (fixed) to the earlier one (moving); `seconds` are those of the registration.
+    `transform` maps the current scan (fixed) to the earlier one (moving); `seconds` are those of the registration, None
+    when nobody held a clock.
     """
 
     scan: PriorScan
     source: PriorSource
     transform: LungTransform
-    seconds: float
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -1132,7 +1142,8 @@ class Heart:
 class CalcifiedLesion:
     """One calcified lesion: its voxels, the site it was assigned to (with a certainty of 0..1) and what it scores.
 
-    `max_hu` and `mean_hu` are over its voxels of the images that were scored.
+    `mask` is on the grid of the series, also where its slices were averaged before they were scored. `max_hu` and
+    `mean_hu` are over its voxels of the images that were scored.
     """
 
     site: Artery | OtherCalcium
@@ -1179,6 +1190,7 @@ class CalciumScore:
     `other` every other site that has lesions. `categories` are CAC-DRS first, then the four tiers; `variant` says by
     which rules the score was computed. `advice` has its source in it. `critical`: a very high score that is to be told.
     `scored_spacing_mm` is (dx, dy, dz) of the images that were scored: thin slices are averaged first.
+    `threshold_hu` is the attenuation from which a voxel counts.
     """
 
     lesions: tuple[CalcifiedLesion, ...]
@@ -1193,6 +1205,7 @@ class CalciumScore:
     critical: bool
     caveats: tuple[Caution, ...]
     scored_spacing_mm: tuple[float, float, float]
+    threshold_hu: float
 
     @property
     def vessels(self) -> int:
@@ -1211,10 +1224,13 @@ class CalciumNotAssessed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    """Everything measured on one series. Parts that were not assessed say why."""
+    """Everything measured on one series. Parts that were not assessed say why.
+
+    `lungs` is None when calcium alone was asked for and none are in view, as in a scan of the heart.
+    """
 
     nodules: tuple[Nodule, ...] | NotAssessed
-    lungs: LungMask
+    lungs: LungMask | None
     warnings: tuple[Caution, ...]
     models: tuple[ModelIdentity, ...]
     policy_version: str
@@ -1349,9 +1365,19 @@ class Networks:
     calcium: CalciumReader | None = None
 
     @property
-    def identities(self) -> tuple[ModelIdentity, ...]:
+    def nodule_identities(self) -> tuple[ModelIdentity, ...]:
         """Of every network that reads nodules."""
         return (self.detector.identity, *(() if self.reader is None else self.reader.identities))
+
+    @property
+    def calcium_identities(self) -> tuple[ModelIdentity, ...]:
+        """Of every network that reads coronary calcium."""
+        return () if self.calcium is None else self.calcium.identities
+
+    @property
+    def identities(self) -> tuple[ModelIdentity, ...]:
+        """Of every network that takes part in reading a series for nodules and calcium."""
+        return (*self.nodule_identities, *self.calcium_identities)
 
 
 StageTimer = Callable[[str], AbstractContextManager[None]]

@@ -6,12 +6,25 @@ import enum
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-from cad.domain import Caution, ClinicalContext, Detector, Findings, Networks, NotAssessedReason
+from cad.domain import (
+    Candidate,
+    ClinicalContext,
+    Detector,
+    Findings,
+    LungMask,
+    ModelIdentity,
+    Networks,
+    NotAssessed,
+    NotAssessedReason,
+    PriorScan,
+    Volume,
+)
 from cad.pipeline import Request, analyze
 from cad.policy import Policy
 from cad.service.findings_json import Circumstances, Document, Provenance, findings_document, with_timings
@@ -20,6 +33,7 @@ from cad.service.patient import with_header
 from cad.service.report import ReportCase, report_pdf
 from cad.service.stopwatch import Stopwatch
 from cad.wording.words import Language
+from dicom_io.priors import Priors
 from dicom_io.reading import LoadedSeries
 from dicom_io.report_objects import EncodingContext, ReportObjects, report_objects
 from dicom_io.uids import device_uid
@@ -30,11 +44,6 @@ class Part(enum.StrEnum):
 
     NODULES = "nodules"
     CALCIUM = "calcium"
-
-
-PRIOR_NOT_COMPARED = Caution(
-    "prior-not-compared", "A prior series was given; comparison with prior examinations is not in this version."
-)
 
 
 def usable_cores() -> int:
@@ -67,14 +76,14 @@ class CaseTools:
 class CaseRequest:
     """What to do with one series. `stopwatch` belongs to this case alone and may hold the time of reading it.
 
-    `context` is what was given beside the images; age and sex of the header complete it. `language` is that of the page
-    for people.
+    `context` is what was given beside the images; age and sex of the header complete it. `priors` are earlier
+    examinations to compare with. `language` is that of the page for people.
     """
 
     parts: frozenset[Part] = frozenset(Part)
     min_score: float | None = None
     context: ClinicalContext = field(default_factory=ClinicalContext)
-    has_prior: bool = False
+    priors: Priors = field(default_factory=Priors)
     language: Language = Language.BOTH
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
@@ -102,19 +111,48 @@ class Machinery:
     """Which networks run, and on what.
 
     `detector` is "lungcad" or "monai-bundle:" and the folder of MONAI's bundle; `runtime` is one of "auto", "torch" and
-    "openvino", for lungcad's own networks.
+    "openvino", for lungcad's own networks. Without `nodules` nothing that reads them is loaded.
     """
 
     device: str = "cpu"
     detector: str = LUNGCAD
     runtime: str = "auto"
+    nodules: bool = True
+
+
+class DetectorOnDemand:
+    """A detector that is loaded when something is asked of it: by nobody, when nodules are not."""
+
+    def __init__(self, load: Callable[[], Detector]) -> None:
+        self._load = load
+
+    @cached_property
+    def _detector(self) -> Detector:
+        return self._load()
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """That of the detector."""
+        return self._detector.identity
+
+    @property
+    def default_min_score(self) -> float:
+        """That of the detector."""
+        return self._detector.default_min_score
+
+    def __call__(self, volume: Volume, lungs: LungMask, min_score: float) -> tuple[Candidate, ...]:
+        return self._detector(volume, lungs, min_score)
 
 
 def load_tools(machinery: Machinery) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
+    if not machinery.nodules:
+        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery))))
     from models.nodule_reader import load_nodule_networks
+    from models.registration.registering import TorchRegistrar
 
-    return CaseTools(Networks(_detector(machinery), load_nodule_networks(machinery.device)))
+    device = machinery.device
+    return CaseTools(Networks(_detector(machinery), load_nodule_networks(device), TorchRegistrar(device)))
 
 
 def _detector(machinery: Machinery) -> Detector:
@@ -130,41 +168,67 @@ def _detector(machinery: Machinery) -> Detector:
 
 
 def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> CaseResult:
-    """Analyses a series and encodes its results. Raises Refusal when there are no lungs in view."""
+    """Analyses a series and encodes its results.
+
+    Raises Refusal when there are no lungs in view, unless calcium alone is asked for.
+    """
     started = tools.clock()
     context, disagreements = with_header(request.context, loaded.patient)
-    findings = analyze(
-        loaded.volume,
-        tools.networks,
-        tools.policy,
-        Request(
-            loaded.series.series_uid, request.min_score, Part.NODULES in request.parts, context, loaded.series.contrast
-        ),
-        request.stopwatch.stage,
-    )
+    order = _order(loaded, context, request)
+    found = analyze(loaded.volume, tools.networks, tools.policy, order, request.stopwatch.stage)
+    findings = _with_priors_left_out(found, request.priors)
     key = result_key(job_key(loaded.series, tools.software_version, findings.models), request)
     device = device_uid(tools.software_version, findings.models)
     document = findings_document(
         loaded.series,
         findings,
-        _circumstances(request, context, (*loaded.cautions, *disagreements)),
+        Circumstances(context, (*loaded.cautions, *disagreements)),
         Provenance(tools.software_version, key, started, tools.host_cores),
     )
     wording = tools.policy.wording
     with request.stopwatch.stage("write"):
-        pdf = report_pdf(ReportCase(loaded, findings, document, request.language, wording))
+        pdf = report_pdf(ReportCase(loaded, findings, document, request.language, wording, tools.policy.growth))
         encoding = EncodingContext(key, started, tools.software_version, device, wording)
         objects = report_objects(findings, loaded, encoding, pdf)
     return CaseResult(loaded, findings, objects, pdf, with_timings(document, request.stopwatch.seconds()), key)
 
 
+def _order(loaded: LoadedSeries, context: ClinicalContext, request: CaseRequest) -> Request:
+    """What the pipeline is asked for."""
+    return Request(
+        identity_seed=loaded.series.series_uid,
+        min_score=request.min_score,
+        with_nodules=Part.NODULES in request.parts,
+        context=context,
+        contrast=loaded.series.contrast,
+        priors=request.priors.scans,
+        acquired=request.priors.acquired,
+        clock=request.stopwatch.now,
+        with_calcium=Part.CALCIUM in request.parts,
+        series=loaded.series,
+    )
+
+
+def _with_priors_left_out(findings: Findings, priors: Priors) -> Findings:
+    """The findings with what is to be said of the earlier series that were given, usable or not."""
+    followup = findings.followup
+    if priors.were_given and followup == NotAssessed(NotAssessedReason.NO_PRIOR):
+        followup = NotAssessed(NotAssessedReason.NO_SUITABLE_PRIOR)
+    return replace(findings, warnings=(*priors.cautions, *findings.warnings), followup=followup)
+
+
 def result_key(job_key: str, request: CaseRequest) -> str:
     """The identity of the objects of one analysis: the job's own, but other objects where the request changes them.
 
-    A threshold changes the nodules, what was given beside the images the risks and recommendations of the report, and
-    the language its page. What comes from the header belongs to the series.
+    A threshold changes the nodules, earlier examinations what is said of them, what was given beside the images the
+    risks and recommendations of the report, and the language its page. What comes from the header belongs to the
+    series.
     """
     differs = [] if request.min_score is None else [f"min_score {request.min_score!r}"]
+    if request.priors.scans:
+        differs.append(f"priors {[_prior_key(scan) for scan in request.priors.scans]!r}")
+    if request.priors.cautions:
+        differs.append(f"said of priors {sorted(caution.code for caution in request.priors.cautions)!r}")
     if request.context != ClinicalContext():
         differs.append(f"context {asdict(request.context)!r}")
     if request.language is not Language.BOTH:
@@ -172,7 +236,6 @@ def result_key(job_key: str, request: CaseRequest) -> str:
     return hashlib.sha256(" ".join([job_key, *differs]).encode()).hexdigest() if differs else job_key
 
 
-def _circumstances(request: CaseRequest, context: ClinicalContext, cautions: tuple[Caution, ...]) -> Circumstances:
-    missing = NotAssessedReason.NOT_IN_THIS_VERSION if request.has_prior else NotAssessedReason.NO_PRIOR
-    all_cautions = (*cautions, PRIOR_NOT_COMPARED) if request.has_prior else cautions
-    return Circumstances(context, Part.CALCIUM in request.parts, missing, all_cautions)
+def _prior_key(scan: PriorScan) -> tuple[object, ...]:
+    """What decides how an earlier examination is compared: its images, and our report that its nodules come from."""
+    return (scan.series.series_uid, scan.series.slices, *(report.sop_instance_uid for report in scan.reports))

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from cad.domain import (
     Assessment,
+    CalciumNotAssessed,
     Caution,
     ClinicalContext,
     CtSeries,
@@ -24,6 +25,8 @@ from cad.domain import (
     Side,
 )
 from cad.errors import Refusal
+from cad.service.calcium_json import calcium_document
+from cad.service.followup_json import followup_document
 from cad.service.nodule_json import Document as Document
 from cad.service.nodule_json import missing_parts, model_document, nodule_documents
 
@@ -48,8 +51,6 @@ class Circumstances:
     """What was asked for and known beside the series."""
 
     context: ClinicalContext
-    calcium_requested: bool
-    followup: NotAssessedReason
     cautions: tuple[Caution, ...]
 
 
@@ -64,9 +65,9 @@ def findings_document(
         if isinstance(findings.nodules, NotAssessed)
         else nodule_documents(findings.nodules, findings.assessment),
         "exam": _exam(findings.assessment),
-        "followup": None,
-        "calcium": _calcium(requested=circumstances.calcium_requested),
-        "not_assessed": _not_assessed(findings, circumstances.followup),
+        "followup": _followup(findings),
+        "calcium": calcium_document(findings.calcium),
+        "not_assessed": _not_assessed(findings),
         "quality": {
             "warnings": [_caution(c) for c in (*circumstances.cautions, *findings.warnings)],
             "lung_volume_ml": _lung_volumes(findings.lungs),
@@ -154,24 +155,31 @@ def _recommendation(said: Recommendation) -> Document:
     }
 
 
-def _not_assessed(findings: Findings, followup: NotAssessedReason) -> list[Document]:
-    entries = [("followup", followup)]
+def _followup(findings: Findings) -> Document | None:
+    if isinstance(findings.followup, NotAssessed) or isinstance(findings.nodules, NotAssessed):
+        return None
+    return followup_document(findings.followup, findings.nodules)
+
+
+def _not_assessed(findings: Findings) -> list[Document]:
+    followup = findings.followup
+    entries = [("followup", followup.reason)] if isinstance(followup, NotAssessed) else []
     if isinstance(findings.nodules, NotAssessed):
         entries.append(("nodules", findings.nodules.reason))
     else:
         entries.extend(missing_parts(findings.nodules, findings.assessment))
     if isinstance(findings.assessment, NotAssessed):
         entries.extend((f"exam.{guideline.value}", findings.assessment.reason) for guideline in Guideline)
+    if isinstance(findings.calcium, CalciumNotAssessed):
+        entries.append(("calcium", findings.calcium.reason))
+    if findings.lungs is None:
+        entries.append(("quality.lung_volume_ml", NotAssessedReason.NOT_DETERMINED))
     return [{"what": what, "reason": reason.value} for what, reason in entries]
 
 
-def _calcium(*, requested: bool) -> Document:
-    reason = NotAssessedReason.NOT_IN_THIS_VERSION if requested else NotAssessedReason.NOT_REQUESTED
-    unknown = dict.fromkeys(("agatston", "volume_mm3", "category", "arteries", "lesions"))
-    return {"status": "not-assessed", "reason": reason.value, **unknown, "caveats": []}
-
-
-def _lung_volumes(lungs: LungMask) -> Document:
+def _lung_volumes(lungs: LungMask | None) -> Document:
+    if lungs is None:
+        return dict.fromkeys(side.value for side in (Side.LEFT, Side.RIGHT))
     return {side.value: round(lungs.volume_ml(side), 1) for side in (Side.LEFT, Side.RIGHT)}
 
 

@@ -97,7 +97,7 @@ def test_what_is_not_built_is_null_with_a_reason(document: dict[str, Any]) -> No
     assert document["followup"] is None
     assert all(nodule["lobe"] is None and nodule["malignancy"]["cnn"] is None for nodule in document["nodules"])
     reasons = {entry["what"]: entry["reason"] for entry in document["not_assessed"]}
-    assert reasons["followup"] == "not-in-this-version"
+    assert reasons["followup"] == "no-suitable-prior"
     assert reasons["nodules[].malignancy.cnn"] == "not-available"  # no network took part
     assert reasons["nodules[].lobe"] == "not-determined"  # the phantom's lungs have no fissures
 
@@ -138,14 +138,15 @@ def test_age_and_sex_come_from_the_header_and_the_rest_from_the_patient_file(pha
     assert (tmp_path / "o" / "report.pdf").read_bytes().count(b"/Type /Page\n") == 1
 
 
-def test_calcium_is_not_assessed_in_this_version(document: dict[str, Any]) -> None:
+def test_calcium_is_not_assessed_without_a_reader_of_it(document: dict[str, Any]) -> None:
     calcium = document["calcium"]
-    assert (calcium["status"], calcium["reason"]) == ("not-assessed", "not-in-this-version")
+    assert (calcium["status"], calcium["reason"]) == ("not-assessed", "not-available")
+    assert {"what": "calcium", "reason": "not-available"} in document["not_assessed"]
     assert calcium["agatston"] is calcium["lesions"] is calcium["category"] is None
 
 
 def test_says_that_a_prior_was_not_compared(document: dict[str, Any]) -> None:
-    assert "prior-not-compared" in {warning["code"] for warning in document["quality"]["warnings"]}
+    assert "prior-same-series" in {warning["code"] for warning in document["quality"]["warnings"]}
 
 
 def test_records_known_patient_factors_and_leaves_unknown_ones_out(document: dict[str, Any]) -> None:
@@ -241,7 +242,7 @@ def test_only_calcium_leaves_nodules_unassessed(phantom: Path, tmp_path: Path) -
     assert_fits_schema(document)
     assert document["nodules"] is None
     assert {"what": "nodules", "reason": "not-requested"} in document["not_assessed"]
-    assert document["calcium"]["reason"] == "not-in-this-version"
+    assert document["calcium"]["reason"] == "not-available"
     assert document["timings_s"]["detect"] is None
     assert document["exam"]["lung_rads"] is None
     assert {"what": "exam.lung_rads", "reason": "not-requested"} in document["not_assessed"]
@@ -267,4 +268,4 @@ def test_the_networks_run_as_the_arguments_say(phantom: Path, tmp_path: Path) ->
 
     chosen = ["--runtime", "openvino", "--only", "calcium"]
     assert main(["analyze", str(phantom), "--out", str(tmp_path / "o"), *chosen], noting) == 0
-    assert asked == [Machinery(device="cpu", detector="lungcad", runtime="openvino")]
+    assert asked == [Machinery(device="cpu", detector="lungcad", runtime="openvino", nodules=False)]
