@@ -609,6 +609,9 @@ class FollowUpPolicy:
     least_seen: float = 0.1
     """Scans with less correlation of brightness in the lungs, with less of the lungs on the other's lungs or with less
     of them in the other's field of view are not compared: places would be guesses."""
+    alike_min_certainty: float = 0.5
+    """Where a network outlined a nodule in one examination and not in the other, both are taken by outlines of at least
+    this expected overlap, else both by attenuation: the same way twice matters more than the better way once."""
     rough_reach_mm: float = 15.0
     """Reach of matching after an affine registration, which leaves errors of 5 to 15 mm."""
 
