@@ -614,6 +614,9 @@ class FollowUpPolicy:
     most_residual_mm: float = 3.0
     """The same for a deformable registration that leaves vessels farther apart than this: three pairs of scans of
     different patients were left 4.2 to 4.9 mm apart, a follow-up pair of one patient 1.6 mm (docs/followup.md)."""
+    alike_min_certainty: float = 0.5
+    """Where a network outlined a nodule in one examination and not in the other, both are taken by outlines of at least
+    this expected overlap, else both by attenuation: the same way twice matters more than the better way once."""
     rough_reach_mm: float = 15.0
     """Reach of matching after an affine registration, which leaves errors of 5 to 15 mm."""
 
