@@ -6,6 +6,7 @@ import json
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ pytestmark = [
 ]
 
 
-def landmark_errors(fixed: str, moving: str, folder: Path, masks: list[str]) -> tuple[FloatArray, dict[str, object]]:
+def landmark_errors(fixed: str, moving: str, folder: Path, masks: list[str]) -> tuple[FloatArray, dict[str, Any]]:
     """Errors [26] in mm of `lungcad register`, and the quality that it says."""
     points = json.loads((PAIR / "landmarks.json").read_text())
     (folder / "points.json").write_text(json.dumps(points[fixed]))
