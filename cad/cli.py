@@ -10,6 +10,7 @@ import argparse
 import json
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_validate(commands)
     _add_train(commands)
     _add_evaluate_crops(commands)
+    _add_evaluate_followup(commands)
     _add_register(commands)
     _add_bench(commands)
     _add_demo(commands)
@@ -101,7 +103,7 @@ def _add_analyze(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the results")
     command.add_argument(
-        "--prior", type=_existing, nargs="+", action="extend", metavar="SERIES", help="an earlier series"
+        "--prior", type=_existing, nargs="+", action="extend", metavar="SERIES", help="earlier examinations, one each"
     )
     command.add_argument("--patient", type=_existing_file, metavar="FILE.json", help="risk factors of the patient")
     command.add_argument("--only", type=_parts, metavar="PARTS", help="nodules, calcium or both, with a comma between")
@@ -143,17 +145,21 @@ def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
     from cad.service.case import CaseRequest, Part, read_case
     from cad.service.patient import parse_patient
     from cad.wording.words import Language
+    from dicom_io.priors import Priors, load_priors
     from dicom_io.reading import load_series
 
     context = ClinicalContext() if arguments.patient is None else parse_patient(arguments.patient.read_bytes())
     with stopwatch.stage("read"):
         loaded = load_series(arguments.series, Policy().series)
+        priors = load_priors(loaded, arguments.prior, Policy().series) if arguments.prior else Priors()
     _say(loaded.series.choice)
+    for caution in priors.cautions:
+        _say(caution.text)
     request = CaseRequest(
         parts=frozenset(map(Part, arguments.only)) if arguments.only else frozenset(Part),
         min_score=arguments.min_score,
         context=context,
-        has_prior=bool(arguments.prior),
+        priors=priors,
         language=Language(arguments.language),
         stopwatch=stopwatch,
     )
@@ -181,6 +187,7 @@ def _summary(document: Mapping[str, Any], folder: Path) -> str:
         sizes = [nodule["diameters_mm"]["mean"] for nodule in nodules]
         count = f"{len(sizes)} nodule{'' if len(sizes) == 1 else 's'}"
         found = f"{count}, the largest {max(sizes):.1f} mm" if sizes else "no nodule"
+        found += _changes(document["followup"])
     slices, seconds = document["series"]["slices"], document["timings_s"]["total"]
     said = "; ".join([f"{found} in {slices} slices", *_calcium_summary(document["calcium"])])
     return f"{said}; {seconds:.1f} s; results in {folder}"
@@ -194,6 +201,16 @@ def _calcium_summary(calcium: Mapping[str, Any]) -> list[str]:
     if calcium["reason"] == "not-requested":
         return []
     return [f"coronary calcium not assessed ({calcium['reason']})"]
+
+
+def _changes(followup: Mapping[str, Any] | None) -> str:
+    """How many nodules have which status; nothing when nothing was compared."""
+    if followup is None:
+        return ""
+    counts = Counter(nodule["status"] for nodule in followup["nodules"])
+    order = ("growing", "stable", "shrinking", "new", "resolved")
+    named = ", ".join(f"{counts[status]} {status}" for status in order if counts[status])
+    return f" ({named or 'nothing to compare'} since {followup['prior_acquired']})"
 
 
 def _existing(text: str) -> Path:
@@ -387,6 +404,26 @@ def _evaluate_crops(arguments: argparse.Namespace) -> int:
     from cad.service.crops import evaluate_crops, summary_line
 
     document = evaluate_crops(arguments.crops, arguments.device, _say)
+    arguments.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(summary_line(document))
+    return 0
+
+
+def _add_evaluate_followup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("evaluate-followup", help="how well nodules are followed, on pairs of known course")
+    command.add_argument("--data", type=_existing, required=True, metavar="DIR", help="labelled scans and crops")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="where the figures go")
+    command.add_argument("--pairs", type=_Whole(1, 20), default=1, metavar="N", help="pairs of each scan (default 1)")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
+    command.set_defaults(run=_evaluate_followup)
+
+
+def _evaluate_followup(arguments: argparse.Namespace) -> int:
+    from cad.service.case import Machinery
+    from cad.service.pairs import PairsOrder, evaluate_followup, summary_line
+
+    order = PairsOrder(arguments.data, arguments.pairs)
+    document = evaluate_followup(order, arguments.load(Machinery(arguments.device)), _say)
     arguments.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(summary_line(document))
     return 0
