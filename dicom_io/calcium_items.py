@@ -1,8 +1,7 @@
 """Coronary calcium → its measurement groups (TID 1501) and the items of a report's qualitative evaluations.
 
 One group holds the total and the score of all four arteries, also of those without calcium; one each named site that
-has any follows. A group and the segment of its site have one Tracking UID. What was not assessed has its reason as
-text.
+has any follows. A group and the segment of its site have one Tracking UID. What was not assessed has a reason as text.
 
 The first number of a group has its place on an image: web viewers (OHIF 3.13) give up a whole report in which a group
 has none.

@@ -173,7 +173,7 @@ def _built(case: ReportCase, layout: _Layout) -> tuple[bytes, int]:
         rightMargin=MARGIN,
         topMargin=TOP,
         bottomMargin=BOTTOM,
-        title="lungcad nodule report",
+        title="lungcad report",
         author="lungcad",
         invariant=1,
     )
