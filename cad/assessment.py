@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from cad.domain import (
     Assessment,
-    AxisLengths,
     Caution,
     ClinicalContext,
     Composition,
@@ -23,14 +22,15 @@ from cad.domain import (
     Nodule,
     NoduleAttributes,
     NoduleObservation,
+    NodulePast,
     NoduleRisks,
-    NoduleSize,
     NotAssessed,
     NotAssessedReason,
     PatientFactors,
     Recommendation,
     RiskInputs,
 )
+from cad.measuring import axes_of, nodule_size
 from cad.policy import AttributePolicy, Policy, RiskPolicy
 from cad.science.attributes import has_benign_pattern, is_present
 from cad.science.guidelines.bts import bts
@@ -51,11 +51,21 @@ class _Seen:
 
     nodule: Nodule
     said: NoduleObservation
+    past: NodulePast
 
 
-def assess(nodules: tuple[Nodule, ...], context: ClinicalContext, policy: Policy) -> Assessment:
-    """The risks of the nodules, in their order, and the recommendations for the examination."""
-    seen = [_Seen(nodule, _known_of(nodule, context, policy.attributes)) for nodule in nodules]
+def assess(
+    nodules: tuple[Nodule, ...], context: ClinicalContext, policy: Policy, pasts: tuple[NodulePast, ...] = ()
+) -> Assessment:
+    """The risks of the nodules, in their order, and the recommendations for the examination.
+
+    `pasts` are those of the nodules, in their order; without them this is their first examination.
+    """
+    known_pasts = pasts or (NodulePast(),) * len(nodules)
+    seen = [
+        _Seen(nodule, _known_of(nodule, context, policy.attributes), past)
+        for nodule, past in zip(nodules, known_pasts, strict=True)
+    ]
     patient = _with_uptake_of_the_one_nodule(context.factors, len(nodules))
     risks = tuple(_risks(one, _risk_inputs(one, patient, len(nodules), policy.risk), patient, policy) for one in seen)
     views = [_view(one, risk) for one, risk in zip(seen, risks, strict=True)]
@@ -129,7 +139,7 @@ def _with_uptake_of_the_one_nodule(patient: PatientFactors, nodules: int) -> Pat
 
 def _risk_inputs(one: _Seen, patient: PatientFactors, count: int, policy: RiskPolicy) -> RiskInputs:
     return RiskInputs(
-        axes=_axes(one.nodule),
+        axes=axes_of(one.nodule),
         composition=one.nodule.composition,
         nodule_count=count,
         upper_lobe=_is_upper(one.said.lobe, policy),
@@ -163,11 +173,13 @@ def _risks(one: _Seen, inputs: RiskInputs, patient: PatientFactors, policy: Poli
 
 
 def _view(one: _Seen, risks: NoduleRisks) -> GuidelineNodule:
-    """A nodule as the guidelines see it: at its first examination, as earlier ones are not compared."""
+    """A nodule as the guidelines see it."""
     nodule, said = one.nodule, one.said
     return GuidelineNodule(
         label=nodule.label,
-        size=_size(nodule),
+        size=nodule_size(nodule),
+        sighting=one.past.sighting,
+        earlier=one.past.earlier,
         benign_pattern=said.benign_pattern,
         juxtapleural_smooth=said.juxtapleural_smooth,
         cavitary=said.cavitary,
@@ -181,15 +193,3 @@ def _view(one: _Seen, risks: NoduleRisks) -> GuidelineNodule:
 
 def _range(risk: MalignancyRisk | NotAssessed) -> tuple[float, float] | None:
     return None if isinstance(risk, NotAssessed) else risk.range
-
-
-def _size(nodule: Nodule) -> NoduleSize:
-    solid = None if nodule.measures is None else nodule.measures.solid
-    if solid is None:
-        return NoduleSize(nodule.composition, _axes(nodule), nodule.volume_mm3)
-    axes = AxisLengths(solid.diameters.long_axis_mm, solid.diameters.short_axis_mm)
-    return NoduleSize(nodule.composition, _axes(nodule), nodule.volume_mm3, axes, solid.volume_mm3)
-
-
-def _axes(nodule: Nodule) -> AxisLengths:
-    return AxisLengths(nodule.diameters.long_axis_mm, nodule.diameters.short_axis_mm)

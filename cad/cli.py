@@ -10,6 +10,7 @@ import argparse
 import json
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,9 @@ TRAINING_FILES = ("ct/truth.json", "lidc_crops.npz", "lidc_hu_crops.npz")
 
 PARTS = ("nodules", "calcium")
 """The values of `cad.service.case.Part`, without its imports."""
+
+LEAST_SCORE = 0.05
+"""The least score of a mark in a validation: FROC needs marks far below the threshold of the reports."""
 
 LANGUAGES = ("en", "zh", "both")
 """The values of `cad.wording.words.Language`, without its imports."""
@@ -82,8 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_serve(commands)
     _add_simulate(commands)
+    _add_validate(commands)
     _add_train(commands)
     _add_evaluate_crops(commands)
+    _add_evaluate_followup(commands)
     _add_register(commands)
     _add_bench(commands)
     _add_demo(commands)
@@ -97,7 +103,7 @@ def _add_analyze(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the results")
     command.add_argument(
-        "--prior", type=_existing, nargs="+", action="extend", metavar="SERIES", help="an earlier series"
+        "--prior", type=_existing, nargs="+", action="extend", metavar="SERIES", help="earlier examinations, one each"
     )
     command.add_argument("--patient", type=_existing_file, metavar="FILE.json", help="risk factors of the patient")
     command.add_argument("--only", type=_parts, metavar="PARTS", help="nodules, calcium or both, with a comma between")
@@ -136,26 +142,36 @@ def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
     """Reads and analyses the series that the arguments name. Raises Refusal."""
     from cad.domain import ClinicalContext
     from cad.policy import Policy
-    from cad.service.case import CaseRequest, Machinery, Part, read_case
+    from cad.service.case import CaseRequest, Part, read_case
     from cad.service.patient import parse_patient
     from cad.wording.words import Language
+    from dicom_io.priors import Priors, load_priors
     from dicom_io.reading import load_series
 
     context = ClinicalContext() if arguments.patient is None else parse_patient(arguments.patient.read_bytes())
     with stopwatch.stage("read"):
         loaded = load_series(arguments.series, Policy().series)
+        priors = load_priors(loaded, arguments.prior, Policy().series) if arguments.prior else Priors()
     _say(loaded.series.choice)
-    parts = frozenset(map(Part, arguments.only)) if arguments.only else frozenset(Part)
+    for caution in priors.cautions:
+        _say(caution.text)
     request = CaseRequest(
-        parts=parts,
+        parts=frozenset(map(Part, arguments.only)) if arguments.only else frozenset(Part),
         min_score=arguments.min_score,
         context=context,
-        has_prior=bool(arguments.prior),
+        priors=priors,
         language=Language(arguments.language),
         stopwatch=stopwatch,
     )
-    machinery = Machinery(arguments.device, arguments.detector, arguments.runtime, Part.NODULES in parts)
-    return read_case(loaded, arguments.load(machinery), request)
+    return read_case(loaded, arguments.load(_machinery(arguments)), request)
+
+
+def _machinery(arguments: argparse.Namespace) -> Machinery:
+    """Which networks run; without those of nodules when these are not asked for."""
+    from cad.service.case import Machinery
+
+    nodules = not arguments.only or "nodules" in arguments.only
+    return Machinery(arguments.device, arguments.detector, arguments.runtime, nodules)
 
 
 def _say(text: str) -> None:
@@ -171,6 +187,7 @@ def _summary(document: Mapping[str, Any], folder: Path) -> str:
         sizes = [nodule["diameters_mm"]["mean"] for nodule in nodules]
         count = f"{len(sizes)} nodule{'' if len(sizes) == 1 else 's'}"
         found = f"{count}, the largest {max(sizes):.1f} mm" if sizes else "no nodule"
+        found += _changes(document["followup"])
     slices, seconds = document["series"]["slices"], document["timings_s"]["total"]
     said = "; ".join([f"{found} in {slices} slices", *_calcium_summary(document["calcium"])])
     return f"{said}; {seconds:.1f} s; results in {folder}"
@@ -184,6 +201,16 @@ def _calcium_summary(calcium: Mapping[str, Any]) -> list[str]:
     if calcium["reason"] == "not-requested":
         return []
     return [f"coronary calcium not assessed ({calcium['reason']})"]
+
+
+def _changes(followup: Mapping[str, Any] | None) -> str:
+    """How many nodules have which status; nothing when nothing was compared."""
+    if followup is None:
+        return ""
+    counts = Counter(nodule["status"] for nodule in followup["nodules"])
+    order = ("growing", "stable", "shrinking", "new", "resolved")
+    named = ", ".join(f"{counts[status]} {status}" for status in order if counts[status])
+    return f" ({named or 'nothing to compare'} since {followup['prior_acquired']})"
 
 
 def _existing(text: str) -> Path:
@@ -264,6 +291,53 @@ def _simulate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("validate", help="a batch of series with references: FROC, agreement, report")
+    command.add_argument(
+        "manifest", type=_existing_file, metavar="MANIFEST", help="CSV or JSON list of series and truth, perhaps prior"
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for report.json, report.md")
+    command.add_argument("--only", type=_parts, metavar="PARTS", help="nodules, calcium or both, with a comma between")
+    command.add_argument(
+        "--min-score", type=_score, default=LEAST_SCORE, metavar="S", help=f"least score of a mark ({LEAST_SCORE})"
+    )
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
+    command.add_argument("--runtime", choices=RUNTIMES, default="auto", help="what runs lungcad's networks")
+    command.add_argument("--detector", type=_detector, default="lungcad", metavar="WHICH", help="as for analyze")
+    command.set_defaults(run=_validate, patient=None, language="en")
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from functools import cache
+
+    from cad.policy import Policy
+    from cad.service.references import BadReference, ManifestRow, read_manifest
+    from cad.service.stopwatch import Stopwatch
+    from cad.service.validation import Batch, validate
+
+    check_free(arguments.out)
+    try:
+        rows = read_manifest(arguments.manifest)
+    except BadReference as problem:
+        _say(str(problem))
+        return WRONG_ARGUMENTS
+    load = cache(arguments.load)
+
+    def analyse(row: ManifestRow) -> Mapping[str, Any]:
+        prior = None if row.prior is None else [row.prior]
+        one = argparse.Namespace(**{**vars(arguments), "series": [row.series], "prior": prior, "load": load})
+        return _case(one, Stopwatch()).document
+
+    def threshold() -> float:
+        return (
+            0.0 if arguments.only == ("calcium",) else load(_machinery(arguments)).networks.detector.default_min_score
+        )
+
+    report = validate(Batch(rows, analyse, threshold(), Policy().calcium), arguments.out, _say)
+    print(f"{report['read']} of {report['series']} series read; report in {arguments.out}")
+    return 0
+
+
 def _add_register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("register", help="where points of one chest CT lie in another")
     scan = "DICOM folder, zip archive, .mha, .nii.gz or .nrrd"
@@ -335,9 +409,37 @@ def _evaluate_crops(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_evaluate_followup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("evaluate-followup", help="how well nodules are followed, on pairs of known course")
+    command.add_argument("--data", type=_existing, required=True, metavar="DIR", help="labelled scans and crops")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="where the figures go")
+    command.add_argument("--pairs", type=_Whole(1, 20), default=1, metavar="N", help="pairs of each scan (default 1)")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
+    command.set_defaults(run=_evaluate_followup)
+
+
+def _evaluate_followup(arguments: argparse.Namespace) -> int:
+    from cad.service.case import Machinery
+    from cad.service.pairs import PairsOrder, evaluate_followup, summary_line
+
+    order = PairsOrder(arguments.data, arguments.pairs)
+    document = evaluate_followup(order, arguments.load(Machinery(arguments.device)), _say)
+    arguments.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(summary_line(document))
+    return 0
+
+
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("bench", help="the detector's speed and memory beside a peer's, on one volume")
     command.add_argument("series", type=_existing, nargs="*", metavar="SERIES", help="default: a simulated study")
+    command.add_argument(
+        "--registration",
+        action="store_true",
+        help="instead the registration beside its peers, on FIXED and MOVING (default: a simulated pair)",
+    )
+    command.add_argument("--landmarks", type=_landmarks, metavar="FILE.json", help="the same points in both, LPS mm")
+    command.add_argument("--fixed-lungs", type=_existing_file, metavar="MASK", help="lungs of FIXED (else segmented)")
+    command.add_argument("--moving-lungs", type=_existing_file, metavar="MASK", help="lungs of MOVING (else segmented)")
     command.add_argument("--runs", type=_Whole(1, 100), default=3, metavar="N", help="runs after the first (default 3)")
     command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
     command.add_argument("--skip-peer", action="store_true", help="without MONAI's RetinaNet, which takes minutes")
@@ -345,7 +447,38 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.set_defaults(run=_bench)
 
 
+def _landmarks(text: str) -> tuple[FloatArray, FloatArray]:
+    from cad.service.registration_bench import parse_landmarks
+
+    try:
+        return parse_landmarks(_existing_file(text).read_bytes())
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(f"{text}: {problem}") from None
+
+
+def _bench_registration(arguments: argparse.Namespace) -> int:
+    from cad.service.registering import RegisterOrder
+    from cad.service.registration_bench import RegistrationBenchOrder, as_json, registration_bench, table
+    from models.registration.registering import RegistrationSettings
+
+    pair = None
+    if bool(arguments.series) != (arguments.landmarks is not None) or len(arguments.series) not in (0, 2):
+        _say("lungcad bench --registration takes FIXED, MOVING and --landmarks, or none of them")
+        return WRONG_ARGUMENTS
+    if arguments.series:
+        fixed, moving = arguments.series
+        pair = RegisterOrder(fixed, moving, arguments.fixed_lungs, arguments.moving_lungs)
+    order = RegistrationBenchOrder(pair, arguments.landmarks, arguments.device)
+    found = registration_bench(order, RegistrationSettings())
+    print(table(found))
+    if arguments.json is not None:
+        arguments.json.write_text(as_json(found), encoding="utf-8")
+    return 0
+
+
 def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.registration:
+        return _bench_registration(arguments)
     from cad.service.bench import BenchOrder, as_json, bench, table
 
     order = BenchOrder(tuple(arguments.series), arguments.device, arguments.runs, not arguments.skip_peer)

@@ -223,7 +223,7 @@ class CtSeries:
 
     `sop_uids` are in the order of the volume's k axis (feet to head); an enhanced multi-frame series has one.
     `spacing_mm` is (dx, dy, dz) of the volume. None means that the header does not say. `choice` is the
-    sentence that says why this series was chosen among those of the study.
+    sentence that says why this series was chosen among those of the study. `sop_class_uid` is that of its images.
     """
 
     study_uid: str
@@ -236,6 +236,7 @@ class CtSeries:
     kvp: float | None
     contrast: bool | None
     choice: str
+    sop_class_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -897,6 +898,14 @@ class GuidelineNodule:
             raise ValueError("earlier sizes must be oldest first")
 
 
+@dataclass(frozen=True, slots=True)
+class NodulePast:
+    """What earlier examinations say of one current nodule; `earlier` holds those that show it, oldest first."""
+
+    sighting: Sighting = Sighting.BASELINE
+    earlier: tuple[EarlierSize, ...] = ()
+
+
 class Guideline(enum.StrEnum):
     """The guidelines, by their names in findings.json."""
 
@@ -1026,13 +1035,14 @@ class PriorScan:
 class ComparedExam:
     """An earlier examination as it was compared: what it is, where its nodules come from and how it was registered.
 
-    `transform` maps the current scan (fixed) to the earlier one (moving); `seconds` are those of the registration.
+    `transform` maps the current scan (fixed) to the earlier one (moving); `seconds` are those of the registration, None
+    when nobody held a clock.
     """
 
     scan: PriorScan
     source: PriorSource
     transform: LungTransform
-    seconds: float
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -1180,6 +1190,7 @@ class CalciumScore:
     `other` every other site that has lesions. `categories` are CAC-DRS first, then the four tiers; `variant` says by
     which rules the score was computed. `advice` has its source in it. `critical`: a very high score that is to be told.
     `scored_spacing_mm` is (dx, dy, dz) of the images that were scored: thin slices are averaged first.
+    `threshold_hu` is the attenuation from which a voxel counts.
     """
 
     lesions: tuple[CalcifiedLesion, ...]
@@ -1194,6 +1205,7 @@ class CalciumScore:
     critical: bool
     caveats: tuple[Caution, ...]
     scored_spacing_mm: tuple[float, float, float]
+    threshold_hu: float
 
     @property
     def vessels(self) -> int:
@@ -1308,7 +1320,9 @@ class RegistrationQuality:
     `similarity` is the correlation of local brightness (1 for the same image); `overlap` the part of the lung that
     falls on the other scan's lung, and `seen_fraction` the part that falls into the other scan's field of view;
     `folding_fraction` the part at which the map folds. `residual_mm` is the mean distance from where vessels are put to
-    where they fit best; None when too few could be compared.
+    where they fit best; None when too few could be compared. `inverse_consistency_mm` is the mean distance from where a
+    place comes back to, when it is carried over and then back by a registration the other way round; `volume_ratios`
+    are the least and the greatest volume in the other scan per volume in the fixed one. None: not measured.
     """
 
     method: str
@@ -1318,6 +1332,8 @@ class RegistrationQuality:
     folding_fraction: float
     residual_mm: float | None
     cautions: tuple[Caution, ...] = ()
+    inverse_consistency_mm: float | None = None
+    volume_ratios: tuple[float, float] | None = None
 
 
 class LungTransform(Protocol):

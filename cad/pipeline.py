@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from cad.assessment import assess, assessment_cautions
+from cad.comparison import Comparison, CurrentScan, Tools, compare
 from cad.domain import (
     CalciumNotAssessed,
     Caution,
@@ -12,22 +15,18 @@ from cad.domain import (
     CtSeries,
     Findings,
     LungMask,
-    Marks,
     Networks,
-    Nodule,
     NotAssessed,
     NotAssessedReason,
+    PriorScan,
     StageTimer,
     Volume,
 )
 from cad.errors import Refusal
+from cad.measuring import Scene, described, detected, measured
 from cad.policy import POLICY_VERSION, Policy
-from cad.science.attributes import attributes_of
 from cad.science.calcium.stage import Scan, assess_calcium
-from cad.science.candidates import select_candidates
-from cad.science.lobes.locating import find_borders, locate
 from cad.science.lungs import segment_lungs
-from cad.science.nodules import characterise
 
 CALCIUM_NOT_AVAILABLE = CalciumNotAssessed(
     NotAssessedReason.NOT_AVAILABLE, "Coronary calcium was not scored: what finds the heart is not installed."
@@ -39,8 +38,10 @@ class Request:
     """What to do with one volume.
 
     `identity_seed` makes tracking UIDs deterministic: the series UID. `min_score` None means the detector's own
-    threshold. `context` is what is known beside the images; `contrast` says whether the patient was given any.
-    `series` is what the headers say of how calcium may be scored; None when there are none.
+    threshold. `context` is what is known beside the images; `contrast` says whether the patient was given any. `priors`
+    are earlier examinations to compare with, which needs the date of the current one (`acquired`); `clock` gives the
+    seconds that the results name. `series` is what the headers say of how calcium may be scored; None when there are
+    none.
     """
 
     identity_seed: str
@@ -48,8 +49,15 @@ class Request:
     with_nodules: bool = True
     context: ClinicalContext = field(default_factory=ClinicalContext)
     contrast: bool | None = None
+    priors: tuple[PriorScan, ...] = ()
+    acquired: datetime.date | None = None
+    clock: Callable[[], float] | None = None
     with_calcium: bool = False
     series: CtSeries | None = None
+
+    def __post_init__(self) -> None:
+        if self.priors and self.acquired is None:
+            raise ValueError("a comparison needs the date of the current examination")
 
 
 def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Findings:
@@ -62,7 +70,8 @@ def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request
     else:
         with stage("lungs"):
             lungs, cautions = _lungs_if_any(volume, policy, request)
-        findings = Findings(NotAssessed(NotAssessedReason.NOT_REQUESTED), lungs, cautions, (), POLICY_VERSION)
+        not_asked = NotAssessed(NotAssessedReason.NOT_REQUESTED)
+        findings = Findings(not_asked, lungs, cautions, (), POLICY_VERSION, followup=_not_compared(request))
     if not request.with_calcium:
         return findings
     if networks.calcium is None:
@@ -76,18 +85,19 @@ def _nodules(volume: Volume, networks: Networks, policy: Policy, request: Reques
     """Nodules and what follows from them. Raises Refusal when there are no lungs in view."""
     with stage("lungs"):
         segmented = segment_lungs(volume, policy.lungs)
-    lungs = segmented.lungs
-    detector = networks.detector
-    min_score = detector.default_min_score if request.min_score is None else request.min_score
-    with stage("detect"):
-        marks = select_candidates(detector(volume, lungs, min_score), lungs, policy.candidates)
-    with stage("characterize"):
-        readings = () if networks.reader is None else networks.reader(volume, lungs, marks)
-        measured = characterise(volume, lungs, Marks(marks, readings), policy.nodules, request.identity_seed)
-        nodules = described(volume, lungs, measured, policy, contrast=request.contrast)
-    cautions = (*segmented.cautions, *assessment_cautions(nodules, request.context))
-    assessment = assess(nodules, request.context, policy)
-    return Findings(nodules, lungs, cautions, networks.nodule_identities, POLICY_VERSION, assessment)
+    lungs, cautions = segmented.lungs, segmented.cautions
+    scene = Scene(volume, lungs, request.identity_seed, request.contrast)
+    compared = _compared(scene, networks, policy, request, stage)
+    nodules = compared.nodules
+    return Findings(
+        nodules,
+        lungs,
+        (*cautions, *compared.cautions, *assessment_cautions(nodules, request.context)),
+        networks.nodule_identities,
+        POLICY_VERSION,
+        assess(nodules, request.context, policy, compared.pasts),
+        compared.followup,
+    )
 
 
 def _lungs_if_any(volume: Volume, policy: Policy, request: Request) -> tuple[LungMask | None, tuple[Caution, ...]]:
@@ -101,14 +111,20 @@ def _lungs_if_any(volume: Volume, policy: Policy, request: Request) -> tuple[Lun
     return segmented.lungs, segmented.cautions
 
 
-def described(
-    volume: Volume, lungs: LungMask, nodules: tuple[Nodule, ...], policy: Policy, *, contrast: bool | None
-) -> tuple[Nodule, ...]:
-    """The measured nodules with their places and signs."""
-    if not nodules:
-        return ()
-    borders = find_borders(volume, lungs, policy.lobes)
-    located = (replace(n, location=locate(n.mask, n.side, borders, policy.lobes)) for n in nodules)
-    return tuple(
-        replace(n, attributes=attributes_of(volume, n, n.location, policy.attributes, contrast)) for n in located
-    )
+def _compared(scene: Scene, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Comparison:
+    """The nodules of the scan, compared with earlier examinations where there are any."""
+    min_score = networks.detector.default_min_score if request.min_score is None else request.min_score
+    with stage("detect"):
+        found = detected(scene, networks, min_score, policy, faint=bool(request.priors))
+    with stage("characterize"):
+        nodules = described(scene, measured(scene, found.sure, networks, policy), policy)
+    if not request.priors or request.acquired is None:
+        return Comparison(nodules, _not_compared(request), ())
+    with stage("followup"):
+        current = CurrentScan(scene, nodules, found.faint, request.acquired)
+        return compare(current, request.priors, Tools(networks, policy, min_score, request.clock))
+
+
+def _not_compared(request: Request) -> NotAssessed:
+    """Why nothing was compared: there is no earlier examination, or nodules were not asked for."""
+    return NotAssessed(NotAssessedReason.NOT_REQUESTED if request.priors else NotAssessedReason.NO_PRIOR)

@@ -588,6 +588,40 @@ class MatchingPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowUpPolicy:
+    """Comparison with earlier examinations. Engineering limits, not of a guideline."""
+
+    again_min_score: float = 0.02
+    """A nodule of one examination is searched for again in the other, at its place: there the detector's marks count
+    from this score on. A scan has about ten of them in litres of lung, and the place is a few millilitres
+    (docs/followup.md)."""
+    again_context_mm: float = 50.0
+    """How much lung about a place the detector is given when it is run for that place alone: with the margin of 14 mm
+    it sees as much as its answer depends on."""
+    again_volume_ratios: tuple[float, float] = (0.02, 50.0)
+    """Where a faint mark is, a nodule of so many times the other's volume is still taken for the same: a factor of 50
+    in a year is a doubling time of 65 days."""
+    blind_volume_ratios: tuple[float, float] = (0.25, 4.0)
+    blind_min_sphericity: float = 0.85
+    blind_reach_mm: float = 3.0
+    """Where not even a faint mark is, what is outlined at the place must be alike and compact, and lie where the
+    registration puts it: else any vessel would do for a nodule (docs/followup.md)."""
+    least_similarity: float = 0.15
+    least_overlap: float = 0.5
+    least_seen: float = 0.1
+    """Scans with less correlation of brightness in the lungs, with less of the lungs on the other's lungs or with less
+    of them in the other's field of view are not compared: places would be guesses."""
+    most_residual_mm: float = 3.0
+    """The same for a deformable registration that leaves vessels farther apart than this: three pairs of scans of
+    different patients were left 4.2 to 4.9 mm apart, a follow-up pair of one patient 1.6 mm (docs/followup.md)."""
+    alike_min_certainty: float = 0.5
+    """Where a network outlined a nodule in one examination and not in the other, both are taken by outlines of at least
+    this expected overlap, else both by attenuation: the same way twice matters more than the better way once."""
+    rough_reach_mm: float = 15.0
+    """Reach of matching after an affine registration, which leaves errors of 5 to 15 mm."""
+
+
+@dataclass(frozen=True, slots=True)
 class LungRadsPolicy:
     """ACR Lung-RADS v2022 (Christensen et al., Chest 2024; RadElement RDES267)."""
 
@@ -992,17 +1026,18 @@ class CalciumSuitabilityPolicy:
     haematocrit, and 70 HU leaves 60 HU to the threshold of calcium."""
     enhanced_from_hu: float = 90.0
     """Blood from here on is enhanced, whatever the header says: no haematocrit reaches it. Between both values the
-    header decides, and when it is silent nothing is scored. Chosen between the two groups of real scans that
-    docs/calcium.md lists."""
+    header decides, and when it is silent nothing is scored. The eight real scans of docs/calcium.md have 37
+    to 43 HU without and 136 HU or more with contrast medium."""
     noise_caveat_sd_hu: float = 23.0
     """The noise that calcium scans of large patients aim at, 20 HU in small ones (McCollough et al., Radiology 2007,
     [abstract] for the rule, [unverified] for the two values)."""
-    noise_max_sd_hu: float = 45.0
-    """With blood at 40 HU, one voxel in 44 then reaches the threshold of 130 HU by noise alone, two standard
-    deviations away: (130 - 40) / 2 [derived]."""
-    metal_from_hu: float = 2000.0
-    """Denser than calcium: plaques blurred over 3 mm stay below 1500 HU, cortical bone below 2000 HU; clips, leads and
-    valves reach the end of the scale, 3071 HU. Fine stents stay below, and are not told from calcium."""
+    noise_max_sd_hu: float = 35.0
+    """In digital blood of 40 HU, noise of 35 HU alone gives 75 to 340 false lesions in 700 ml, of 23 HU at most three
+    (docs/calcium.md): beyond this, calcium cannot be told from it even along the arteries alone."""
+    metal_from_hu: float = 2300.0
+    """Denser than calcium: the densest in the shared scans is a lymph node of 1923 HU, plaques stay below 1500 HU;
+    clips, leads and valves reach the end of the scale, 3071 HU. Fine stents stay below, and are not told from
+    calcium."""
     metal_min_mm3: float = 10.0
     """Four voxels of 0.8 × 0.8 × 3 mm: less may be a damaged pixel."""
     metal_margin_mm: float = 15.0
@@ -1092,6 +1127,81 @@ class CalciumPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class HeartLungPolicy:
+    """Low, medium and high on the page that sums up lungs and heart. The category itself stands beside the word.
+
+    The three words are lungcad's own: health-check centres use them, and no guideline does. A category that is in no
+    table, such as Lung-RADS 0, has no level, and the page says so.
+    """
+
+    fallback: str = "lung_rads"
+    """The guideline when none applies because it was not stated why the scan was made; the page names it."""
+    lung: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
+        ("lung_rads", ("1", "2"), ("3",), ("4A", "4B", "4X")),
+        ("c_lung_rads", ("0", "1"), ("2",), ("3", "4")),
+        ("nelson", ("negative",), ("indeterminate",), ("positive",)),
+        ("eu_position", ("negative",), ("indeterminate",), ("positive",)),
+        (
+            "fleischner",
+            (
+                "no nodule",
+                "benign",
+                "single ground-glass <6 mm",
+                "single part-solid <6 mm",
+                "single solid <6 mm",
+                "multiple solid <6 mm",
+            ),
+            (
+                "single ground-glass 6 mm or more",
+                "single solid 6–8 mm",
+                "multiple subsolid <6 mm",
+                "multiple solid 6–8 mm",
+                "multiple solid >8 mm",
+                "single part-solid 6 mm or more, persistent, solid component <6 mm",
+                "single part-solid 6 mm or more",
+                "multiple subsolid 6 mm or more",
+            ),
+            (
+                "single solid >8 mm",
+                "solid, growing",
+                "ground-glass, growing",
+                "part-solid, solid component 6 mm or more, or growing",
+            ),
+        ),
+        (
+            "bts",
+            ("no nodule", "discharge", "VDT >600 days"),
+            (
+                "new and small",
+                "CT at 24 months",
+                "CT at 12 months",
+                "CT at 3 months",
+                "Brock <10 %",
+                "subsolid, Brock <10 %",
+                "VDT 400–600 days",
+                "Herder <10 %",
+            ),
+            (
+                "Brock 10 % or more",
+                "Herder 10–70 %",
+                "subsolid, Brock 10 % or more or concerning",
+                "VDT 400 days or less",
+                "Herder >70 %",
+                "subsolid, growing or altered",
+            ),
+        ),
+    )
+    """For each guideline that can apply, its categories of low, medium and high. Screening: low goes on with the yearly
+    rounds (Lung-RADS v2022 1 negative, 2 benign), medium is a CT in 6 months (3 probably benign; C-Lung-RADS 2, 3.2 %
+    of cancers), high a CT in 3 months or work-up (4 suspicious; C-Lung-RADS 3 and 4, with 6.2 and 24.3 %, PMC11564084
+    table 1); the volumetric schemes by their own words. Incidental: low needs no CT or at most one after a year, medium
+    is followed by CT, high has PET/CT, tissue or surgery among its first steps (Fleischner 2017, BTS 2015)."""
+    heart: tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]] = ("CAC-DRS", ("A0", "A1"), ("A2",), ("A3",))
+    """CAC-DRS names A0 very low, A1 mildly, A2 moderately and A3 moderately to severely increased risk (Hecht et al.,
+    J Cardiovasc Comput Tomogr 2018 [abstract])."""
+
+
+@dataclass(frozen=True, slots=True)
 class WordingPolicy:
     """When the sentences, pages and coded signs of a report name what was found. The measured values stand beside."""
 
@@ -1107,6 +1217,15 @@ class WordingPolicy:
     touching_mm: float = 0.5
     """Nearer than this it touches: under one pixel of a chest CT (0.5 to 0.9 mm)."""
 
+    changed_comparisons: int = 20
+    """Pictures of then and now of nodules that are new, gone, growing or shrinking (lungcad's own choice)."""
+
+    stable_comparisons: int = 3
+    """The same of stable nodules, in the order of the nodules (lungcad's own choice)."""
+
+    heart_lung: HeartLungPolicy = HeartLungPolicy()
+    """What is called low, medium and high."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -1121,6 +1240,7 @@ class Policy:
     risk: RiskPolicy = RiskPolicy()
     growth: GrowthPolicy = GrowthPolicy()
     matching: MatchingPolicy = MatchingPolicy()
+    followup: FollowUpPolicy = FollowUpPolicy()
     guidelines: GuidelinePolicy = GuidelinePolicy()
     calcium: CalciumPolicy = CalciumPolicy()
     wording: WordingPolicy = WordingPolicy()

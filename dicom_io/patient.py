@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 
 from pydicom.dataset import Dataset
 
 from cad.domain import PatientFactors, Sex
-from cad.errors import Refusal
-from dicom_io.headers import word
+from dicom_io.dates import day_of, image_date, text_of
 
 AGE_UNITS_PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
 """The units of an Age String (PS3.5 6.2, VR AS)."""
-
-IMAGE_DATES = ("AcquisitionDate", "AcquisitionDateTime", "ContentDate", "StudyDate")
-"""When the patient was that old, best first. Study and content dates can be those of a later processing."""
 
 OLDEST_YEARS = 120.0
 """A birth date before that is a placeholder; an age of 0 is one too: a chest CT of a newborn is not read here."""
@@ -29,18 +24,10 @@ def patient_factors_of(header: Dataset) -> PatientFactors:
     Source: PatientAge (0010,1010) and PatientSex (0010,0040), PS3.3 C.7.2.2 and C.7.1.1; without an age, the completed
     years from PatientBirthDate (0010,0030) to the acquisition.
     """
-    age_years = _stated_age(_text(header, "PatientAge"))
+    age_years = _stated_age(text_of(header, "PatientAge"))
     if age_years is None:
         age_years = _age_by_dates(header)
-    return PatientFactors(age_years=age_years, sex=SEXES.get((_text(header, "PatientSex") or "").upper()))
-
-
-def _text(header: Dataset, keyword: str) -> str | None:
-    """The value of an attribute; None also when it cannot be read, as nothing but a risk factor depends on it."""
-    try:
-        return word(header, keyword)
-    except Refusal:
-        return None
+    return PatientFactors(age_years=age_years, sex=SEXES.get((text_of(header, "PatientSex") or "").upper()))
 
 
 def _stated_age(text: str | None) -> float | None:
@@ -49,22 +36,12 @@ def _stated_age(text: str | None) -> float | None:
 
 
 def _age_by_dates(header: Dataset) -> float | None:
-    born = _date(_text(header, "PatientBirthDate"))
-    taken = next((day for keyword in IMAGE_DATES if (day := _date(_text(header, keyword))) is not None), None)
+    born, taken = day_of(text_of(header, "PatientBirthDate")), image_date(header)
     if born is None or taken is None:
         return None
-    birthday_to_come = (taken.month, taken.day) < (born.month, born.day)
-    return _plausible(float(taken.year - born.year - birthday_to_come))
+    birthday_to_come = (taken.day.month, taken.day.day) < (born.month, born.day)
+    return _plausible(float(taken.day.year - born.year - birthday_to_come))
 
 
 def _plausible(age_years: float) -> float | None:
     return age_years if 0 < age_years <= OLDEST_YEARS else None
-
-
-def _date(text: str | None) -> date | None:
-    """The date of a DA or DT value; None when it is none."""
-    digits = (text or "")[:8]
-    try:
-        return date.fromisoformat(digits) if digits.isdecimal() and len(digits) == len("YYYYMMDD") else None
-    except ValueError:
-        return None

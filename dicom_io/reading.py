@@ -97,6 +97,17 @@ def load_datasets(datasets: Sequence[Dataset], policy: SeriesPolicy) -> LoadedSe
         return _loaded(choose_series(instances, policy), (), policy)
 
 
+def best_series(datasets: Sequence[Dataset], policy: SeriesPolicy) -> tuple[Dataset, ...]:
+    """The objects of the series that `load_datasets` would read, judged by headers alone. Raises Refusal."""
+    with _quiet():
+        if not datasets:
+            raise Refusal(Reason.EMPTY_INPUT, "there are no objects")
+        instances = select_ct_images([instance_of(ds) for ds in datasets])
+        require_identifiers(instances)
+        chosen = {word(i.header, "SOPInstanceUID") for i in choose_series(instances, policy).series.instances}
+    return tuple(ds for ds in datasets if str(ds.SOPInstanceUID) in chosen)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps pydicom's warnings and log to itself: they quote values of the source, which are patient data."""
@@ -152,4 +163,5 @@ def _ct_series(fit: FitSeries, headers: tuple[Dataset, ...], choice: str) -> CtS
         kvp=fit.acquisition.kvp,
         contrast=fit.acquisition.contrast,
         choice=choice,
+        sop_class_uid=word(headers[0], "SOPClassUID"),
     )

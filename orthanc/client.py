@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pydicom
@@ -24,7 +24,15 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from cad.errors import CadError, Reason, Refusal, Unavailable
-from orthanc.pacs import ChangePage, SeriesSummary
+from orthanc.pacs import (
+    ChangePage,
+    PatientIdentity,
+    SeriesEntry,
+    SeriesSummary,
+    StudySummary,
+    date_of,
+    matching_key,
+)
 
 CHANGES_PER_PAGE = 1000
 """A study of a few thousand slices is read in a few requests; a page of this size is about 300 kB."""
@@ -112,6 +120,44 @@ class OrthancPacs:
         """Orthanc's own id of the series with this Series Instance UID; None when it has none."""
         ids = self._lookup(series_uid, "Series")
         return ids[0] if ids else None
+
+    def study_of(self, series_id: str) -> StudySummary | None:
+        """The study that holds a series; None when it is gone."""
+        series = self._api.json_or_none(f"series/{series_id}")
+        study = None if series is None else self._api.json_or_none(f"studies/{series['ParentStudy']}")
+        return None if study is None else self._study(study)
+
+    def studies_of(self, patient_id: str) -> tuple[StudySummary, ...]:
+        """The studies with CT of the patient with exactly this ID, whoever issued it; none for an empty ID."""
+        if not patient_id:
+            return ()
+        query = {"PatientID": matching_key(patient_id), "ModalitiesInStudy": "CT"}
+        find = {"Level": "Study", "Query": query, "CaseSensitive": True, "Expand": True}
+        found = _parsed(self._api.call("POST", "tools/find", json=find))
+        studies = (self._study(study) for study in found)
+        return tuple(study for study in studies if study is not None and study.patient.patient_id == patient_id)
+
+    def _study(self, study: Any) -> StudySummary | None:  # noqa: ANN401 - JSON has no better type
+        """The summary of a study from Orthanc's record of it; None when it is gone meanwhile."""
+        module = self._api.json_or_none(f"studies/{study['ID']}/module-patient?simplify")
+        series = self._api.json_or_none(f"studies/{study['ID']}/series")
+        if module is None or series is None:
+            return None
+        tags = study["MainDicomTags"]
+        uid = str(tags["StudyInstanceUID"])
+        patient = PatientIdentity(
+            _text(module, "PatientID") or "",
+            *(_text(module, keyword) for keyword in ("IssuerOfPatientID", "PatientBirthDate", "PatientSex")),
+        )
+        acquired = self._acquisition_date(series) or date_of(_text(tags, "StudyDate"))
+        return StudySummary(uid, patient, acquired, tuple(_series_entry(item, uid) for item in series))
+
+    def _acquisition_date(self, series: Any) -> date | None:  # noqa: ANN401
+        """The acquisition date of a study's CT images, by one of them; Orthanc's index does not have it."""
+        images = (item["Instances"][0] for item in series if item["MainDicomTags"].get("Modality") == "CT")
+        image = next(images, None)
+        answer = None if image is None else self._api.call_or_none("GET", f"instances/{image}/content/0008-0022")
+        return None if answer is None else date_of(answer.text)
 
     def fetch(self, series_id: str) -> tuple[Dataset, ...]:
         """All instances of a series with pixel data, in no particular order.
@@ -256,6 +302,24 @@ def as_outcome(error: library.OrthancApiException) -> CadError | None:
 def _is_temporary(status: int | None) -> bool:
     """Server errors, 408 Request Timeout and 429 Too Many Requests (RFC 9110, RFC 6585)."""
     return status is not None and (status >= 500 or status in {408, 429})
+
+
+def _text(tags: Any, keyword: str) -> str | None:  # noqa: ANN401
+    """A value of Orthanc's JSON without padding; None when it is absent, empty or no text."""
+    value = tags.get(keyword)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _series_entry(series: Any, study_uid: str) -> SeriesEntry:  # noqa: ANN401
+    tags = series["MainDicomTags"]
+    return SeriesEntry(
+        series_id=str(series["ID"]),
+        study_uid=study_uid,
+        series_uid=str(tags["SeriesInstanceUID"]),
+        modality=str(tags.get("Modality", "")),
+        instances=len(series["Instances"]),
+        stable=bool(series["IsStable"]),
+    )
 
 
 def _gone() -> Refusal:

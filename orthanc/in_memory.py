@@ -9,7 +9,10 @@ from datetime import datetime
 from pydicom.dataset import Dataset
 
 from cad.errors import Reason, Refusal, Unavailable
-from orthanc.pacs import ChangePage, SeriesSummary
+from orthanc.pacs import ChangePage, PatientIdentity, SeriesEntry, SeriesSummary, StudySummary, date_of
+
+IDENTITY_KEYWORDS = ("IssuerOfPatientID", "PatientBirthDate", "PatientSex")
+"""What tells patients of the same ID apart, in the order of `PatientIdentity`."""
 
 
 class InMemoryPacs:
@@ -96,6 +99,52 @@ class InMemoryPacs:
         stable = series_id not in self._unstable
         sop_uids = tuple(sorted(str(ds.SOPInstanceUID) for ds in members)) if stable else ()
         return SeriesSummary(series_id, str(first.SeriesInstanceUID), str(first.Modality), sop_uids, stable)
+
+    def study_of(self, series_id: str) -> StudySummary | None:
+        """The study that holds a series."""
+        self.check()
+        members = self._members(series_id)
+        return self._study(str(members[0].StudyInstanceUID)) if members else None
+
+    def studies_of(self, patient_id: str) -> tuple[StudySummary, ...]:
+        """The studies with CT of the patient with exactly this ID."""
+        self.check()
+        if not patient_id:
+            return ()
+        uids = dict.fromkeys(
+            str(ds.StudyInstanceUID)
+            for ds in self._instances.values()
+            if ds.Modality == "CT" and str(ds.get("PatientID") or "").strip() == patient_id
+        )
+        return tuple(self._study(uid) for uid in uids)
+
+    def find_series(self, series_uid: str) -> str | None:
+        """Its own id of a series."""
+        self.check()
+        return id_of(series_uid) if self._members(id_of(series_uid)) else None
+
+    def _study(self, study_uid: str) -> StudySummary:
+        members = [ds for ds in self._instances.values() if ds.StudyInstanceUID == study_uid]
+        first = next((ds for ds in members if ds.Modality == "CT"), members[0])
+        series = {str(ds.SeriesInstanceUID): ds for ds in members}
+        entries = tuple(self._entry(ds) for ds in series.values())
+        patient = PatientIdentity(
+            str(first.get("PatientID") or "").strip(),
+            *(str(first.get(keyword) or "") or None for keyword in IDENTITY_KEYWORDS),
+        )
+        acquired = date_of(first.get("AcquisitionDate")) or date_of(first.get("StudyDate"))
+        return StudySummary(study_uid, patient, acquired, entries)
+
+    def _entry(self, ds: Dataset) -> SeriesEntry:
+        series_id = id_of(ds.SeriesInstanceUID)
+        return SeriesEntry(
+            series_id,
+            str(ds.StudyInstanceUID),
+            str(ds.SeriesInstanceUID),
+            str(ds.Modality),
+            len(self._members(series_id)),
+            series_id not in self._unstable,
+        )
 
     def fetch(self, series_id: str) -> tuple[Dataset, ...]:
         """The instances of a series."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Protocol
 
 from pydicom.dataset import Dataset
@@ -36,6 +37,79 @@ class SeriesSummary:
     modality: str
     sop_uids: tuple[str, ...]
     stable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PatientIdentity:
+    """Whom a study is of, as its index says: patient data, which is never shown or logged. None: not stated.
+
+    `birth_date` is as in DICOM (YYYYMMDD), `sex` one of its letters.
+    """
+
+    patient_id: str = field(repr=False)
+    issuer: str | None = field(default=None, repr=False)
+    birth_date: str | None = field(default=None, repr=False)
+    sex: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesEntry:
+    """A series in the index of the PACS, whose own id is `series_id`, or `in_archive`, where it repeats the UID.
+
+    `stable` is the PACS's opinion that no more instances are coming.
+    """
+
+    series_id: str
+    study_uid: str
+    series_uid: str
+    modality: str
+    instances: int
+    stable: bool = True
+    in_archive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StudySummary:
+    """What an index knows of one study; `acquired` is the date of its images, or else of the study."""
+
+    study_uid: str
+    patient: PatientIdentity
+    acquired: date | None
+    series: tuple[SeriesEntry, ...]
+
+
+def matching_key(patient_id: str) -> str:
+    """A PatientID as a matching key; what matches must still be compared with the ID itself.
+
+    DICOM's wild cards cannot be escaped (PS3.4 C.2.2.2.4) and a backslash separates values; "?" stands for each.
+    """
+    return re.sub(r"[*?\\]", "?", patient_id)
+
+
+def date_of(text: str | None) -> date | None:
+    """The date of a DA or DT value; None when it is none."""
+    digits = (text or "").strip()[: len("YYYYMMDD")]
+    try:
+        return datetime.strptime(digits, "%Y%m%d").date() if digits.isdecimal() else None  # noqa: DTZ007 - no time
+    except ValueError:
+        return None
+
+
+class Archive(Protocol):
+    """Where earlier studies may be beside the PACS. Every method raises Unavailable("prior-archive")."""
+
+    @property
+    def fills_pacs(self) -> bool:
+        """Whether a series that is fetched stays in the PACS."""
+        ...
+
+    def studies_of(self, patient_id: str) -> tuple[StudySummary, ...]:
+        """The studies with CT of the patient with exactly this ID, whoever issued it; none for an empty ID."""
+        ...
+
+    def fetch(self, series: SeriesEntry) -> tuple[Dataset, ...]:
+        """All instances of a series, with pixel data."""
+        ...
 
 
 class Destination(Protocol):
@@ -75,6 +149,18 @@ class Pacs(Destination, Protocol):
 
     def fetch(self, series_id: str) -> tuple[Dataset, ...]:
         """All instances of a series with pixel data. Raises Refusal (not-in-pacs) when it is not there."""
+        ...
+
+    def study_of(self, series_id: str) -> StudySummary | None:
+        """The study that holds a series; None when it is not there."""
+        ...
+
+    def studies_of(self, patient_id: str) -> tuple[StudySummary, ...]:
+        """The studies with CT of the patient with exactly this ID, whoever issued it; none for an empty ID."""
+        ...
+
+    def find_series(self, series_uid: str) -> str | None:
+        """The PACS's own id of the series with this Series Instance UID; None when it has none."""
         ...
 
     def check(self) -> None:

@@ -6,7 +6,7 @@ import enum
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -14,14 +14,15 @@ from pathlib import Path
 
 from cad.domain import (
     Candidate,
-    Caution,
     ClinicalContext,
     Detector,
     Findings,
     LungMask,
     ModelIdentity,
     Networks,
+    NotAssessed,
     NotAssessedReason,
+    PriorScan,
     Volume,
 )
 from cad.pipeline import Request, analyze
@@ -32,6 +33,7 @@ from cad.service.patient import with_header
 from cad.service.report import ReportCase, report_pdf
 from cad.service.stopwatch import Stopwatch
 from cad.wording.words import Language
+from dicom_io.priors import Priors
 from dicom_io.reading import LoadedSeries
 from dicom_io.report_objects import EncodingContext, ReportObjects, report_objects
 from dicom_io.uids import device_uid
@@ -42,11 +44,6 @@ class Part(enum.StrEnum):
 
     NODULES = "nodules"
     CALCIUM = "calcium"
-
-
-PRIOR_NOT_COMPARED = Caution(
-    "prior-not-compared", "A prior series was given; comparison with prior examinations is not in this version."
-)
 
 
 def usable_cores() -> int:
@@ -79,14 +76,14 @@ class CaseTools:
 class CaseRequest:
     """What to do with one series. `stopwatch` belongs to this case alone and may hold the time of reading it.
 
-    `context` is what was given beside the images; age and sex of the header complete it. `language` is that of the page
-    for people.
+    `context` is what was given beside the images; age and sex of the header complete it. `priors` are earlier
+    examinations to compare with. `language` is that of the page for people.
     """
 
     parts: frozenset[Part] = frozenset(Part)
     min_score: float | None = None
     context: ClinicalContext = field(default_factory=ClinicalContext)
-    has_prior: bool = False
+    priors: Priors = field(default_factory=Priors)
     language: Language = Language.BOTH
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
@@ -149,11 +146,16 @@ class DetectorOnDemand:
 
 def load_tools(machinery: Machinery) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
-    if not machinery.nodules:
-        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery))))
-    from models.nodule_reader import load_nodule_networks
+    from models.calcium.reader import load_calcium_reader
 
-    return CaseTools(Networks(_detector(machinery), load_nodule_networks(machinery.device)))
+    if not machinery.nodules:
+        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery)), calcium=load_calcium_reader()))
+    from models.nodule_reader import load_nodule_networks
+    from models.registration.registering import TorchRegistrar
+
+    device = machinery.device
+    reader, registrar = load_nodule_networks(device), TorchRegistrar(device)
+    return CaseTools(Networks(_detector(machinery), reader, registrar, load_calcium_reader()))
 
 
 def _detector(machinery: Machinery) -> Detector:
@@ -175,36 +177,61 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
     """
     started = tools.clock()
     context, disagreements = with_header(request.context, loaded.patient)
-    findings = analyze(
-        loaded.volume,
-        tools.networks,
-        tools.policy,
-        _pipeline_request(loaded, request, context),
-        request.stopwatch.stage,
-    )
+    order = _order(loaded, context, request)
+    found = analyze(loaded.volume, tools.networks, tools.policy, order, request.stopwatch.stage)
+    findings = _with_priors_left_out(found, request.priors)
     key = result_key(job_key(loaded.series, tools.software_version, findings.models), request)
     device = device_uid(tools.software_version, findings.models)
     document = findings_document(
         loaded.series,
         findings,
-        _circumstances(request, context, (*loaded.cautions, *disagreements)),
+        Circumstances(context, (*loaded.cautions, *disagreements)),
         Provenance(tools.software_version, key, started, tools.host_cores),
     )
     wording = tools.policy.wording
     with request.stopwatch.stage("write"):
-        pdf = report_pdf(ReportCase(loaded, findings, document, request.language, wording))
+        pdf = report_pdf(ReportCase(loaded, findings, document, request.language, wording, tools.policy.growth))
         encoding = EncodingContext(key, started, tools.software_version, device, wording)
         objects = report_objects(findings, loaded, encoding, pdf)
     return CaseResult(loaded, findings, objects, pdf, with_timings(document, request.stopwatch.seconds()), key)
 
 
+def _order(loaded: LoadedSeries, context: ClinicalContext, request: CaseRequest) -> Request:
+    """What the pipeline is asked for."""
+    return Request(
+        identity_seed=loaded.series.series_uid,
+        min_score=request.min_score,
+        with_nodules=Part.NODULES in request.parts,
+        context=context,
+        contrast=loaded.series.contrast,
+        priors=request.priors.scans,
+        acquired=request.priors.acquired,
+        clock=request.stopwatch.now,
+        with_calcium=Part.CALCIUM in request.parts,
+        series=loaded.series,
+    )
+
+
+def _with_priors_left_out(findings: Findings, priors: Priors) -> Findings:
+    """The findings with what is to be said of the earlier series that were given, usable or not."""
+    followup = findings.followup
+    if priors.were_given and followup == NotAssessed(NotAssessedReason.NO_PRIOR):
+        followup = NotAssessed(NotAssessedReason.NO_SUITABLE_PRIOR)
+    return replace(findings, warnings=(*priors.cautions, *findings.warnings), followup=followup)
+
+
 def result_key(job_key: str, request: CaseRequest) -> str:
     """The identity of the objects of one analysis: the job's own, but other objects where the request changes them.
 
-    A threshold changes the nodules, what was given beside the images the risks and recommendations of the report, and
-    the language its page. What comes from the header belongs to the series.
+    A threshold changes the nodules, earlier examinations what is said of them, what was given beside the images the
+    risks and recommendations of the report, and the language its page. What comes from the header belongs to the
+    series.
     """
     differs = [] if request.min_score is None else [f"min_score {request.min_score!r}"]
+    if request.priors.scans:
+        differs.append(f"priors {[_prior_key(scan) for scan in request.priors.scans]!r}")
+    if request.priors.cautions:
+        differs.append(f"said of priors {sorted(caution.code for caution in request.priors.cautions)!r}")
     if request.context != ClinicalContext():
         differs.append(f"context {asdict(request.context)!r}")
     if request.language is not Language.BOTH:
@@ -212,19 +239,6 @@ def result_key(job_key: str, request: CaseRequest) -> str:
     return hashlib.sha256(" ".join([job_key, *differs]).encode()).hexdigest() if differs else job_key
 
 
-def _circumstances(request: CaseRequest, context: ClinicalContext, cautions: tuple[Caution, ...]) -> Circumstances:
-    missing = NotAssessedReason.NOT_IN_THIS_VERSION if request.has_prior else NotAssessedReason.NO_PRIOR
-    all_cautions = (*cautions, PRIOR_NOT_COMPARED) if request.has_prior else cautions
-    return Circumstances(context, missing, all_cautions)
-
-
-def _pipeline_request(loaded: LoadedSeries, request: CaseRequest, context: ClinicalContext) -> Request:
-    return Request(
-        identity_seed=loaded.series.series_uid,
-        min_score=request.min_score,
-        with_nodules=Part.NODULES in request.parts,
-        context=context,
-        contrast=loaded.series.contrast,
-        with_calcium=Part.CALCIUM in request.parts,
-        series=loaded.series,
-    )
+def _prior_key(scan: PriorScan) -> tuple[object, ...]:
+    """What decides how an earlier examination is compared: its images, and our report that its nodules come from."""
+    return (scan.series.series_uid, scan.series.slices, *(report.sop_instance_uid for report in scan.reports))

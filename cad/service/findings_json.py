@@ -26,6 +26,7 @@ from cad.domain import (
 )
 from cad.errors import Refusal
 from cad.service.calcium_json import calcium_document
+from cad.service.followup_json import followup_document
 from cad.service.nodule_json import Document as Document
 from cad.service.nodule_json import missing_parts, model_document, nodule_documents
 
@@ -50,7 +51,6 @@ class Circumstances:
     """What was asked for and known beside the series."""
 
     context: ClinicalContext
-    followup: NotAssessedReason
     cautions: tuple[Caution, ...]
 
 
@@ -65,9 +65,9 @@ def findings_document(
         if isinstance(findings.nodules, NotAssessed)
         else nodule_documents(findings.nodules, findings.assessment),
         "exam": _exam(findings.assessment),
-        "followup": None,
+        "followup": _followup(findings),
         "calcium": calcium_document(findings.calcium),
-        "not_assessed": _not_assessed(findings, circumstances.followup),
+        "not_assessed": _not_assessed(findings),
         "quality": {
             "warnings": [_caution(c) for c in (*circumstances.cautions, *findings.warnings)],
             "lung_volume_ml": _lung_volumes(findings.lungs),
@@ -155,8 +155,15 @@ def _recommendation(said: Recommendation) -> Document:
     }
 
 
-def _not_assessed(findings: Findings, followup: NotAssessedReason) -> list[Document]:
-    entries = [("followup", followup)]
+def _followup(findings: Findings) -> Document | None:
+    if isinstance(findings.followup, NotAssessed) or isinstance(findings.nodules, NotAssessed):
+        return None
+    return followup_document(findings.followup, findings.nodules)
+
+
+def _not_assessed(findings: Findings) -> list[Document]:
+    followup = findings.followup
+    entries = [("followup", followup.reason)] if isinstance(followup, NotAssessed) else []
     if isinstance(findings.nodules, NotAssessed):
         entries.append(("nodules", findings.nodules.reason))
     else:

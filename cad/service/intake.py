@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cad.domain import ModelIdentity
 from cad.service.jobs import Job, JobState, Source, series_key
+from cad.service.prior_choice import Current, earlier_studies, later_studies
 from cad.service.store import Store
 from cad.service.worker import Clock
-from orthanc.pacs import ChangePage, Pacs, SeriesSummary
+from orthanc.pacs import ChangePage, Pacs, SeriesEntry, SeriesSummary, StudySummary
 from orthanc.spool import Spool, SpooledSeries
 
 logger = logging.getLogger(__name__)
@@ -88,13 +89,47 @@ class PacsIntake:
         if summary is not None and not summary.stable:
             return
         if summary is not None and self._concerns_us(summary):
-            slices = Slices(Source.PACS, series_id, summary.series_uid, summary.sop_uids)
-            self._store.accept(new_job(slices, self._identity, self._clock()))
+            relatives = self._relatives(series_id)
+            if relatives.arriving and self._store.jobs_of_series(summary.series_uid):
+                return
+            earlier = relatives.fingerprint
+            slices = Slices(Source.PACS, series_id, summary.series_uid, summary.sop_uids, earlier)
+            self._accept(new_job(slices, self._identity, self._clock()), relatives)
+            if relatives.arriving:
+                return
         self._store.unwatch(series_id)
 
+    def _relatives(self, series_id: str) -> Relatives:
+        """What the PACS has of the patient beside this series' study, but for what we brought there ourselves."""
+        study = self._pacs.study_of(series_id)
+        if study is None:
+            return Relatives()
+        current = Current(study.study_uid, study.patient, study.acquired)
+        studies = [self._without_fetched(other) for other in self._pacs.studies_of(study.patient.patient_id)]
+        earlier = earlier_studies(current, studies)
+        later = (entry for other in later_studies(current, studies) for entry in other.series if entry.modality == CT)
+        return Relatives(earlier.fingerprint(), tuple(later), earlier.arriving)
+
+    def _without_fetched(self, study: StudySummary) -> StudySummary:
+        kept = tuple(entry for entry in study.series if not self._store.is_fetched(entry.series_uid))
+        return replace(study, series=kept)
+
+    def _accept(self, job: Job, relatives: Relatives) -> None:
+        """Record a job. What is new to us is looked at from the patient's later examinations, which we know, too.
+
+        These are watched first: whatever happens then, their look finds what the PACS holds.
+        """
+        if self._store.job(job.key) is None:
+            for entry in relatives.later:
+                if self._store.jobs_of_series(entry.series_uid):
+                    self._store.watch(entry.series_id)
+        self._store.accept(job)
+
     def _concerns_us(self, summary: SeriesSummary) -> bool:
-        """Only CT, and nothing that we made. An unsuitable CT does concern us: it gets a refusal with its reason."""
-        return summary.modality == CT and bool(summary.sop_uids) and not self._store.is_own_series(summary.series_uid)
+        """Only CT, and nothing that we made or fetched. An unsuitable CT does concern us: it gets a refusal."""
+        uid = summary.series_uid
+        is_ours = self._store.is_own_series(uid) or self._store.is_fetched(uid)
+        return summary.modality == CT and bool(summary.sop_uids) and not is_ours
 
 
 class SpoolIntake:
@@ -126,9 +161,13 @@ class SpoolIntake:
         self._store.accept(new_job(slices, self._identity, self._clock()))
 
     def _is_covered(self, slices: Slices) -> bool:
-        """Whether a job of the series has all these slices: some slices sent again, after the rest was cleared away."""
-        current = (job for job in self._store.jobs_of_series(slices.series_uid) if job.state is not JobState.SUPERSEDED)
-        return any(set(slices.sop_uids) < set(job.sop_uids) for job in current)
+        """Whether a job of the series has all these slices: some slices sent again, after the rest was cleared away.
+
+        The PACS having all of them too, its job stands: it knows of earlier examinations.
+        """
+        current = [job for job in self._store.jobs_of_series(slices.series_uid) if job.state is not JobState.SUPERSEDED]
+        in_pacs = any(job.source is Source.PACS and set(job.sop_uids) == set(slices.sop_uids) for job in current)
+        return in_pacs or any(set(slices.sop_uids) < set(job.sop_uids) for job in current)
 
     def _clear(self, folder: str) -> None:
         """Delete a received series that has been quiet for long and whose jobs have ended."""
@@ -150,18 +189,31 @@ class SpoolTimes:
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """A set of slices of one series, and where it is."""
+    """A set of slices of one series, where it is, and what there is of earlier examinations to compare it with."""
 
     source: Source
     series_id: str
     series_uid: str
     sop_uids: Sequence[str]
+    earlier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relatives:
+    """The patient's other examinations: the earlier ones as a fingerprint, the CT series of later ones.
+
+    `arriving`: one of the earlier ones is not complete yet.
+    """
+
+    fingerprint: tuple[str, ...] = ()
+    later: tuple[SeriesEntry, ...] = ()
+    arriving: bool = False
 
 
 def new_job(slices: Slices, identity: Identity, now: datetime) -> Job:
     """The job that reads these slices, due at once."""
     return Job(
-        key=series_key(slices.series_uid, slices.sop_uids, identity.software_version, identity.models),
+        key=series_key(slices.series_uid, slices.sop_uids, identity.software_version, identity.models, slices.earlier),
         source=slices.source,
         series_id=slices.series_id,
         series_uid=slices.series_uid,

@@ -60,7 +60,7 @@ class EventKind(enum.StrEnum):
     NOT_HELD = "not-held"
     """The destination no longer holds what it had accepted moments ago."""
     SUPERSEDED = "superseded"
-    """A newer set of slices of the same series has its own job."""
+    """A newer set of slices of the same series, or of earlier examinations of the patient, has its own job."""
     RETRIED = "retried"
     """An operator, or a series that came back, asks for it again."""
 
@@ -176,13 +176,21 @@ class Job:
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
-def series_key(series_uid: str, sop_uids: Iterable[str], software_version: str, models: Sequence[ModelIdentity]) -> str:
+def series_key(
+    series_uid: str,
+    sop_uids: Iterable[str],
+    software_version: str,
+    models: Sequence[ModelIdentity],
+    earlier: Iterable[str] = (),
+) -> str:
     """Identity (64 hex digits) of the analysis of these slices by this software and these weights.
 
-    The order of the slices and of the models does not matter. SHA-256 over length-prefixed parts, so that no two
-    inputs share one byte string.
+    `earlier` says which earlier examinations there are to compare with. The order of the slices, the models and of
+    `earlier` does not matter. SHA-256 over length-prefixed parts, so that no two inputs share one byte string.
     """
     parts = [series_uid, *sorted(set(sop_uids)), software_version, *sorted(model.sha256 for model in models)]
+    known = sorted(set(earlier))
+    parts += ["earlier", *known] if known else []
     return hashlib.sha256("".join(f"{len(part)}:{part}," for part in parts).encode()).hexdigest()
 
 

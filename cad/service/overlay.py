@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cad.domain import BoolArray, Findings, Int16Array, LungMask, Nodule, NotAssessed, UInt8Array, Volume
+from cad.domain import BoolArray, CalciumScore, Findings, Int16Array, LungMask, Nodule, NotAssessed, UInt8Array, Volume
+from cad.policy import WordingPolicy
+from dicom_io.calcium_images import calcium_page
+from dicom_io.comparison_images import comparison_pages
 
 WINDOW_CENTRE_HU = -600.0
 WINDOW_WIDTH_HU = 1500.0
@@ -37,11 +41,26 @@ class Outline:
 
 
 def overlay_pictures(volume: Volume, findings: Findings) -> Iterator[tuple[str, Image.Image]]:
-    """File names and pictures: `lungs.png`, then `nodule-01.png` and so on in the order of the findings."""
+    """File names and pictures: `lungs.png`, `nodule-01.png` and so on in the order of the findings, and what follows.
+
+    `comparison-01.png` shows then and now of `nodule-01.png`, and `resolved-01.png` the first nodule that is gone;
+    `calcium.png` the slices with the most coronary calcium.
+    """
     yield "lungs.png", lungs_overview(volume, findings.lungs)
     nodules = () if isinstance(findings.nodules, NotAssessed) else findings.nodules
     for number, nodule in enumerate(nodules, start=1):
         yield f"nodule-{number:02d}.png", nodule_picture(volume, nodule, nodules)
+    yield from _comparisons(volume, findings)
+    if isinstance(findings.calcium, CalciumScore) and (page := calcium_page(volume, findings.calcium)) is not None:
+        yield "calcium.png", Image.fromarray(page.pixels)
+
+
+def _comparisons(volume: Volume, findings: Findings) -> Iterator[tuple[str, Image.Image]]:
+    resolved = count(1)
+    for page in comparison_pages(volume, findings, WordingPolicy()):
+        current = page.change.current
+        name = f"resolved-{next(resolved):02d}.png" if current is None else f"comparison-{current + 1:02d}.png"
+        yield name, Image.fromarray(page.pixels)
 
 
 def nodule_picture(volume: Volume, nodule: Nodule, others: tuple[Nodule, ...]) -> Image.Image:

@@ -74,6 +74,25 @@ class Settings(BaseSettings):
     scp_quiet_s: float = Field(10.0, gt=0, description="Silence after which a received series is complete, in s.")
     spool_keep_hours: float = Field(24.0, ge=0, description="How long a finished received series is kept, in hours.")
 
+    prior_archive: Literal["none", "dimse", "dicomweb"] = Field(
+        "none", description="Where earlier studies are looked for beside Orthanc: none, dimse or dicomweb."
+    )
+    prior_archive_host: str = Field("127.0.0.1", description="Host of the archive that is asked by C-FIND.")
+    prior_archive_port: Port = Field(104, description="Port of that archive.")
+    prior_archive_aet: AeTitle = Field("ARCHIVE", description="AE title of that archive.")
+    prior_archive_move_to: AeTitle = Field(
+        "ORTHANC", description="AE title of Orthanc as that archive knows it; C-MOVE brings earlier series there."
+    )
+    prior_archive_url: Url = Field(
+        "http://127.0.0.1:8080/dicom-web", description="Root of the DICOMweb service of the archive (QIDO-RS, WADO-RS)."
+    )
+    prior_archive_user: str | None = Field(None, description="User for that service.")
+    prior_archive_password: SecretStr | None = Field(None, description="Password for that service.")
+    prior_archive_timeout_s: float = Field(60.0, gt=0, description="Longest silence of the archive, in s.")
+    prior_archive_tries: int = Field(
+        3, ge=1, description="Tries before an examination is read without the archive, with a caution."
+    )
+
     dask_scheduler: str | None = Field(
         None, description="Address of a Dask scheduler; by default a worker process of our own."
     )

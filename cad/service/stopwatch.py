@@ -16,7 +16,7 @@ class Stopwatch:
 
     def __init__(self, progress: Callable[[str], None] = silent, now: Callable[[], float] = time.perf_counter) -> None:
         self._progress = progress
-        self._now = now
+        self.now = now
         self._started = now()
         self._seconds: dict[str, float] = {}
 
@@ -25,12 +25,12 @@ class Stopwatch:
         """Counts the time of the block to stage `name`."""
         if name not in self._seconds:
             self._progress(name)
-        before = self._now()
+        before = self.now()
         try:
             yield
         finally:
-            self._seconds[name] = self._seconds.get(name, 0.0) + self._now() - before
+            self._seconds[name] = self._seconds.get(name, 0.0) + self.now() - before
 
     def seconds(self) -> dict[str, float]:
         """Seconds of every stage that ran, and the `total` since the start."""
-        return {**self._seconds, "total": self._now() - self._started}
+        return {**self._seconds, "total": self.now() - self._started}

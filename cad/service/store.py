@@ -30,7 +30,19 @@ from cad.service.jobs import (
     Source,
     advance,
 )
-from cad.service.tables import CURSORS, JOBS, METADATA, OBJECTS, PATIENTS, READING, RESULTS, WATCHED, open_engine
+from cad.service.tables import (
+    CURSORS,
+    FETCHED,
+    JOBS,
+    MAPS,
+    METADATA,
+    OBJECTS,
+    PATIENTS,
+    READING,
+    RESULTS,
+    WATCHED,
+    open_engine,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -169,6 +181,12 @@ class Store:
         query = select(JOBS.c.key).where(JOBS.c.series_id == series_id, JOBS.c.state.in_(unfinished)).limit(1)
         return bool(self._read(query))
 
+    def is_unfinished(self, series_uid: str) -> bool:
+        """Whether a series has a job that has not ended."""
+        unfinished = [state.value for state in (JobState.QUEUED, JobState.RUNNING, JobState.DELIVERING)]
+        query = select(JOBS.c.key).where(JOBS.c.series_uid == series_uid, JOBS.c.state.in_(unfinished)).limit(1)
+        return bool(self._read(query))
+
     def renew(self, owner: str, lease_until: datetime) -> None:
         """Extend the lease of every job of this owner."""
         with self._write() as connection:
@@ -177,7 +195,12 @@ class Store:
     # -- results ------------------------------------------------------------------------------------------------
 
     def analysed(
-        self, job: Job, objects: Sequence[ObjectRecord], document: Mapping[str, object], now: datetime
+        self,
+        job: Job,
+        objects: Sequence[ObjectRecord],
+        document: Mapping[str, object],
+        now: datetime,
+        comparison_map: bytes | None = None,
     ) -> Job | None:
         """Record the results of a running job and move it to delivery, all or nothing; None as in `advance`."""
         after = advance(job, Event(EventKind.ANALYSED), now, self._patience)
@@ -186,6 +209,9 @@ class Store:
                 return None
             connection.execute(delete(RESULTS).where(RESULTS.c.job_key == job.key))
             connection.execute(insert(RESULTS).values(job_key=job.key, document=json.dumps(document)))
+            connection.execute(delete(MAPS).where(MAPS.c.job_key == job.key))
+            if comparison_map is not None:
+                connection.execute(insert(MAPS).values(job_key=job.key, map=comparison_map))
             uids = [item.sop_uid for item in objects]
             connection.execute(delete(OBJECTS).where(OBJECTS.c.job_key == job.key))
             connection.execute(delete(OBJECTS).where(OBJECTS.c.sop_uid.in_(uids)))
@@ -198,6 +224,21 @@ class Store:
         rows = self._read(select(RESULTS.c.document).where(RESULTS.c.job_key == key))
         return json.loads(rows[0].document) if rows else None
 
+    def forget_map(self, key: str) -> None:
+        """Delete the map of a job's comparison, if there is one."""
+        with self._write() as connection:
+            connection.execute(delete(MAPS).where(MAPS.c.job_key == key))
+
+    def comparison_map(self, key: str) -> bytes | None:
+        """The map of a job's comparison; None when nothing was compared."""
+        rows = self._read(select(MAPS.c.map).where(MAPS.c.job_key == key))
+        return bytes(rows[0].map) if rows else None
+
+    def compared(self, keys: Iterable[str]) -> frozenset[str]:
+        """Those of these jobs that have a comparison."""
+        query = select(MAPS.c.job_key).where(MAPS.c.job_key.in_(list(keys)))
+        return frozenset(row.job_key for row in self._read(query))
+
     def objects(self, key: str) -> tuple[ObjectRecord, ...]:
         """The report objects of a job."""
         rows = self._read(select(OBJECTS).where(OBJECTS.c.job_key == key).order_by(OBJECTS.c.sop_uid))
@@ -206,6 +247,12 @@ class Store:
     def is_own_series(self, series_uid: str) -> bool:
         """Whether we made this series."""
         return bool(self._read(select(OBJECTS.c.sop_uid).where(OBJECTS.c.series_uid == series_uid).limit(1)))
+
+    def is_outdated(self, sop_uid: str) -> bool:
+        """Whether an object of ours belongs to a job that another has superseded."""
+        superseded = select(JOBS.c.key).where(JOBS.c.state == JobState.SUPERSEDED.value)
+        query = select(OBJECTS.c.sop_uid).where(OBJECTS.c.sop_uid == sop_uid, OBJECTS.c.job_key.in_(superseded))
+        return bool(self._read(query))
 
     def unsettled(self, state: JobState, before: datetime) -> tuple[Job, ...]:
         """Jobs in `state` since before that time with objects whose presence or removal was not yet seen."""
@@ -248,6 +295,16 @@ class Store:
         """The series has been looked at."""
         with self._write() as connection:
             connection.execute(delete(WATCHED).where(WATCHED.c.series_id == series_id))
+
+    def note_fetched(self, series_uid: str) -> None:
+        """We are about to bring this series into the PACS."""
+        with self._write() as connection:
+            connection.execute(delete(FETCHED).where(FETCHED.c.series_uid == series_uid))
+            connection.execute(insert(FETCHED).values(series_uid=series_uid))
+
+    def is_fetched(self, series_uid: str) -> bool:
+        """Whether we brought this series into the PACS."""
+        return bool(self._read(select(FETCHED.c.series_uid).where(FETCHED.c.series_uid == series_uid)))
 
     # -- patients -----------------------------------------------------------------------------------------------
 

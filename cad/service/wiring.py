@@ -22,6 +22,7 @@ import uvicorn
 
 from cad.domain import ModelIdentity
 from cad.errors import Unavailable
+from cad.policy import SeriesPolicy
 from cad.service.api import Desk, create_api
 from cad.service.dispatch import Dispatcher, Ownership, Plan
 from cad.service.engine import DaskEngine
@@ -29,11 +30,14 @@ from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
 from cad.service.jobs import Patience
 from cad.service.outbox import Outbox
 from cad.service.settings import Settings
+from cad.service.shelf import SeriesPlaces, Shelf
 from cad.service.store import Store
 from cad.service.worker import Beat, Reader, Tools, execute, run_loop
 from orthanc.client import OrthancDoor, OrthancPacs
+from orthanc.dicomweb import WebArchive, WebDoor
 from orthanc.dimse import DimseDestination, DimsePeer, ListenerAddress, StoreListener
-from orthanc.pacs import Destination
+from orthanc.pacs import Archive, Destination
+from orthanc.query_retrieve import DimseArchive
 from orthanc.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -104,12 +108,13 @@ class Service:
 
     def desk(self) -> Desk:
         """What the API needs."""
-        token = self._settings.api_token
+        token, tools = self._settings.api_token, self._tools
         return Desk(
-            store=self._tools.store,
+            store=tools.store,
             notify=self._notify,
-            checks={"pacs": self._tools.pacs.check, "engine": self._check_engine},
-            clock=self._tools.clock,
+            checks={"pacs": tools.pacs.check, "engine": self._check_engine},
+            clock=tools.clock,
+            shelf=Shelf(SeriesPlaces(tools.store, tools.pacs, tools.spool, tools.archive).fetch, SeriesPolicy()),
             token=None if token is None else token.get_secret_value(),
         )
 
@@ -189,6 +194,8 @@ def make_tools(settings: Settings) -> Tools:
         outbox=Outbox(settings.data_folder / "outbox"),
         destination=_destination(settings, pacs),
         clock=utc_now,
+        archive=_archive(settings, pacs),
+        archive_tries=settings.prior_archive_tries,
     )
 
 
@@ -281,6 +288,23 @@ def _destination(settings: Settings, pacs: OrthancPacs) -> Destination:
         case "dimse":
             peer = DimsePeer(settings.dimse_host, settings.dimse_port, settings.dimse_aet, settings.aet)
             return DimseDestination(peer)
+
+
+def _archive(settings: Settings, pacs: OrthancPacs) -> Archive | None:
+    """Where earlier studies are looked for beside Orthanc."""
+    timeout_s = settings.prior_archive_timeout_s
+    match settings.prior_archive:
+        case "none":
+            return None
+        case "dimse":
+            host, port = settings.prior_archive_host, settings.prior_archive_port
+            peer = DimsePeer(host, port, settings.prior_archive_aet, settings.aet, timeout_s)
+            return DimseArchive(peer, settings.prior_archive_move_to, pacs)
+        case "dicomweb":
+            secret = settings.prior_archive_password
+            password = None if secret is None else secret.get_secret_value()
+            url, user = settings.prior_archive_url, settings.prior_archive_user
+            return WebArchive(WebDoor(url, user, password, read_timeout_s=timeout_s))
 
 
 class _Server(uvicorn.Server):

@@ -16,8 +16,9 @@ from cad.errors import Refusal, Unavailable
 from cad.service.jobs import Event, EventKind, Job, JobState, Source
 from cad.service.outbox import Outbox
 from cad.service.patient import clinical_context
+from cad.service.prior_search import Choose, History, Library, Search
 from cad.service.store import ObjectRecord, Store
-from orthanc.pacs import Destination, Pacs
+from orthanc.pacs import Archive, Destination, Pacs
 from orthanc.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -27,21 +28,23 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What was made of one series: the report objects and the findings document."""
+    """What was made of one series: the report objects, the findings document, and the map of a comparison."""
 
     objects: tuple[Dataset, ...]
     document: Mapping[str, object]
+    comparison_map: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
     """How the instances of a series and what is known beside them become results, and by which networks.
 
-    `read` raises Refusal.
+    `read` raises Refusal, and so does `choose`, which chooses the series to compare with.
     """
 
     models: tuple[ModelIdentity, ...]
-    read: Callable[[Sequence[Dataset], ClinicalContext], Reading]
+    read: Callable[[Sequence[Dataset], ClinicalContext, History], Reading]
+    choose: Choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,13 @@ class Tools:
     outbox: Outbox
     destination: Destination
     clock: Clock
+    archive: Archive | None = None
+    archive_tries: int = 3
+
+    @property
+    def library(self) -> Library:
+        """Where earlier examinations are looked for."""
+        return Library(self.store, self.pacs, self.archive, self.archive_tries)
 
 
 def execute(key: str, epoch: int, tools: Tools, reader: Reader) -> None:
@@ -93,13 +103,14 @@ def _analyse(job: Job, tools: Tools, reader: Reader) -> Job | None:
         if job.source is Source.PACS:
             tools.store.watch(job.series_id)
         raise Unavailable("series", "slices were added or removed since; the series is looked at again")
-    reading = reader.read(datasets, clinical_context(tools.store.patient(job.series_id)))
+    history = Search(job, tools.library, reader.choose).history(datasets)
+    reading = reader.read(datasets, clinical_context(tools.store.patient(job.series_id)), history)
     tools.outbox.keep(job.key, reading.objects)
     records = [
         ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality))
         for item in reading.objects
     ]
-    return tools.store.analysed(job, records, reading.document, tools.clock())
+    return tools.store.analysed(job, records, reading.document, tools.clock(), reading.comparison_map)
 
 
 def _fetch(job: Job, tools: Tools) -> tuple[Dataset, ...]:

@@ -85,6 +85,7 @@ def score_calcium(
         critical=agatston >= policy.critical_from,
         caveats=caveats,
         scored_spacing_mm=(dx, dy, dz),
+        threshold_hu=policy.threshold_hu,
     )
 
 

@@ -97,7 +97,7 @@ def test_what_is_not_built_is_null_with_a_reason(document: dict[str, Any]) -> No
     assert document["followup"] is None
     assert all(nodule["lobe"] is None and nodule["malignancy"]["cnn"] is None for nodule in document["nodules"])
     reasons = {entry["what"]: entry["reason"] for entry in document["not_assessed"]}
-    assert reasons["followup"] == "not-in-this-version"
+    assert reasons["followup"] == "no-suitable-prior"
     assert reasons["nodules[].malignancy.cnn"] == "not-available"  # no network took part
     assert reasons["nodules[].lobe"] == "not-determined"  # the phantom's lungs have no fissures
 
@@ -146,7 +146,7 @@ def test_calcium_is_not_assessed_without_a_reader_of_it(document: dict[str, Any]
 
 
 def test_says_that_a_prior_was_not_compared(document: dict[str, Any]) -> None:
-    assert "prior-not-compared" in {warning["code"] for warning in document["quality"]["warnings"]}
+    assert "prior-same-series" in {warning["code"] for warning in document["quality"]["warnings"]}
 
 
 def test_records_known_patient_factors_and_leaves_unknown_ones_out(document: dict[str, Any]) -> None:

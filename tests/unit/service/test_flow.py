@@ -6,131 +6,21 @@ import logging
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.dataset import Dataset
 
-from cad.domain import ClinicalContext, ModelIdentity, PatientFactors
+from cad.domain import ClinicalContext, PatientFactors
 from cad.errors import Reason, Refusal, Unavailable
-from cad.service.dispatch import Dispatcher, Ownership, Plan
-from cad.service.engine import Ended, Ticket
-from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
-from cad.service.jobs import Job, JobState, Patience
-from cad.service.outbox import Outbox
-from cad.service.store import Store
-from cad.service.worker import Beat, Reader, Reading, Tools, execute, run_loop
+from cad.service.jobs import JobState
+from cad.service.prior_choice import NO_PATIENT_ID
+from cad.service.prior_search import History
+from cad.service.worker import Beat, Reader, Reading, execute, run_loop
 from orthanc.in_memory import InMemoryPacs, id_of
-from orthanc.spool import Spool
-
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-MODEL = ModelIdentity("detector", "1", "ab" * 32)
-IDENTITY = Identity("1.0", (MODEL,))
-SERIES = "1.2.3"
-
-
-def an_instance(number: int, series: str = SERIES, modality: str = "CT") -> Dataset:
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.SOPClassUID, ds.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", f"{series}.{number}"
-    ds.SeriesInstanceUID, ds.StudyInstanceUID, ds.Modality = series, "1.2", modality
-    return ds
-
-
-def slices(*numbers: int) -> list[Dataset]:
-    return [an_instance(number) for number in numbers]
-
-
-@dataclass
-class DrivenEngine:
-    """Executes nothing by itself; `lose` and `forget` are what crashes do."""
-
-    submitted: list[Ticket] = field(default_factory=list)
-    ended: list[Ended] = field(default_factory=list)
-
-    def submit(self, ticket: Ticket) -> None:
-        self.submitted.append(ticket)
-
-    def collect(self) -> tuple[Ended, ...]:
-        over, self.ended = tuple(self.ended), []
-        return over
-
-    def running(self) -> frozenset[Ticket]:
-        return frozenset(self.submitted)
-
-    def end(self, bug: BaseException | None = None, *, lost: bool = False) -> None:
-        self.ended.append(Ended(self.submitted.pop(0), bug, lost))
-
-
-class Bench:
-    """A whole service without processes. `restart` is a power cut: engine and boot are new, the disk is not."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now = START
-        self.pacs = InMemoryPacs()
-        self.spool = Spool(folder / "spool")
-        self.outbox_folder = folder / "outbox"
-        self.store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())
-        self.store.create_tables()
-        outbox = Outbox(self.outbox_folder)
-        self.tools = Tools(self.store, self.pacs, self.spool, outbox, self.pacs, lambda: self.now)
-        self.refusal: Refusal | None = None
-        self.read: list[int] = []
-        self.contexts: list[ClinicalContext] = []
-        self.restart("boot-1")
-
-    def restart(self, boot: str, installation: str = "here") -> None:
-        clock = self.tools.clock
-        self.engine = DrivenEngine()
-        ownership = Ownership(installation, boot, timedelta(minutes=2))
-        plan = Plan(1, timedelta(0), timedelta(minutes=1))
-        self.dispatcher = Dispatcher(self.engine, self.tools, ownership, plan)
-        self.intake = PacsIntake(self.pacs, self.store, IDENTITY, timedelta(hours=24), clock)
-        self.spool_intake = SpoolIntake(self.spool, self.store, IDENTITY, SpoolTimes(0, 24), clock)
-
-    def reader(self) -> Reader:
-        return Reader((MODEL,), self._read)
-
-    def _read(self, datasets: Sequence[Dataset], context: ClinicalContext) -> Reading:
-        self.read.append(len(datasets))
-        self.contexts.append(context)
-        if self.refusal is not None:
-            raise self.refusal
-        uids = sorted(str(ds.SOPInstanceUID) for ds in datasets)
-        name = f"9.{len(uids)}.{uids[-1]}"
-        objects = tuple(an_instance(1, f"{name}.{n}", kind) for n, kind in enumerate(("SR", "SEG"), start=1))
-        return Reading(objects, {"nodules": len(uids)})
-
-    def take_in(self) -> None:
-        self.intake.step()
-        self.spool_intake.step()
-        self.dispatcher.step()
-
-    def work(self) -> None:
-        """Execute what the engine was given, as a worker process would."""
-        while self.engine.submitted:
-            key, epoch = self.engine.submitted[0]
-            execute(key, epoch, self.tools, self.reader())
-            self.engine.end()
-            self.dispatcher.step()
-
-    def settle(self, beats: int = 4) -> None:
-        """Let everything go on for some minutes."""
-        for _ in range(beats):
-            self.now += timedelta(minutes=3)
-            self.take_in()
-            self.work()
-
-    def results(self) -> tuple[int, int]:
-        return len(self.pacs.instances("SR")), len(self.pacs.instances("SEG"))
-
-    def job(self) -> Job:
-        """The newest job of the series."""
-        return self.store.jobs_of_series(SERIES)[0]
+from tests.unit.service.benches import MODEL, SERIES, Bench, an_instance, slices
 
 
 @pytest.fixture
@@ -150,7 +40,9 @@ def test_a_series_becomes_one_result(bench: Bench) -> None:
     bench.settle()
     assert bench.job().state is JobState.DONE
     assert bench.results() == (1, 1)
-    assert bench.store.document(bench.job().key) == {"nodules": 3}
+    document = bench.store.document(bench.job().key)
+    assert document is not None
+    assert document["nodules"] == 3
     assert bench.contexts == [ClinicalContext()]
 
 
@@ -243,6 +135,24 @@ def test_a_newer_set_of_slices_withdraws_the_older_result_once_it_has_its_own(be
     assert bench.pacs.held([item.sop_uid for item in first]) == frozenset()
 
 
+def test_the_map_of_a_comparison_is_kept_with_the_result_and_withdrawn_with_it(bench: Bench) -> None:
+    reads = bench.reader().read
+
+    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> Reading:
+        return replace(reads(datasets, context, history), comparison_map=b"map")
+
+    receive(bench, 1, 2)
+    bench.take_in()
+    key, epoch = bench.engine.submitted[0]
+    execute(key, epoch, bench.tools, Reader((MODEL,), read, list))
+    assert bench.store.comparison_map(key) == b"map"
+    bench.engine.end()
+    receive(bench, 3)
+    bench.settle()
+    assert bench.results() == (1, 1)
+    assert bench.store.comparison_map(key) is None
+
+
 def test_an_analysis_that_was_superseded_while_it_ran_leaves_nothing(bench: Bench) -> None:
     receive(bench, 1, 2)
     bench.take_in()
@@ -261,11 +171,11 @@ def test_a_pacs_that_is_down_delays_the_delivery_and_not_the_science(bench: Benc
     bench.take_in()
     key, epoch = bench.engine.submitted[0]
 
-    def read(datasets: Sequence[Dataset], context: ClinicalContext) -> Reading:
+    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> Reading:
         bench.pacs.go_down()
-        return bench.reader().read(datasets, context)
+        return bench.reader().read(datasets, context, history)
 
-    reader = Reader((MODEL,), read)
+    reader = Reader((MODEL,), read, list)
     execute(key, epoch, bench.tools, reader)
     assert bench.job().state is JobState.DELIVERING
     bench.engine.end()
@@ -278,7 +188,7 @@ def test_results_that_are_there_already_are_not_sent_again(bench: Bench) -> None
     receive(bench, 1)
     bench.take_in()
     key, epoch = bench.engine.submitted[0]
-    bench.pacs.send(bench._read(slices(1), ClinicalContext()).objects)
+    bench.pacs.send(bench._read(slices(1), ClinicalContext(), History((), (NO_PATIENT_ID,))).objects)
     execute(key, epoch, bench.tools, bench.reader())
     assert bench.job().state is JobState.DONE
     assert bench.pacs.uploads == 2

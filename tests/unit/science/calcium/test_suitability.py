@@ -59,8 +59,8 @@ def test_contrast_in_the_header_with_plain_blood_is_said() -> None:
 def test_noise_first_warns_and_then_forbids() -> None:
     assert "calcium-noise" not in codes(replace(PLAIN, noise_hu=23.0))
     assert "calcium-noise" in codes(replace(PLAIN, noise_hu=24.0))
-    assert reason(replace(PLAIN, noise_hu=45.0)) is None
-    assert reason(replace(PLAIN, noise_hu=46.0)) is NotAssessedReason.NOISE
+    assert reason(replace(PLAIN, noise_hu=35.0)) is None
+    assert reason(replace(PLAIN, noise_hu=36.0)) is NotAssessedReason.NOISE
 
 
 def test_metal_in_the_heart_forbids_and_beside_it_warns() -> None:
