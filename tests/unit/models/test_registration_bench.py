@@ -20,7 +20,8 @@ PEER = Registered("SimpleITK", 2.3, 1.5, 4.5, 0.0012, 50.0, 90.0, 0.5)
 
 
 def shifted(positions: FloatArray) -> FloatArray:
-    return positions + np.array([3.0, -5.0, 6.0])
+    moved: FloatArray = positions + np.array([3.0, -5.0, 6.0])
+    return moved
 
 
 def mirrored_below(positions: FloatArray) -> FloatArray:
