@@ -63,4 +63,5 @@ def _vessels(places: FloatArray, count: int, seed: int) -> FloatArray:
 def inner_points(share: float = 0.85, count: int = 200) -> FloatArray:
     """Positions [n, 3] in the lung, those within `share` of its radii."""
     points = np.random.default_rng(5).uniform(-1, 1, (4 * count, 3))
-    return points[np.square(points).sum(axis=1) <= share**2][:count] * RADII
+    inner: FloatArray = points[np.square(points).sum(axis=1) <= share**2][:count] * RADII
+    return inner
