@@ -499,6 +499,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     _add_training(networks, "segmentation", "the networks that outline nodules")
     _add_training(networks, "malignancy", "the networks that rate nodules, on outlines of the installed ones")
+    _add_training(networks, "calcium", "what finds the heart and names calcified lesions")
 
 
 def _add_training(

@@ -146,13 +146,16 @@ class DetectorOnDemand:
 
 def load_tools(machinery: Machinery) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
+    from models.calcium.reader import load_calcium_reader
+
     if not machinery.nodules:
-        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery))))
+        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery)), calcium=load_calcium_reader()))
     from models.nodule_reader import load_nodule_networks
     from models.registration.registering import TorchRegistrar
 
     device = machinery.device
-    return CaseTools(Networks(_detector(machinery), load_nodule_networks(device), TorchRegistrar(device)))
+    reader, registrar = load_nodule_networks(device), TorchRegistrar(device)
+    return CaseTools(Networks(_detector(machinery), reader, registrar, load_calcium_reader()))
 
 
 def _detector(machinery: Machinery) -> Detector:

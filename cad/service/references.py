@@ -21,8 +21,12 @@ class BadReference(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """One series of a manifest with its reference, and an earlier series when follow-up is compared."""
+    """One series of a manifest with its reference, and an earlier series when follow-up is compared.
 
+    `name` is the series as the manifest has it.
+    """
+
+    name: str
     series: Path
     truth: Path
     prior: Path | None = None
@@ -90,7 +94,7 @@ def _row(row: Mapping[str, object], number: int, folder: Path) -> ManifestRow:
     series, truth = path_of("series"), path_of("truth")
     if series is None or truth is None:
         raise BadReference(f"row {number} of the manifest has no series or no truth")
-    return ManifestRow(series, truth, path_of("prior"))
+    return ManifestRow(str(row["series"]).strip(), series, truth, path_of("prior"))
 
 
 def read_truth(path: Path) -> CaseTruth:

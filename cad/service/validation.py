@@ -55,7 +55,7 @@ def validate(batch: Batch, out: Path, say: Callable[[str], None]) -> Figures:
         rows, cases, provenance = [], [], None
         for number, row in enumerate(batch.rows, start=1):
             said, case, document = _read(row, batch.analyse)
-            rows.append({"row": number, "series": row.series.name, **said})
+            rows.append({"row": number, "series": row.name, **said})
             say(f"{number} of {len(batch.rows)}: {said['status']} {said.get('text', '')}".strip())
             if case is not None and document is not None:
                 cases.append(case)
@@ -96,7 +96,7 @@ def _read(row: ManifestRow, analyse: Analyse) -> tuple[Figures, CaseComparison |
         return {"status": "failed", "reason": refusal.reason.value, "text": refusal.text}, None, None
     except FileNotFoundError:
         return {"status": "failed", "reason": "not-found", "text": "the series is not there"}, None, None
-    case = compared(row.series.name, document, truth)
+    case = compared(row.name, document, truth)
     return {"status": "read", **_row_figures(document, case)}, case, document
 
 

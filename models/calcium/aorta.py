@@ -13,7 +13,11 @@ SPACING_MM = 2.0
 RIM_MM = 2.5
 """Tissue is looked at so far within the wall, and its end so far beyond."""
 
-ANGLES = 24
+ANGLES = 16
+STEP_MM = 3.0
+EVERY = 4
+"""Every so many points of the axis are fitted; those between follow."""
+
 RADII = (0.85, 0.95, 1.05, 1.15, 1.3, 1.45)
 SHIFT_COST_PER_MM = 0.012
 RADIUS_COST = 0.15
@@ -34,7 +38,7 @@ def fitted_axis(axis: FloatArray, found: HeartMap, image: Seen) -> FloatArray:
     ascending = np.flatnonzero((np.arange(len(axis)) < top) & (axis[:, 2] > ROOT_TOP_MM) & (axis[:, 2] < ARCH_FOOT_MM))
     descending = np.flatnonzero((np.arange(len(axis)) > top) & (axis[:, 2] < ARCH_FOOT_MM))
     for chosen, reach_mm in ((ascending, 6.0), (descending, 12.0)):
-        moved = _moved(moved, chosen[::3], image, reach_mm)
+        moved = _moved(moved, chosen[::EVERY], image, reach_mm)
     return moved
 
 
@@ -54,7 +58,7 @@ def _moved(axis: FloatArray, chosen: np.ndarray, image: Seen, reach_mm: float) -
 
 def _disc_fit(disc: FloatArray, image: Seen, reach_mm: float) -> tuple[float, float, float]:
     """The shift (x, y) in mm and the factor of the radius at which an axial disc of tissue fits best."""
-    steps = torch.arange(-reach_mm, reach_mm + 0.1, 2.0)
+    steps = torch.arange(-reach_mm, reach_mm + 0.1, STEP_MM)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     shifts = torch.stack([x.flatten(), y.flatten()], dim=1)
     radii = disc[3] * torch.tensor(RADII)

@@ -16,6 +16,10 @@ LEAST_SHOWN = 0.35
 """The part of the frame's weight that must lie in view where the heart is looked for."""
 
 AFFINE_STEPS = 50
+AFFINE_POINTS, POINTS = 6_000, 25_000
+"""So many places, drawn anew, are looked at in each step."""
+
+SEED = 0
 DOUBT = 0.15
 """A squared difference that costs half of what it would by itself, so that what has no counterpart pulls little."""
 
@@ -85,64 +89,87 @@ def likeness(chest: MeanChest, image: Seen, places: torch.Tensor) -> float:
 
 def search(chest: MeanChest, image: Seen) -> Affine | None:
     """The size and place at which a coarse scan correlates best with the mean chest; None when it never does."""
-    best: tuple[float, Affine] | None = None
-    for size in SIZES:
-        found = _correlated(chest, image, size)
-        if found is not None and (best is None or found[0] > best[0]):
-            best = found
-    return None if best is None else best[1]
-
-
-def _correlated(chest: MeanChest, image: Seen, size: float) -> tuple[float, Affine] | None:
-    """The best correlation over all places at one size, and the map; the patient's axes are taken for LPS."""
-    views, weight, centre = _small(chest, image.spacing_mm, size)
-    fine = [n + m - 1 for n, m in zip(image.known.shape, weight.shape, strict=True)]
-
-    def across(patient: torch.Tensor, template: torch.Tensor) -> torch.Tensor:
-        product = torch.fft.rfftn(patient, s=fine) * torch.fft.rfftn(template.flip(0, 1, 2), s=fine)
-        found: torch.Tensor = torch.fft.irfftn(product, s=fine)
-        return found
-
-    count = across(image.known, weight).clamp_min(1e-3)
-    scores = []
-    for t, p in zip(views, image.views, strict=True):
-        pt, pp = across(p, weight * t), across(p * p, weight)
-        sp, st = across(p, weight), across(image.known, weight * t)
-        tt = across(image.known, weight * t * t)
-        spread_p, spread_t = (pp - sp * sp / count).clamp_min(1e-3), (tt - st * st / count).clamp_min(1e-3)
-        scores.append((pt - sp * st / count) / (spread_p * spread_t).sqrt())
-    shown = count / weight.sum()
-    score = torch.where(shown > LEAST_SHOWN, (scores[0] + scores[1]) / 2 * shown.clamp(max=1) ** 0.25, -1.0)
-    value, flat = score.flatten().max(dim=0)
-    if value <= 0:
+    smalls = [_small(chest, image.spacing_mm, size) for size in SIZES]
+    largest = smalls[-1].weight.shape
+    padded = _Padded(image, tuple(n + m - 1 for n, m in zip(image.known.shape, largest, strict=True)))
+    score, at, best = max(((*_correlated(small, padded), small) for small in smalls), key=lambda found: found[0])
+    if score <= 0:
         return None
+    corner = at - torch.tensor(best.weight.shape) + 1
+    place: torch.Tensor = torch.linalg.solve(image.matrix, corner + best.origin - image.offset)
+    return torch.eye(3) * best.size, place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Small:
+    """The mean chest at one size with coarse voxels, and the index (k, j, i) of the frame's origin in it."""
+
+    size: float
+    views: torch.Tensor
+    weight: torch.Tensor
+    origin: torch.Tensor
+
+
+class _Padded:
+    """Fourier transforms of a coarse scan, long enough for every template."""
+
+    def __init__(self, image: Seen, lengths: tuple[int, ...]) -> None:
+        self.lengths = lengths
+        self.known = torch.fft.rfftn(image.known, s=lengths)
+        self.views = [torch.fft.rfftn(view, s=lengths) for view in image.views]
+        self.squares = [torch.fft.rfftn(view * view, s=lengths) for view in image.views]
+
+    def transformed(self, template: torch.Tensor) -> torch.Tensor:
+        """The transform of a template, turned round so that products correlate."""
+        turned: torch.Tensor = torch.fft.rfftn(template.flip(0, 1, 2), s=self.lengths)
+        return turned
+
+    def back(self, product: torch.Tensor) -> torch.Tensor:
+        """From a product of transforms to sums over the template at every place."""
+        sums: torch.Tensor = torch.fft.irfftn(product, s=self.lengths)
+        return sums
+
+
+def _correlated(small: _Small, image: _Padded) -> tuple[float, torch.Tensor]:
+    """The best weighted correlation over all places, and the index at which the template ends there."""
+    weight = image.transformed(small.weight)
+    count = image.back(image.known * weight).clamp_min(1e-3)
+    total = torch.zeros_like(count)
+    for t, p, pp in zip(small.views, image.views, image.squares, strict=True):
+        wt, wtt = image.transformed(small.weight * t), image.transformed(small.weight * t * t)
+        sp, st = image.back(p * weight), image.back(image.known * wt)
+        spread_p = (image.back(pp * weight) - sp * sp / count).clamp_min(1e-3)
+        spread_t = (image.back(image.known * wtt) - st * st / count).clamp_min(1e-3)
+        total += (image.back(p * wt) - sp * st / count) / (spread_p * spread_t).sqrt()
+    shown = count / small.weight.sum()
+    score = torch.where(shown > LEAST_SHOWN, total / 2 * shown.clamp(max=1) ** 0.25, -1.0)
+    value, flat = score.flatten().max(dim=0)
     at = torch.tensor([int(n) for n in torch.unravel_index(flat, score.shape)], dtype=torch.float32)
-    corner = at - torch.tensor(weight.shape) + 1
-    place: torch.Tensor = torch.linalg.solve(image.matrix, corner + centre - image.offset)
-    return float(value), (torch.eye(3) * size, place)
+    return float(value), at
 
 
-def _small(chest: MeanChest, spacing_mm: float, size: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The mean chest enlarged by `size`, with voxels of `spacing_mm`: views, weight, index (k, j, i) of the origin."""
+def _small(chest: MeanChest, spacing_mm: float, size: float) -> _Small:
     factor = chest.frame.spacing_mm * size / spacing_mm
     stacked = torch.cat([chest.views, chest.weight[None]])[None]
     shape = [max(2, round(n * factor)) for n in chest.frame.shape]
     small = F.interpolate(stacked, size=shape, mode="area")[0]
     ratio = torch.tensor([m / n for m, n in zip(shape, chest.frame.shape, strict=True)])
     origin = -torch.tensor(chest.frame.first[::-1]) / chest.frame.spacing_mm
-    return small[:2], small[2], (origin + 0.5) * ratio - 0.5
+    return _Small(size, small[:2], small[2], (origin + 0.5) * ratio - 0.5)
 
 
 def affine_fit(chest: MeanChest, image: Seen, start: Affine) -> Affine:
     """The start, refined by gradient descent."""
     places, wanted, weight = _targets(chest, 2)
+    generator = torch.Generator().manual_seed(SEED)
     centre = (places * weight[:, None]).sum(0) / weight.sum()
     matrix = start[0].clone().requires_grad_()
     middle = (centre @ start[0].T + start[1]).clone().requires_grad_()
     adam = torch.optim.Adam([{"params": [matrix], "lr": 0.015}, {"params": [middle], "lr": 1.5}])
     fading = torch.optim.lr_scheduler.ExponentialLR(adam, 0.95)
     for _ in range(AFFINE_STEPS):
-        loss = _mismatch(image, (places - centre) @ matrix.T + middle, wanted, weight)
+        few = torch.randint(len(places), (AFFINE_POINTS,), generator=generator)
+        loss = _mismatch(image, (places[few] - centre) @ matrix.T + middle, wanted[:, few], weight[few])
         adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         adam.step()
@@ -176,6 +203,7 @@ def deformation(chest: MeanChest, image: Seen, affine: Affine, levels: tuple[Lev
     """The dense shift [3, k, j, i] in mm that is to be added to the affine map."""
     places, wanted, weight = _targets(chest, 1)
     counts = (chest.weight.flatten() > 0).nonzero()[:, 0]
+    generator = torch.Generator().manual_seed(SEED)
     start = places @ affine[0].T + affine[1]
     total = torch.zeros(3, *chest.frame.shape)
     for level in levels:
@@ -186,8 +214,10 @@ def deformation(chest: MeanChest, image: Seen, affine: Affine, levels: tuple[Lev
         adam = torch.optim.Adam([control], lr=level.rate_mm)
         falling = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.1, level.steps)
         for _ in range(level.steps):
-            moved = (total + spread(control, three)).flatten(1)[:, counts].T
-            loss = _mismatch(image, start + moved, wanted, weight) + level.stiffness * _bending(control, level.step_mm)
+            few = torch.randint(len(counts), (POINTS,), generator=generator)
+            moved = (total + spread(control, three)).flatten(1)[:, counts[few]].T
+            data = _mismatch(image, start[few] + moved, wanted[:, few], weight[few])
+            loss = data + level.stiffness * _bending(control, level.step_mm)
             adam.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             adam.step()

@@ -27,24 +27,32 @@ WINDOWS = (LUNG_WINDOW_HU, FAT_WINDOW_HU)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A scan at one resolution: `views` [2, k, j, i] in 0..1, `known` [k, j, i] 0..1, and how places map to voxels.
+    """A scan at one resolution: `channels` [3, k, j, i] in 0..1, two views and what is known of them; and its places.
 
     `matrix` [3, 3] and `offset` [3] turn LPS mm (x, y, z) into fractional voxel indices (k, j, i).
     """
 
-    views: torch.Tensor
-    known: torch.Tensor
+    channels: torch.Tensor
     matrix: torch.Tensor
     offset: torch.Tensor
     spacing_mm: float
+
+    @property
+    def views(self) -> torch.Tensor:
+        """The views [2, k, j, i], 0 where they are not known."""
+        return self.channels[:2]
+
+    @property
+    def known(self) -> torch.Tensor:
+        """Where the scan shows anything [k, j, i], 0..1."""
+        return self.channels[2]
 
     def at(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The views [2, n] and how far they are known [n] at LPS places [n, 3]; unknown outside."""
         sizes = torch.tensor(self.known.shape, dtype=torch.float32)
         index = places @ self.matrix.T + self.offset
         grid = ((2 * index + 1) / sizes - 1).flip(-1)
-        stacked = torch.cat([self.views, self.known[None]])[None]
-        found = F.grid_sample(stacked, grid[None, None, None], padding_mode="zeros", align_corners=False)[0, :, 0, 0]
+        found = _sampled(self.channels, grid, "zeros")
         return found[:2], found[2]
 
 
@@ -54,7 +62,8 @@ def seen(volume: Volume, spacing_mm: float) -> Seen:
     known = (box.hu > UNKNOWN_HU).float()
     inverse = np.linalg.inv(box.grid.affine[:3, :3])
     offset = -inverse @ box.grid.affine[:3, 3]
-    return Seen(views_of(box.hu) * known, known, as_tensor(inverse), as_tensor(offset), spacing_mm)
+    channels = torch.cat([views_of(box.hu) * known, known[None]])
+    return Seen(channels, as_tensor(inverse), as_tensor(offset), spacing_mm)
 
 
 def coarser(image: Seen, factor: int) -> Seen:
@@ -64,7 +73,8 @@ def coarser(image: Seen, factor: int) -> Seen:
     shift = (factor - 1) / 2
     known = (weight > 0.5).float()
     offset = (image.offset - shift) / factor
-    return Seen(views * known, known, image.matrix / factor, offset, image.spacing_mm * factor)
+    channels = torch.cat([views * known, known[None]])
+    return Seen(channels, image.matrix / factor, offset, image.spacing_mm * factor)
 
 
 def views_of(hu: torch.Tensor) -> torch.Tensor:
@@ -96,9 +106,7 @@ class Frame:
         index = ((places - torch.tensor(self.first)) / self.spacing_mm).flip(-1)
         sizes = torch.tensor(self.shape, dtype=torch.float32)
         grid = ((2 * index + 1) / sizes - 1).flip(-1)
-        return F.grid_sample(values[None], grid[None, None, None], padding_mode="border", align_corners=False)[
-            0, :, 0, 0
-        ]
+        return _sampled(values, grid, "border")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +129,12 @@ class HeartMap:
         for _ in range(steps):
             found = found + (places - self.to_patient(found)) @ inverse.T
         return found
+
+
+def _sampled(values: torch.Tensor, grid: torch.Tensor, beyond: str) -> torch.Tensor:
+    """Values [c, k, j, i] as [c, n] at places [n, 3] of torch's own coordinates (-1..1, fastest axis first)."""
+    found = F.grid_sample(values[None], grid[None, None, None], padding_mode=beyond, align_corners=False)
+    return found[0, :, 0, 0]
 
 
 def spline_matrix(size: int, step: float) -> torch.Tensor:

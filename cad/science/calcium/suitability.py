@@ -10,7 +10,7 @@ import numpy as np
 
 from cad.domain import CalciumNotAssessed, Caution, CtSeries, Heart, NotAssessedReason, Volume
 from cad.policy import CalciumPolicy, CalciumSuitabilityPolicy
-from cad.science.calcium.candidates import surroundings, within
+from cad.science.calcium.candidates import is_near, surroundings
 
 TENTHS, SPREAD_OF_TENTHS = (10.0, 90.0), 2.563
 """The values below and above which a tenth lies, and their distance in standard deviations of a normal distribution.
@@ -65,15 +65,15 @@ def measure_heart(volume: Volume, heart: Heart, policy: CalciumSuitabilityPolicy
     if box is None or not heart.blood.voxels.any():
         return None
     blood = volume.hu[heart.blood.voxels].astype(np.float64)
-    metal = volume.hu[box] >= policy.metal_from_hu
-    inside = heart.heart.voxels[box]
-    near = within(heart.heart, box, policy.metal_margin_mm)
+    metal = np.argwhere(volume.hu[box] >= policy.metal_from_hu) + [part.start for part in box]
+    inside = int(np.count_nonzero(heart.heart.voxels[tuple(metal.T)]))
+    near = int(np.count_nonzero(is_near(metal, heart.heart, policy.metal_margin_mm)))
     voxel = volume.grid.voxel_volume_mm3
     return HeartImage(
         blood_hu=float(np.median(blood)),
         noise_hu=_noise(volume, heart),
-        metal_mm3=float(np.count_nonzero(metal & inside)) * voxel,
-        metal_near_mm3=float(np.count_nonzero(metal & near & ~inside)) * voxel,
+        metal_mm3=inside * voxel,
+        metal_near_mm3=(near - inside) * voxel,
         coverage=heart.coverage,
     )
 
