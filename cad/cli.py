@@ -31,6 +31,9 @@ TRAINING_FILES = ("ct/truth.json", "lidc_crops.npz", "lidc_hu_crops.npz")
 PARTS = ("nodules", "calcium")
 """The values of `cad.service.case.Part`, without its imports."""
 
+LEAST_SCORE = 0.05
+"""The least score of a mark in a validation: FROC needs marks far below the threshold of the reports."""
+
 LANGUAGES = ("en", "zh", "both")
 """The values of `cad.wording.words.Language`, without its imports."""
 
@@ -83,8 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_serve(commands)
     _add_simulate(commands)
+    _add_validate(commands)
     _add_train(commands)
     _add_evaluate_crops(commands)
+    _add_evaluate_followup(commands)
     _add_register(commands)
     _add_bench(commands)
     _add_demo(commands)
@@ -137,7 +142,7 @@ def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
     """Reads and analyses the series that the arguments name. Raises Refusal."""
     from cad.domain import ClinicalContext
     from cad.policy import Policy
-    from cad.service.case import CaseRequest, Machinery, Part, read_case
+    from cad.service.case import CaseRequest, Part, read_case
     from cad.service.patient import parse_patient
     from cad.wording.words import Language
     from dicom_io.priors import Priors, load_priors
@@ -158,8 +163,15 @@ def _case(arguments: argparse.Namespace, stopwatch: Stopwatch) -> CaseResult:
         language=Language(arguments.language),
         stopwatch=stopwatch,
     )
-    machinery = Machinery(arguments.device, arguments.detector, arguments.runtime)
-    return read_case(loaded, arguments.load(machinery), request)
+    return read_case(loaded, arguments.load(_machinery(arguments)), request)
+
+
+def _machinery(arguments: argparse.Namespace) -> Machinery:
+    """Which networks run; without those of nodules when these are not asked for."""
+    from cad.service.case import Machinery
+
+    nodules = not arguments.only or "nodules" in arguments.only
+    return Machinery(arguments.device, arguments.detector, arguments.runtime, nodules)
 
 
 def _say(text: str) -> None:
@@ -177,7 +189,18 @@ def _summary(document: Mapping[str, Any], folder: Path) -> str:
         found = f"{count}, the largest {max(sizes):.1f} mm" if sizes else "no nodule"
         found += _changes(document["followup"])
     slices, seconds = document["series"]["slices"], document["timings_s"]["total"]
-    return f"{found} in {slices} slices; {seconds:.1f} s; results in {folder}"
+    said = "; ".join([f"{found} in {slices} slices", *_calcium_summary(document["calcium"])])
+    return f"{said}; {seconds:.1f} s; results in {folder}"
+
+
+def _calcium_summary(calcium: Mapping[str, Any]) -> list[str]:
+    """What is said of coronary calcium; nothing when it was not asked for."""
+    if calcium["status"] == "scored":
+        categories = ", ".join(f"{one['scheme']}: {one['value']}" for one in calcium["categories"])
+        return [f"coronary calcium {calcium['agatston']:.1f} Agatston, {calcium['estimate']} estimate ({categories})"]
+    if calcium["reason"] == "not-requested":
+        return []
+    return [f"coronary calcium not assessed ({calcium['reason']})"]
 
 
 def _changes(followup: Mapping[str, Any] | None) -> str:
@@ -268,6 +291,53 @@ def _simulate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("validate", help="a batch of series with references: FROC, agreement, report")
+    command.add_argument(
+        "manifest", type=_existing_file, metavar="MANIFEST", help="CSV or JSON list of series and truth, perhaps prior"
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for report.json, report.md")
+    command.add_argument("--only", type=_parts, metavar="PARTS", help="nodules, calcium or both, with a comma between")
+    command.add_argument(
+        "--min-score", type=_score, default=LEAST_SCORE, metavar="S", help=f"least score of a mark ({LEAST_SCORE})"
+    )
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
+    command.add_argument("--runtime", choices=RUNTIMES, default="auto", help="what runs lungcad's networks")
+    command.add_argument("--detector", type=_detector, default="lungcad", metavar="WHICH", help="as for analyze")
+    command.set_defaults(run=_validate, patient=None, language="en")
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from functools import cache
+
+    from cad.policy import Policy
+    from cad.service.references import BadReference, ManifestRow, read_manifest
+    from cad.service.stopwatch import Stopwatch
+    from cad.service.validation import Batch, validate
+
+    check_free(arguments.out)
+    try:
+        rows = read_manifest(arguments.manifest)
+    except BadReference as problem:
+        _say(str(problem))
+        return WRONG_ARGUMENTS
+    load = cache(arguments.load)
+
+    def analyse(row: ManifestRow) -> Mapping[str, Any]:
+        prior = None if row.prior is None else [row.prior]
+        one = argparse.Namespace(**{**vars(arguments), "series": [row.series], "prior": prior, "load": load})
+        return _case(one, Stopwatch()).document
+
+    def threshold() -> float:
+        return (
+            0.0 if arguments.only == ("calcium",) else load(_machinery(arguments)).networks.detector.default_min_score
+        )
+
+    report = validate(Batch(rows, analyse, threshold(), Policy().calcium), arguments.out, _say)
+    print(f"{report['read']} of {report['series']} series read; report in {arguments.out}")
+    return 0
+
+
 def _add_register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("register", help="where points of one chest CT lie in another")
     scan = "DICOM folder, zip archive, .mha, .nii.gz or .nrrd"
@@ -334,6 +404,26 @@ def _evaluate_crops(arguments: argparse.Namespace) -> int:
     from cad.service.crops import evaluate_crops, summary_line
 
     document = evaluate_crops(arguments.crops, arguments.device, _say)
+    arguments.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(summary_line(document))
+    return 0
+
+
+def _add_evaluate_followup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("evaluate-followup", help="how well nodules are followed, on pairs of known course")
+    command.add_argument("--data", type=_existing, required=True, metavar="DIR", help="labelled scans and crops")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="where the figures go")
+    command.add_argument("--pairs", type=_Whole(1, 20), default=1, metavar="N", help="pairs of each scan (default 1)")
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
+    command.set_defaults(run=_evaluate_followup)
+
+
+def _evaluate_followup(arguments: argparse.Namespace) -> int:
+    from cad.service.case import Machinery
+    from cad.service.pairs import PairsOrder, evaluate_followup, summary_line
+
+    order = PairsOrder(arguments.data, arguments.pairs)
+    document = evaluate_followup(order, arguments.load(Machinery(arguments.device)), _say)
     arguments.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(summary_line(document))
     return 0

@@ -223,7 +223,7 @@ class CtSeries:
 
     `sop_uids` are in the order of the volume's k axis (feet to head); an enhanced multi-frame series has one.
     `spacing_mm` is (dx, dy, dz) of the volume. None means that the header does not say. `choice` is the
-    sentence that says why this series was chosen among those of the study.
+    sentence that says why this series was chosen among those of the study. `sop_class_uid` is that of its images.
     """
 
     study_uid: str
@@ -236,6 +236,7 @@ class CtSeries:
     kvp: float | None
     contrast: bool | None
     choice: str
+    sop_class_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -1141,7 +1142,8 @@ class Heart:
 class CalcifiedLesion:
     """One calcified lesion: its voxels, the site it was assigned to (with a certainty of 0..1) and what it scores.
 
-    `max_hu` and `mean_hu` are over its voxels of the images that were scored.
+    `mask` is on the grid of the series, also where its slices were averaged before they were scored. `max_hu` and
+    `mean_hu` are over its voxels of the images that were scored.
     """
 
     site: Artery | OtherCalcium
@@ -1188,6 +1190,7 @@ class CalciumScore:
     `other` every other site that has lesions. `categories` are CAC-DRS first, then the four tiers; `variant` says by
     which rules the score was computed. `advice` has its source in it. `critical`: a very high score that is to be told.
     `scored_spacing_mm` is (dx, dy, dz) of the images that were scored: thin slices are averaged first.
+    `threshold_hu` is the attenuation from which a voxel counts.
     """
 
     lesions: tuple[CalcifiedLesion, ...]
@@ -1202,6 +1205,7 @@ class CalciumScore:
     critical: bool
     caveats: tuple[Caution, ...]
     scored_spacing_mm: tuple[float, float, float]
+    threshold_hu: float
 
     @property
     def vessels(self) -> int:
@@ -1220,10 +1224,13 @@ class CalciumNotAssessed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    """Everything measured on one series. Parts that were not assessed say why."""
+    """Everything measured on one series. Parts that were not assessed say why.
+
+    `lungs` is None when calcium alone was asked for and none are in view, as in a scan of the heart.
+    """
 
     nodules: tuple[Nodule, ...] | NotAssessed
-    lungs: LungMask
+    lungs: LungMask | None
     warnings: tuple[Caution, ...]
     models: tuple[ModelIdentity, ...]
     policy_version: str
@@ -1313,7 +1320,9 @@ class RegistrationQuality:
     `similarity` is the correlation of local brightness (1 for the same image); `overlap` the part of the lung that
     falls on the other scan's lung, and `seen_fraction` the part that falls into the other scan's field of view;
     `folding_fraction` the part at which the map folds. `residual_mm` is the mean distance from where vessels are put to
-    where they fit best; None when too few could be compared.
+    where they fit best; None when too few could be compared. `inverse_consistency_mm` is the mean distance from where a
+    place comes back to, when it is carried over and then back by a registration the other way round; `volume_ratios`
+    are the least and the greatest volume in the other scan per volume in the fixed one. None: not measured.
     """
 
     method: str
@@ -1323,6 +1332,8 @@ class RegistrationQuality:
     folding_fraction: float
     residual_mm: float | None
     cautions: tuple[Caution, ...] = ()
+    inverse_consistency_mm: float | None = None
+    volume_ratios: tuple[float, float] | None = None
 
 
 class LungTransform(Protocol):
@@ -1354,9 +1365,19 @@ class Networks:
     calcium: CalciumReader | None = None
 
     @property
-    def identities(self) -> tuple[ModelIdentity, ...]:
+    def nodule_identities(self) -> tuple[ModelIdentity, ...]:
         """Of every network that reads nodules."""
         return (self.detector.identity, *(() if self.reader is None else self.reader.identities))
+
+    @property
+    def calcium_identities(self) -> tuple[ModelIdentity, ...]:
+        """Of every network that reads coronary calcium."""
+        return () if self.calcium is None else self.calcium.identities
+
+    @property
+    def identities(self) -> tuple[ModelIdentity, ...]:
+        """Of every network that takes part in reading a series for nodules and calcium."""
+        return (*self.nodule_identities, *self.calcium_identities)
 
 
 StageTimer = Callable[[str], AbstractContextManager[None]]

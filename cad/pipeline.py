@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cad.assessment import assess, assessment_cautions
 from cad.comparison import Comparison, CurrentScan, Tools, compare
 from cad.domain import (
+    CalciumNotAssessed,
+    Caution,
     ClinicalContext,
+    CtSeries,
     Findings,
+    LungMask,
     Networks,
     NotAssessed,
     NotAssessedReason,
@@ -18,9 +22,15 @@ from cad.domain import (
     StageTimer,
     Volume,
 )
+from cad.errors import Refusal
 from cad.measuring import Scene, described, detected, measured
 from cad.policy import POLICY_VERSION, Policy
+from cad.science.calcium.stage import Scan, assess_calcium
 from cad.science.lungs import segment_lungs
+
+CALCIUM_NOT_AVAILABLE = CalciumNotAssessed(
+    NotAssessedReason.NOT_AVAILABLE, "Coronary calcium was not scored: what finds the heart is not installed."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,8 @@ class Request:
     `identity_seed` makes tracking UIDs deterministic: the series UID. `min_score` None means the detector's own
     threshold. `context` is what is known beside the images; `contrast` says whether the patient was given any. `priors`
     are earlier examinations to compare with, which needs the date of the current one (`acquired`); `clock` gives the
-    seconds that the results name.
+    seconds that the results name. `series` is what the headers say of how calcium may be scored; None when there are
+    none.
     """
 
     identity_seed: str
@@ -41,6 +52,8 @@ class Request:
     priors: tuple[PriorScan, ...] = ()
     acquired: datetime.date | None = None
     clock: Callable[[], float] | None = None
+    with_calcium: bool = False
+    series: CtSeries | None = None
 
     def __post_init__(self) -> None:
         if self.priors and self.acquired is None:
@@ -50,14 +63,29 @@ class Request:
 def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Findings:
     """Everything that lungcad measures on one chest CT volume.
 
-    Raises Refusal when there are no lungs in view.
+    Raises Refusal when there are no lungs in view, unless calcium alone is asked for.
     """
+    if request.with_nodules:
+        findings = _nodules(volume, networks, policy, request, stage)
+    else:
+        with stage("lungs"):
+            lungs, cautions = _lungs_if_any(volume, policy, request)
+        not_asked = NotAssessed(NotAssessedReason.NOT_REQUESTED)
+        findings = Findings(not_asked, lungs, cautions, (), POLICY_VERSION, followup=_not_compared(request))
+    if not request.with_calcium:
+        return findings
+    if networks.calcium is None:
+        return replace(findings, calcium=CALCIUM_NOT_AVAILABLE)
+    with stage("calcium"):
+        calcium = assess_calcium(Scan(volume, findings.lungs, request.series), networks.calcium, policy.calcium)
+    return replace(findings, calcium=calcium, models=(*findings.models, *networks.calcium_identities))
+
+
+def _nodules(volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Findings:
+    """Nodules and what follows from them. Raises Refusal when there are no lungs in view."""
     with stage("lungs"):
         segmented = segment_lungs(volume, policy.lungs)
     lungs, cautions = segmented.lungs, segmented.cautions
-    if not request.with_nodules:
-        not_asked = NotAssessed(NotAssessedReason.NOT_REQUESTED)
-        return Findings(not_asked, lungs, cautions, (), POLICY_VERSION, followup=_not_compared(request))
     scene = Scene(volume, lungs, request.identity_seed, request.contrast)
     compared = _compared(scene, networks, policy, request, stage)
     nodules = compared.nodules
@@ -65,11 +93,22 @@ def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request
         nodules,
         lungs,
         (*cautions, *compared.cautions, *assessment_cautions(nodules, request.context)),
-        networks.identities,
+        networks.nodule_identities,
         POLICY_VERSION,
         assess(nodules, request.context, policy, compared.pasts),
         compared.followup,
     )
+
+
+def _lungs_if_any(volume: Volume, policy: Policy, request: Request) -> tuple[LungMask | None, tuple[Caution, ...]]:
+    """Lungs where nothing but calcium may be asked of them. Raises Refusal when not even calcium is."""
+    try:
+        segmented = segment_lungs(volume, policy.lungs)
+    except Refusal as refusal:
+        if not request.with_calcium:
+            raise
+        return None, (Caution("no-lungs", f"Lungs were not segmented: {refusal.text}."),)
+    return segmented.lungs, segmented.cautions
 
 
 def _compared(scene: Scene, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Comparison:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from pydicom.sr.coding import Code
 
-from cad.domain import CalcificationPattern, Composition, Guideline, Lobe, Side
+from cad.domain import Artery, CalcificationPattern, ChangeStatus, Composition, Guideline, Lobe, OtherCalcium, Side
 from cad.wording.said import Sign
 
 OWN_SCHEME = "99LUNGCAD"
@@ -199,6 +199,59 @@ MINIMUM = Code("255605001", "SCT", "Minimum")
 MAXIMUM = Code("56851009", "SCT", "Maximum")
 """Derivation of the ends of a range over unknown inputs (CID 7464)."""
 
+DIFFERENCE_IN_SIZE = Code("442714003", "SCT", "Difference in size")
+"""What became of a nodule since the prior examination (CID 6133)."""
+
+CHANGE_STATUS: Mapping[ChangeStatus, Code] = {
+    ChangeStatus.GROWING: Code("15454001", "SCT", "Increase in size"),
+    ChangeStatus.SHRINKING: Code("19776001", "SCT", "Decrease in size"),
+    ChangeStatus.STABLE: Code("129723006", "SCT", "No significant changes in the finding"),
+    ChangeStatus.NEW: Code("NEW", OWN_SCHEME, "New since the prior examination"),
+    ChangeStatus.RESOLVED: Code("RESOLVED", OWN_SCHEME, "Resolved since the prior examination"),
+}
+"""Changes of the chest (CID 6134), which has none for new and resolved findings: 129721008, New finding, is in groups
+of mammography alone (two *own choices*)."""
+
+VOLUME_CHANGE = Code("VOLUME_CHANGE", OWN_SCHEME, "Change of Volume")
+VOLUME_CHANGE_ENDS = (
+    Code("VOLUME_CHANGE_L", OWN_SCHEME, "Change of Volume, lower end of 95 % interval"),
+    Code("VOLUME_CHANGE_U", OWN_SCHEME, "Change of Volume, upper end of 95 % interval"),
+)
+MASS_CHANGE = Code("MASS_CHANGE", OWN_SCHEME, "Change of Mass")
+DIAMETER_CHANGE = Code("DIAMETER_CHANGE", OWN_SCHEME, "Change of Mean Diameter")
+DOUBLING_TIME = Code("DOUBLING_TIME", OWN_SCHEME, "Volume Doubling Time")
+DOUBLING_TIME_ENDS = (
+    Code("DOUBLING_TIME_L", OWN_SCHEME, "Volume Doubling Time, lower end of 95 % interval"),
+    Code("DOUBLING_TIME_U", OWN_SCHEME, "Volume Doubling Time, upper end of 95 % interval"),
+)
+PRIOR_VOLUME = Code("PRIOR_VOLUME", OWN_SCHEME, "Volume at the prior examination")
+PRIOR_INTERVAL = Code("PRIOR_INTERVAL", OWN_SCHEME, "Time since the prior examination")
+TREND_DOUBLING = Code("TREND_DOUBLING", OWN_SCHEME, "Volume Doubling Time fitted to all examinations")
+TREND_POINTS = Code("TREND_POINTS", OWN_SCHEME, "Examinations that the fit holds")
+"""Since the prior examination; percentages are of the earlier size (*own choice*: no public scheme names them)."""
+
+PREVIOUS_FINDINGS = Code("18834-2", "LN", "Previous Findings")
+"""Heading of the comparison with earlier examinations (CID 7001)."""
+
+PRIOR_EXAMINATION = Code("PRIOR_EXAM", OWN_SCHEME, "Prior examination")
+"""Container of one earlier examination (*own choice*)."""
+
+PRIOR_REPORT = Code("122075", "DCM", "Prior report for current patient")
+"""Names lungcad's own report or segmentation of then (CID 3407)."""
+
+ACQUISITION_DATE = Code("126201", "DCM", "Acquisition Date")
+"""Of an earlier examination."""
+
+ILLUSTRATION = Code("121080", "DCM", "Best illustration of finding")
+"""Image of an earlier examination that a comparison shows (CID 7003)."""
+
+REGISTRATION = Code("REGISTRATION", OWN_SCHEME, "Registration of the examinations")
+"""How two examinations were brought together, and how well (*own choice*)."""
+
+TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")
+TRACKING_UNIQUE_IDENTIFIER = Code("112040", "DCM", "Tracking Unique Identifier")
+"""Name a nodule over all examinations (TID 1501)."""
+
 LUNG_RADS_CATEGORY = Code("1362105002", "SCT", "Lung Imaging Reporting and Data System category")
 """SNOMED CT observable, as HL7 Lithuania's lung screening guide has it; not in pydicom's dictionaries."""
 
@@ -207,6 +260,69 @@ RECOMMENDATION = Code("121075", "DCM", "Recommendation")
 
 APPLICABLE_GUIDELINE = Code("GUIDELINE", OWN_SCHEME, "Applicable guideline")
 """Which guideline applies, and why, or why none does (*own choice*)."""
+
+CORONARY_CALCIUM_SCORE = Code("450360000", "SCT", "Coronary artery calcium score")
+"""By a method: `AGATSTON_METHOD` or `VOLUME_METHOD` (CID 6142)."""
+
+CALCIUM_SCORE = Code("112058", "DCM", "Calcium score")
+"""The same measure where the calcium is not coronary: under the name above it would be read as part of that score."""
+
+AGATSTON_METHOD = Code("112055", "DCM", "Agatston scoring method")
+VOLUME_METHOD = Code("112056", "DCM", "Volume scoring method")
+"""Methods of a calcium score (CID 6140)."""
+
+AGATSTON_THRESHOLD = Code("122657", "DCM", "Agatston Score Threshold")
+"""Attenuation from which a voxel counts."""
+
+CALCIFIED_LESIONS = Code("111038", "DCM", "Number of calcifications")
+"""Lesions that a score is the sum of."""
+
+CALCIFIED_ARTERIES = Code("CAC_VESSELS", OWN_SCHEME, "Number of coronary arteries with calcium")
+"""0 to 4 (*own choice*: 122762 DCM counts territories with stenoses)."""
+
+SITE_CERTAINTY = Code("CALCIUM_SITE_P", OWN_SCHEME, "Certainty of site, least of all lesions")
+"""In percent (*own choice*)."""
+
+CALCIFICATION = Code("18115005", "SCT", "Pathologic calcification")
+"""Finding and segmented property type (CID 3802)."""
+
+CORONARY_ARTERY = Code("41801008", "SCT", "Coronary artery")
+"""Finding site of the total (CID 4)."""
+
+ARTERY: Mapping[Artery, Code] = {
+    Artery.LM: Code("3227004", "SCT", "Left Main Coronary Artery"),
+    Artery.LAD: Code("59438005", "SCT", "Left Anterior Descending Coronary Artery"),
+    Artery.LCX: Code("57396003", "SCT", "Circumflex Coronary Artery"),
+    Artery.RCA: Code("13647002", "SCT", "Right Coronary Artery"),
+}
+"""Finding site and anatomic region (CID 3016)."""
+
+OTHER_CALCIUM: Mapping[OtherCalcium, Code] = {
+    OtherCalcium.AORTA: Code("15825003", "SCT", "Aorta"),
+    OtherCalcium.AORTIC_VALVE: Code("34202007", "SCT", "Aortic Valve"),
+    OtherCalcium.MITRAL_VALVE: Code("91134007", "SCT", "Mitral Valve"),
+    OtherCalcium.OTHER: Code("816094009", "SCT", "Thorax"),
+}
+"""Sites of calcium that is not coronary (CID 4, CID 3630)."""
+
+CALCIUM_CATEGORY = Code("CAC_CATEGORY", OWN_SCHEME, "Category of coronary calcium")
+"""Its value names the scheme too (*own choice*: neither CAC-DRS nor the four tiers have a public code)."""
+
+CALCIUM_ESTIMATE = Code("CAC_ESTIMATE", OWN_SCHEME, "Kind of calcium score")
+NON_GATED_ESTIMATE = Code("CAC_NON_GATED", OWN_SCHEME, "Non-gated estimate")
+"""Said of every score (*own choice*)."""
+
+CALCIUM_VARIANT = Code("CAC_VARIANT", OWN_SCHEME, "Rules of the calcium score")
+"""By which of the variants a score was computed: they are not interchangeable (*own choice*)."""
+
+CALCIUM_CAVEAT = Code("CAC_CAVEAT", OWN_SCHEME, "Caveat of the calcium score")
+"""What a reader of the score should know (*own choice*)."""
+
+CRITICAL_RESULT = Code("CRITICAL_RESULT", OWN_SCHEME, "Critical result")
+"""Present where a result is to be told at once, else absent (*own choice*; 73568-8 LN is the communication of it)."""
+
+REASON_NOT_ASSESSED = Code("NOT_ASSESSED_WHY", OWN_SCHEME, "Reason why it was not assessed")
+"""One of lungcad's words for reasons, such as "contrast" (*own choice*)."""
 
 GUIDELINE: Mapping[Guideline, str] = {
     Guideline.LUNG_RADS: "Lung-RADS",
@@ -225,8 +341,15 @@ def lung_rads_category(category: str) -> Code:
     return Code(f"LUNG_RADS_{category}", OWN_SCHEME, f"Lung-RADS category {category}")
 
 
+def calcium_category(scheme: str, value: str) -> Code:
+    """A value of `CALCIUM_CATEGORY` that names its scheme; characters that a code value may not hold are left out."""
+    name = "DRS" if scheme == "CAC-DRS" else "TIER"
+    return Code(f"CAC_{name}_{value}".replace("/", "_").replace(">=", "GE_"), OWN_SCHEME, f"{scheme}: {value}")
+
+
 MILLIMETRE = Code("mm", "UCUM", "millimeter")
 SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
+DAY = Code("d", "UCUM", "day")
 NO_UNITS = Code("1", "UCUM", "no units")
 SCORE = Code("{score}", "UCUM", "score")
 CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")

@@ -53,9 +53,8 @@ FIELD_OF_VIEW_MM = 60.0
 FIELD_OF_VIEW_MARGIN = 1.6
 """A lesion larger than the field of view divided by this gets a wider field."""
 
-WINDOW_CENTER_HU = -600.0
-WINDOW_WIDTH_HU = 1500.0
-"""Lung window of the Fleischner recommendations for measuring nodules (Bankier et al., Radiology 2017)."""
+LUNG_WINDOW = (-600.0, 1500.0)
+"""Centre and width in HU of the Fleischner recommendations for measuring nodules (Bankier et al., Radiology 2017)."""
 
 CONTOUR_RGB = (255, 196, 0)
 LONG_AXIS_RGB = (0, 220, 255)
@@ -96,12 +95,13 @@ PLANES = (
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A square window of `side_mm` in a plane through the voxel index `centre` (k, j, i)."""
+    """A square window of `side_mm` in a plane through the voxel index `centre` (k, j, i), drawn `pixels` wide."""
 
     plane: Plane
     grid: Grid
     centre: tuple[float, float, float]
     side_mm: float
+    pixels: int = PANEL_PIXELS
 
     def to_panel(self, point: PointLps) -> tuple[float, float]:
         """Where a position falls on the panel, in panel pixels (x to the right, y down)."""
@@ -112,11 +112,11 @@ class View:
         offset_mm = (index[axis] - self.centre[axis]) * self.grid.spacing_kji_mm[axis]
         if axis == self.plane.rows and self.plane.reversed_rows:
             offset_mm = -offset_mm
-        return (offset_mm / self.side_mm + 0.5) * PANEL_PIXELS
+        return (offset_mm / self.side_mm + 0.5) * self.pixels
 
     def sample_indices(self, axis: int) -> FloatArray:
         """The voxel coordinates along an array axis that the panel's pixel centres show."""
-        offsets_mm = ((np.arange(PANEL_PIXELS) + 0.5) / PANEL_PIXELS - 0.5) * self.side_mm
+        offsets_mm = ((np.arange(self.pixels) + 0.5) / self.pixels - 0.5) * self.side_mm
         if axis == self.plane.rows and self.plane.reversed_rows:
             offsets_mm = -offsets_mm
         coordinates: FloatArray = self.centre[axis] + offsets_mm / self.grid.spacing_kji_mm[axis]
@@ -128,16 +128,16 @@ def nodule_page(volume: Volume, nodule: Nodule, lines: Sequence[str]) -> UInt8Ar
 
     `lines` are the title and lines of text; what does not fit above the panels is cut off with dots.
     """
-    page = _empty_page(lines)
+    page = empty_page(lines)
     for number, panel in enumerate(_panels(volume, nodule)):
         left = PANEL_GAP_PIXELS + number * (PANEL_PIXELS + PANEL_GAP_PIXELS)
         page.paste(panel, (left, HEADER_PIXELS))
-    return _as_array(page)
+    return as_array(page)
 
 
 def nodule_panels(volume: Volume, nodule: Nodule) -> tuple[UInt8Array, ...]:
     """The axial, coronal and sagittal panel of a nodule, each RGB [row, column, 3]."""
-    return tuple(_as_array(panel) for panel in _panels(volume, nodule))
+    return tuple(as_array(panel) for panel in _panels(volume, nodule))
 
 
 def _panels(volume: Volume, nodule: Nodule) -> Iterator[Image.Image]:
@@ -146,21 +146,21 @@ def _panels(volume: Volume, nodule: Nodule) -> Iterator[Image.Image]:
 
 def summary_page(title: str, lines: Sequence[str]) -> UInt8Array:
     """A page of text; lines beyond the last that fits are counted instead of shown. RGB [row, column, 3]."""
-    page = _empty_page([title])
+    page = empty_page([title])
     pen = ImageDraw.Draw(page)
-    fitting = [part for line in lines for part in _wrapped(line)]
+    fitting = [part for line in lines for part in wrapped(line)]
     shown = fitting[:MAX_SUMMARY_LINES]
     if len(fitting) > MAX_SUMMARY_LINES:
         shown[-1] = f"... and {len(fitting) - MAX_SUMMARY_LINES + 1} more lines, see the report"
     for number, line in enumerate(shown):
         position = (2 * PANEL_GAP_PIXELS, SUMMARY_TOP_PIXELS + number * LINE_PIXELS)
-        pen.text(position, line, fill=TEXT_RGB, font=_font(TEXT_POINTS))
-    return _as_array(page)
+        pen.text(position, line, fill=TEXT_RGB, font=font_of(TEXT_POINTS))
+    return as_array(page)
 
 
-def _wrapped(line: str) -> list[str]:
-    """The line in letters of the font, broken at spaces where it would leave the page."""
-    font, width = _font(TEXT_POINTS), PAGE_WIDTH_PIXELS - 4 * PANEL_GAP_PIXELS
+def wrapped(line: str, width: float = PAGE_WIDTH_PIXELS - 4 * PANEL_GAP_PIXELS) -> list[str]:
+    """The line in letters of the font, broken at spaces where it would be wider than `width` pixels."""
+    font = font_of(TEXT_POINTS)
     parts = [""]
     for word in line.translate(DRAWABLE).split(" "):
         longer = f"{parts[-1]} {word}" if parts[-1] else word
@@ -180,17 +180,28 @@ def _view(grid: Grid, nodule: Nodule, plane: Plane) -> View:
 
 
 def _panel(volume: Volume, nodule: Nodule, view: View) -> Image.Image:
-    grey = _windowed(_sampled(_slab(volume.hu, view), view))
-    rgb = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
-    rgb[_outline(_mask_on_panel(nodule.mask, view))] = CONTOUR_RGB
-    panel = Image.fromarray(rgb)
+    panel = Image.fromarray(outlined(grey_panel(volume, view), nodule.mask, view))
     pen = ImageDraw.Draw(panel)
     if view.plane.normal == 0:
         _draw_axis(pen, view, nodule.diameters.long_axis, LONG_AXIS_RGB)
         _draw_axis(pen, view, nodule.diameters.short_axis, SHORT_AXIS_RGB)
         _draw_lengths(pen, nodule.diameters)
-    _draw_edges(pen, view.plane)
+    draw_edges(pen, view)
     return panel
+
+
+def grey_panel(volume: Volume, view: View, window: tuple[float, float] = LUNG_WINDOW) -> UInt8Array:
+    """The plane of the view in a window of (centre, width) in HU, RGB [row, column, 3]."""
+    grey = _windowed(_sampled(_slab(volume.hu, view), view), window)
+    rgb: UInt8Array = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+    return rgb
+
+
+def outlined(rgb: UInt8Array, mask: NoduleMask, view: View, colour: tuple[int, int, int] = CONTOUR_RGB) -> UInt8Array:
+    """The panel with the border of the mask, which lies just outside of it."""
+    drawn = rgb.copy()
+    drawn[_outline(_mask_on_panel(mask, view))] = colour
+    return drawn
 
 
 def _slab(hu: Int16Array, view: View) -> FloatArray:
@@ -220,8 +231,9 @@ def _interpolated(plane: FloatArray, positions: FloatArray) -> FloatArray:
     return values
 
 
-def _windowed(hu: FloatArray) -> UInt8Array:
-    scaled = (hu - (WINDOW_CENTER_HU - WINDOW_WIDTH_HU / 2)) / WINDOW_WIDTH_HU
+def _windowed(hu: FloatArray, window: tuple[float, float]) -> UInt8Array:
+    centre_hu, width_hu = window
+    scaled = (hu - (centre_hu - width_hu / 2)) / width_hu
     grey: UInt8Array = (np.clip(np.nan_to_num(scaled, nan=0.0), 0, 1) * 255).astype(np.uint8)
     return grey
 
@@ -232,14 +244,14 @@ def _mask_on_panel(mask: NoduleMask, view: View) -> BoolArray:
     at = [0, 0, 0]
     at[view.plane.normal] = round(view.centre[view.plane.normal]) - mask.offset[view.plane.normal]
     if not 0 <= at[view.plane.normal] < shape[view.plane.normal]:
-        return np.zeros((PANEL_PIXELS, PANEL_PIXELS), dtype=np.bool_)
+        return np.zeros((view.pixels, view.pixels), dtype=np.bool_)
     plane = np.take(mask.voxels, at[view.plane.normal], axis=view.plane.normal)
     rows = np.rint(view.sample_indices(view.plane.rows)).astype(np.intp) - mask.offset[view.plane.rows]
     columns = np.rint(view.sample_indices(view.plane.columns)).astype(np.intp) - mask.offset[view.plane.columns]
     inside = np.ix_(
         (rows >= 0) & (rows < shape[view.plane.rows]), (columns >= 0) & (columns < shape[view.plane.columns])
     )
-    panel = np.zeros((PANEL_PIXELS, PANEL_PIXELS), dtype=np.bool_)
+    panel = np.zeros((view.pixels, view.pixels), dtype=np.bool_)
     panel[inside] = plane[np.ix_(rows[inside[0].ravel()], columns[inside[1].ravel()])]
     return panel
 
@@ -262,46 +274,49 @@ def _draw_lengths(pen: ImageDraw.ImageDraw, diameters: Diameters) -> None:
     for number, (length_mm, colour) in enumerate(lengths):
         position = (EDGE_PIXELS, EDGE_PIXELS + number * (TEXT_POINTS + 3))
         text = f"{length_mm:.1f} mm"
-        pen.text(position, text, colour, _font(TEXT_POINTS), stroke_width=2, stroke_fill=BACKGROUND_RGB)
+        pen.text(position, text, colour, font_of(TEXT_POINTS), stroke_width=2, stroke_fill=BACKGROUND_RGB)
 
 
-def _draw_edges(pen: ImageDraw.ImageDraw, plane: Plane) -> None:
-    left, right, top, bottom = plane.edges
-    middle, far = PANEL_PIXELS / 2, PANEL_PIXELS - EDGE_PIXELS
+def draw_edges(pen: ImageDraw.ImageDraw, view: View) -> None:
+    """Letters for the sides of the patient, and the name of the plane."""
+    left, right, top, bottom = view.plane.edges
+    middle, far = view.pixels / 2, view.pixels - EDGE_PIXELS
     for position, text, anchor in (
         ((EDGE_PIXELS, middle), left, "lm"),
         ((far, middle), right, "rm"),
         ((middle, EDGE_PIXELS), top, "mt"),
         ((middle, far), bottom, "mb"),
-        ((EDGE_PIXELS, far), plane.title, "ls"),
+        ((EDGE_PIXELS, far), view.plane.title, "ls"),
     ):
-        pen.text(position, text, TEXT_RGB, _font(TEXT_POINTS), anchor, stroke_width=2, stroke_fill=BACKGROUND_RGB)
+        pen.text(position, text, TEXT_RGB, font_of(TEXT_POINTS), anchor, stroke_width=2, stroke_fill=BACKGROUND_RGB)
 
 
-def _empty_page(lines: Sequence[str]) -> Image.Image:
-    page = Image.new("RGB", (PAGE_WIDTH_PIXELS, PAGE_HEIGHT_PIXELS), BACKGROUND_RGB)
+def empty_page(lines: Sequence[str], height: int = PAGE_HEIGHT_PIXELS) -> Image.Image:
+    """A page with a title, the lines below it as far as they fit, and the footer."""
+    page = Image.new("RGB", (PAGE_WIDTH_PIXELS, height), BACKGROUND_RGB)
     pen = ImageDraw.Draw(page)
     left = 2 * PANEL_GAP_PIXELS
     if lines:
-        pen.text((left, 10), lines[0].translate(DRAWABLE), fill=TEXT_RGB, font=_font(TITLE_POINTS))
-    below = [part for line in lines[1:] for part in _wrapped(line)]
+        pen.text((left, 10), lines[0].translate(DRAWABLE), fill=TEXT_RGB, font=font_of(TITLE_POINTS))
+    below = [part for line in lines[1:] for part in wrapped(line)]
     room = HEADER_LINES - 1
     if len(below) > room:
         below = [*below[: room - 1], f"{below[room - 1]} ..."]
     for number, line in enumerate(below):
-        pen.text((left, 38 + number * LINE_PIXELS), line, fill=TEXT_RGB, font=_font(TEXT_POINTS))
-    footer = (left, PAGE_HEIGHT_PIXELS - FOOTER_PIXELS + 8)
+        pen.text((left, 38 + number * LINE_PIXELS), line, fill=TEXT_RGB, font=font_of(TEXT_POINTS))
+    footer = (left, height - FOOTER_PIXELS + 8)
     pen.text(
-        footer, "lungcad: automatic result, to be verified by a physician", fill=DIM_TEXT_RGB, font=_font(TEXT_POINTS)
+        footer, "lungcad: automatic result, to be verified by a physician", fill=DIM_TEXT_RGB, font=font_of(TEXT_POINTS)
     )
     return page
 
 
 @cache
-def _font(points: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font_of(points: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Pillow's built-in font: the same on every machine, so that pages are reproducible. It has Latin letters only."""
     return ImageFont.load_default(points)
 
 
-def _as_array(page: Image.Image) -> npt.NDArray[np.uint8]:
+def as_array(page: Image.Image) -> npt.NDArray[np.uint8]:
+    """The picture as an array, RGB [row, column, 3]."""
     return np.asarray(page, dtype=np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from highdicom import UID
@@ -11,13 +12,24 @@ from highdicom.sr.coding import CodedConcept
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from cad.domain import Caution, Findings, NotAssessed, Side, UInt8Array
+from cad.domain import (
+    CalciumScore,
+    Caution,
+    Findings,
+    LungMask,
+    NotAssessed,
+    NotAssessedReason,
+    Side,
+    UInt8Array,
+)
 from cad.policy import WordingPolicy
-from cad.wording import english
+from cad.wording import calcium_english, compared_english, english
 from cad.wording.numbers import axes_mm, volume_mm3
 from cad.wording.said import Said, said_of
 from cad.wording.words import Cells
 from dicom_io import codes
+from dicom_io.calcium_images import calcium_page, heart_lung_page
+from dicom_io.comparison_images import comparison_pages
 from dicom_io.encoding import (
     EncodingContext,
     ObjectKind,
@@ -35,20 +47,23 @@ MAX_NODULE_PAGES = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeyImagePage:
-    """A rendered page, RGB [row, column, 3], and the source frame it shows."""
+    """A rendered page, RGB [row, column, 3], and the source frame it shows; `more` refers to images beside it."""
 
     pixels: UInt8Array
     frame: SourceFrame
+    more: tuple[Dataset, ...] = ()
 
 
 def key_images(findings: Findings, source: SourceImages, context: EncodingContext) -> tuple[Dataset, ...]:
-    """A summary page, then one page per nodule in the order of the findings, all in one series."""
+    """A summary page, a page per nodule in their order, pages of then and now, and pages of calcium, in one series."""
     middle = source.frame(source.loaded.volume.grid.shape[0] // 2)
-    pages = [KeyImagePage(summary_page("lungcad: lung nodules", summary_lines(findings, source, context)), middle)]
+    pages = [KeyImagePage(summary_page(_title(findings), summary_lines(findings, source, context)), middle)]
     said = nodules_said(findings, context.wording)
     for one in said[:MAX_NODULE_PAGES]:
         pixels = nodule_page(source.loaded.volume, one.nodule, nodule_lines(one))
         pages.append(KeyImagePage(pixels, source.frame(one.nodule.diameters.slice_k)))
+    pages.extend(_comparisons(findings, source, context))
+    pages.extend(_calcium_pages(findings, source, context))
     equipment = contributing_equipment(findings.models, context)
     captures = []
     for number, page in enumerate(pages, start=1):
@@ -57,6 +72,44 @@ def key_images(findings: Findings, source: SourceImages, context: EncodingContex
         stamp(capture, context)
         captures.append(capture)
     return tuple(captures)
+
+
+def _comparisons(findings: Findings, source: SourceImages, context: EncodingContext) -> Iterator[KeyImagePage]:
+    """A page of then and now for each nodule that changed; a nodule that is not in view has the middle slice."""
+    middle = source.loaded.volume.grid.shape[0] // 2
+    for page in comparison_pages(source.loaded.volume, findings, context.wording):
+        frame = source.frame(middle if page.slice_now is None else page.slice_now)
+        yield KeyImagePage(page.pixels, frame, tuple(_prior_references(findings, page.slice_then)))
+
+
+def _prior_references(findings: Findings, k: int | None) -> Iterator[Dataset]:
+    """The slice of the earlier scan that is shown; none of a multi-frame image, of which all frames would be meant."""
+    assert not isinstance(findings.followup, NotAssessed)
+    series = findings.followup.latest.scan.series
+    if k is not None and series.sop_class_uid is not None and len(series.sop_uids) == series.slices:
+        yield _reference(series.sop_class_uid, series.sop_uids[k])
+
+
+def _title(findings: Findings) -> str:
+    return "lungcad: lung nodules" + (" and coronary calcium" if _calcium_was_asked_for(findings) else "")
+
+
+def _calcium_was_asked_for(findings: Findings) -> bool:
+    calcium = findings.calcium
+    return isinstance(calcium, CalciumScore) or calcium.reason is not NotAssessedReason.NOT_REQUESTED
+
+
+def _calcium_pages(findings: Findings, source: SourceImages, context: EncodingContext) -> Iterator[KeyImagePage]:
+    """The slices with the most calcium, heart and lungs at a glance; without a picture they name the middle slice."""
+    volume, calcium = source.loaded.volume, findings.calcium
+    pages = (
+        calcium_page(volume, calcium) if isinstance(calcium, CalciumScore) else None,
+        heart_lung_page(volume, findings, context.wording.heart_lung),
+    )
+    for page in pages:
+        if page is not None:
+            k = volume.grid.shape[0] // 2 if page.slice_k is None else page.slice_k
+            yield KeyImagePage(page.pixels, source.frame(k))
 
 
 def nodules_said(findings: Findings, policy: WordingPolicy) -> tuple[Said, ...]:
@@ -111,16 +164,23 @@ def _summary_line(said: Said) -> str:
 
 def summary_lines(findings: Findings, source: SourceImages, context: EncodingContext) -> list[str]:
     """What the summary page says: the series, the lungs, each nodule, the guideline that applies, each caution."""
-    series, lungs = source.loaded.series, findings.lungs
-    right_ml, left_ml = lungs.volume_ml(Side.RIGHT), lungs.volume_ml(Side.LEFT)
+    series = source.loaded.series
     return [
         f"Series {source.header.get('SeriesNumber', '')}, {series.slices} slices of {series.spacing_mm[2]:.2f} mm",
-        f"Lungs in view: right {right_ml:.0f} ml, left {left_ml:.0f} ml",
+        _lung_line(findings.lungs),
         "",
         *_nodule_lines(findings, context.wording),
+        *_change_lines(findings),
         *english.guidance(findings.assessment)[:1],
+        *_calcium_lines(findings),
         *(f"Caution: {caution.text}" for caution in _cautions(findings, source)),
     ]
+
+
+def _lung_line(lungs: LungMask | None) -> str:
+    if lungs is None:
+        return "Lungs were not segmented"
+    return f"Lungs in view: right {lungs.volume_ml(Side.RIGHT):.0f} ml, left {lungs.volume_ml(Side.LEFT):.0f} ml"
 
 
 def _nodule_lines(findings: Findings, policy: WordingPolicy) -> list[str]:
@@ -132,6 +192,24 @@ def _nodule_lines(findings: Findings, policy: WordingPolicy) -> list[str]:
     rated = any(one.suspicion is not None for one in said)
     note = ["Suspicion: probability that radiologists call it suspicious; not the probability of cancer."]
     return [*(_summary_line(one) for one in said), *(note if rated else [])]
+
+
+def _change_lines(findings: Findings) -> list[str]:
+    if isinstance(findings.followup, NotAssessed):
+        return []
+    return [compared_english.overview(findings.followup)]
+
+
+def _calcium_lines(findings: Findings) -> Iterator[str]:
+    """The result and, of a score, other calcium and whether it is critical; nothing when it was not asked for."""
+    if not _calcium_was_asked_for(findings):
+        return
+    yield calcium_english.summary(findings.calcium)
+    if isinstance(findings.calcium, CalciumScore):
+        if findings.calcium.critical:
+            yield calcium_english.LABELS.critical
+        if apart := calcium_english.apart(findings.calcium):
+            yield apart
 
 
 def _cautions(findings: Findings, source: SourceImages) -> tuple[Caution, ...]:
@@ -156,15 +234,20 @@ def _secondary_capture(page: KeyImagePage, number: int, source: SourceImages, co
     del capture.PatientOrientation
     capture.add_new("PatientOrientation", "CS", None)  # type 2C, empty: a page shows three planes
     capture.BurnedInAnnotation = "NO"  # measurements only, nothing that identifies the patient
-    capture.SourceImageSequence = [_source_reference(page.frame)]
+    capture.SourceImageSequence = [_source_reference(page.frame), *page.more]
     return capture
 
 
 def _source_reference(frame: SourceFrame) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = UID(frame.image.SOPClassUID)
-    item.ReferencedSOPInstanceUID = UID(frame.image.SOPInstanceUID)
+    item = _reference(frame.image.SOPClassUID, frame.image.SOPInstanceUID)
     if frame.frame_number is not None:
         item.ReferencedFrameNumber = frame.frame_number
+    return item
+
+
+def _reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = UID(sop_class_uid)
+    item.ReferencedSOPInstanceUID = UID(sop_instance_uid)
     item.PurposeOfReferenceCodeSequence = [CodedConcept.from_code(codes.SOURCE_IMAGE)]
     return item

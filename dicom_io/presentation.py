@@ -22,10 +22,8 @@ from highdicom.pr import (
     TextObject,
 )
 from pydicom.dataset import Dataset
-from skimage.measure import find_contours
 
-from cad.domain import AxialAxis, Findings, Nodule, NoduleMask, PointLps
-from cad.geometry import positions_of
+from cad.domain import AxialAxis, Findings, Nodule, PointLps
 from cad.wording.numbers import axes_mm, volume_mm3
 from dicom_io.encoding import (
     EncodingContext,
@@ -35,6 +33,7 @@ from dicom_io.encoding import (
     series_and_equipment,
     stamp,
 )
+from dicom_io.outlines import contours_of
 from dicom_io.source_images import SourceFrame, SourceImages, distinct_images
 from dicom_io.structured_report import nodule_comment
 
@@ -48,9 +47,6 @@ LABEL_OFFSET_PIXELS = 6.0
 
 LABEL_LINE_PIXELS = 14.0
 """Distance of the lines of a label; most viewers draw letters of 12 pixels."""
-
-MAX_CONTOUR_POINTS = 4000
-"""Twice as many 32-bit numbers fit in one element of explicit VR FL (65,534 bytes, PS3.5 7.1.2)."""
 
 ASCII = str.maketrans({"–": "-", "×": "x"})
 
@@ -97,23 +93,6 @@ def _annotation(nodule: Nodule, frame: SourceFrame, layer: GraphicLayer, source:
         graphic_objects=[*lines, *contours],
         text_objects=_labels(nodule, lines[0].graphic_data, frame),
     )
-
-
-def contours_of(mask: NoduleMask, k: int) -> list[list[PointLps]]:
-    """The outlines of a mask in slice `k`, each closed, at the border of its voxels; none where the slice misses it."""
-    row = k - mask.offset[0]
-    if not 0 <= row < mask.voxels.shape[0]:
-        return []
-    padded = np.pad(mask.voxels[row], 1).astype(np.float64)
-    _, first_j, first_i = mask.offset
-    found = []
-    for closed_line in find_contours(padded, 0.5):
-        line = closed_line[:-1]
-        indices = np.column_stack([np.full(len(line), float(k)), line[:, 0] - 1 + first_j, line[:, 1] - 1 + first_i])
-        thinned = indices[:: -(-len(indices) // MAX_CONTOUR_POINTS)]
-        closed = np.vstack([thinned, thinned[:1]])
-        found.append([PointLps(*(float(value) for value in point)) for point in positions_of(mask.grid, closed)])
-    return found
 
 
 def _contour(nodule: Nodule, line: Sequence[PointLps], source: SourceImages) -> GraphicObject:

@@ -163,4 +163,5 @@ def _ct_series(fit: FitSeries, headers: tuple[Dataset, ...], choice: str) -> CtS
         kvp=fit.acquisition.kvp,
         contrast=fit.acquisition.contrast,
         choice=choice,
+        sop_class_uid=word(headers[0], "SOPClassUID"),
     )

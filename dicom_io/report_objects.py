@@ -14,13 +14,14 @@ from dicom_io.key_images import key_images
 from dicom_io.presentation import presentation_state
 from dicom_io.reading import LoadedSeries
 from dicom_io.segmentation import segmentation
+from dicom_io.segments import segments_of
 from dicom_io.source_images import source_images
 from dicom_io.structured_report import structured_report
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportObjects:
-    """The objects that answer one series. Without a nodule there are the report, its page and the summary only."""
+    """The objects that answer one series. Without findings there are the report, its page and the summary only."""
 
     sr: Dataset
     page: Dataset
@@ -39,7 +40,8 @@ def report_objects(findings: Findings, loaded: LoadedSeries, context: EncodingCo
     with without_quoting_the_source():
         source = source_images(loaded)
         nodules = _nodules(findings)
-        seg = segmentation(findings, nodules, source, context) if nodules else None
+        segments = segments_of(findings, loaded.series.series_uid)
+        seg = segmentation(findings, segments, source, context) if segments else None
         return ReportObjects(
             sr=structured_report(findings, seg, source, context),
             page=encapsulated_pdf(pdf, findings, source, context),

@@ -1,4 +1,4 @@
-"""Findings → DICOM Segmentation: one binary segment per nodule, on the source frames that show it."""
+"""Segments → DICOM Segmentation: each a binary segment on the source frames that show it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from copy import copy
 import numpy as np
 import numpy.typing as npt
 from highdicom import AlgorithmIdentificationSequence, PixelMeasuresSequence, PlanePositionSequence
-from highdicom.color import CIELabColor
 from highdicom.enum import CoordinateSystemNames
 from highdicom.seg import (
     SegmentAlgorithmTypeValues,
@@ -19,7 +18,7 @@ from highdicom.seg import (
 from highdicom.sr.coding import CodedConcept
 from pydicom.dataset import Dataset
 
-from cad.domain import Findings, Nodule
+from cad.domain import Findings
 from dicom_io import codes
 from dicom_io.encoding import (
     MANUFACTURER,
@@ -30,37 +29,38 @@ from dicom_io.encoding import (
     series_and_equipment,
     stamp,
 )
+from dicom_io.segments import NODULE_ALGORITHM, Segment
 from dicom_io.source_images import SourceFrame, SourceImages, distinct_images
 
-ALGORITHM_NAME = "lungcad nodule segmentation"
-
-SEGMENT_HUES_DEGREES = (40.0, 200.0, 310.0, 130.0, 260.0, 85.0)
-"""Hue angles in CIELab of consecutive segments, far apart, so that neighbours can be told."""
-
-SEGMENT_LIGHTNESS = 70.0
-SEGMENT_CHROMA = 60.0
-"""Bright and saturated enough on lung and soft tissue; inside the gamut of a display at every hue above."""
+NODULES = ("LUNG_NODULES", "Lung nodules, delineated automatically")
+CALCIUM = ("CALCIUM", "Coronary and other calcium, delineated automatically")
+BOTH = ("NODULES_CALCIUM", "Lung nodules and coronary calcium, delineated automatically")
+LABELS = {frozenset({True}): NODULES, frozenset({False}): CALCIUM, frozenset({True, False}): BOTH}
+"""Content Label (CS, up to 16 characters) and Content Description (LO, up to 64), by whether segments are nodules."""
 
 
 def segmentation(
-    findings: Findings, nodules: Sequence[Nodule], source: SourceImages, context: EncodingContext
+    findings: Findings, segments: Sequence[Segment], source: SourceImages, context: EncodingContext
 ) -> Dataset:
-    """The BINARY segmentation of at least one nodule; segment n is the n-th nodule.
+    """The BINARY segmentation of at least one segment, numbered in their order.
 
-    Only the frames that show a nodule are built and stored: viewers grow slow, and some refuse, with hundreds of
-    empty frames. Voxels are those of the nodule masks exactly.
+    Only the frames that show a segment are built and stored: viewers grow slow, and some refuse, with hundreds of
+    empty frames. Voxels are those of the masks exactly. Raises ValueError when a mask is not on the series' grid.
     """
-    slices = shown_slices(nodules)
+    if not all(segment.mask.grid.is_same_as(source.loaded.volume.grid) for segment in segments):
+        raise ValueError("the mask of a segment is not on the grid of the series")
+    slices = shown_slices(segments)
+    content = LABELS[frozenset(segment.algorithm == NODULE_ALGORITHM for segment in segments)]
     frames = source.frames(slices)
     identity = object_identity(ObjectKind.SEGMENTATION, source.header, context)
     dataset = Segmentation(
         source_images=distinct_images(frames),
-        pixel_array=_pixels(nodules, slices, source),
+        pixel_array=_pixels(segments, slices, source),
         segmentation_type=SegmentationTypeValues.BINARY,
-        segment_descriptions=[_segment(n, nodule, findings, context) for n, nodule in enumerate(nodules, start=1)],
+        segment_descriptions=[_segment(n, segment, findings, context) for n, segment in enumerate(segments, start=1)],
         **series_and_equipment(identity, context),
-        content_label="LUNG_NODULES",
-        content_description="Lung nodules, delineated automatically",
+        content_label=content[0],
+        content_description=content[1],
         plane_positions=_plane_positions(frames),
         contributing_equipment=contributing_equipment(findings.models, context),
     )
@@ -90,53 +90,55 @@ def _identify_segment_per_frame(dataset: Dataset) -> None:
     del shared.SegmentIdentificationSequence
 
 
-def shown_slices(nodules: Sequence[Nodule]) -> tuple[int, ...]:
-    """The canonical slices in which at least one nodule has a voxel, ascending."""
-    return tuple(sorted({k for nodule in nodules for k in nodule_slices(nodule)}))
+def shown_slices(segments: Sequence[Segment]) -> tuple[int, ...]:
+    """The canonical slices in which at least one segment has a voxel, ascending."""
+    return tuple(sorted({k for segment in segments for k in segment_slices(segment)}))
 
 
-def nodule_slices(nodule: Nodule) -> tuple[int, ...]:
-    """The canonical slices in which the nodule has a voxel, ascending."""
-    occupied = np.flatnonzero(nodule.mask.voxels.any(axis=(1, 2)))
-    return tuple(int(k) + nodule.mask.offset[0] for k in occupied)
+def segment_slices(segment: Segment) -> tuple[int, ...]:
+    """The canonical slices in which the segment has a voxel, ascending."""
+    occupied = np.flatnonzero(segment.mask.voxels.any(axis=(1, 2)))
+    return tuple(int(k) + segment.mask.offset[0] for k in occupied)
 
 
-def _pixels(nodules: Sequence[Nodule], slices: Sequence[int], source: SourceImages) -> npt.NDArray[np.unsignedinteger]:
+def _pixels(
+    segments: Sequence[Segment], slices: Sequence[int], source: SourceImages
+) -> npt.NDArray[np.unsignedinteger]:
     """Segment numbers [frame, row, column]; [frame, row, column, segment] of 0 and 1 when masks overlap."""
-    planes = _canonical_planes(nodules, slices)
+    planes = _canonical_planes(segments, slices)
     if planes is not None:
         return source.to_source_planes(planes)
-    return _stacked_planes(nodules, slices, source)
+    return _stacked_planes(segments, slices, source)
 
 
 def _stacked_planes(
-    nodules: Sequence[Nodule], slices: Sequence[int], source: SourceImages
+    segments: Sequence[Segment], slices: Sequence[int], source: SourceImages
 ) -> npt.NDArray[np.unsignedinteger]:
     """One plane of 0 and 1 per slice and segment, as a view [frame, row, column, segment].
 
-    Only the nodules' windows are written: the rest stays memory that the system has promised and never gives.
+    Only the segments' windows are written: the rest stays memory that the system has promised and never gives.
     """
     row_of = {k: row for row, k in enumerate(slices)}
-    _, rows, columns = nodules[0].mask.grid.shape
-    stacked = np.zeros((len(nodules) * len(slices), rows, columns), dtype=np.uint8)
-    for segment, nodule in enumerate(nodules):
-        _, in_j, in_i = nodule.mask.slices
-        for k in nodule_slices(nodule):
-            plane = stacked[segment * len(slices) + row_of[k]]
-            plane[in_j, in_i] = nodule.mask.voxels[k - nodule.mask.offset[0]]
+    _, rows, columns = segments[0].mask.grid.shape
+    stacked = np.zeros((len(segments) * len(slices), rows, columns), dtype=np.uint8)
+    for number, segment in enumerate(segments):
+        _, in_j, in_i = segment.mask.slices
+        for k in segment_slices(segment):
+            plane = stacked[number * len(slices) + row_of[k]]
+            plane[in_j, in_i] = segment.mask.voxels[k - segment.mask.offset[0]]
     planes = source.loaded.layout.planes_to_source(stacked)
-    return np.moveaxis(planes.reshape(len(nodules), len(slices), *planes.shape[1:]), 0, -1)
+    return np.moveaxis(planes.reshape(len(segments), len(slices), *planes.shape[1:]), 0, -1)
 
 
-def _canonical_planes(nodules: Sequence[Nodule], slices: Sequence[int]) -> npt.NDArray[np.uint16] | None:
-    """Segment numbers [slice, j, i] of the given slices, or None when two nodules share a voxel."""
+def _canonical_planes(segments: Sequence[Segment], slices: Sequence[int]) -> npt.NDArray[np.uint16] | None:
+    """Segment numbers [slice, j, i] of the given slices, or None when two segments share a voxel."""
     row_of = {k: row for row, k in enumerate(slices)}
-    _, rows, columns = nodules[0].mask.grid.shape
+    _, rows, columns = segments[0].mask.grid.shape
     planes = np.zeros((len(slices), rows, columns), dtype=np.uint16)
-    for number, nodule in enumerate(nodules, start=1):
-        _, in_j, in_i = nodule.mask.slices
-        for k in nodule_slices(nodule):
-            inside = nodule.mask.voxels[k - nodule.mask.offset[0]]
+    for number, segment in enumerate(segments, start=1):
+        _, in_j, in_i = segment.mask.slices
+        for k in segment_slices(segment):
+            inside = segment.mask.voxels[k - segment.mask.offset[0]]
             window = planes[row_of[k], in_j, in_i]
             if window[inside].any():
                 return None
@@ -158,33 +160,28 @@ def _pixel_measures(frame: SourceFrame, source: SourceImages) -> PixelMeasuresSe
     )
 
 
-def _segment(number: int, nodule: Nodule, findings: Findings, context: EncodingContext) -> SegmentDescription:
+def _segment(number: int, segment: Segment, findings: Findings, context: EncodingContext) -> SegmentDescription:
     description = SegmentDescription(
         segment_number=number,
-        segment_label=nodule.label,
+        segment_label=segment.label,
         segmented_property_category=codes.MORPHOLOGICALLY_ABNORMAL_STRUCTURE,
-        segmented_property_type=codes.NODULE,
+        segmented_property_type=segment.property_type,
         algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=_algorithm(findings, context),
-        tracking_uid=nodule.tracking_uid,
-        tracking_id=nodule.label,
-        anatomic_regions=[codes.LUNG],
-        display_color=segment_colour(number),
+        algorithm_identification=_algorithm(segment, findings, context),
+        tracking_uid=segment.tracking_uid,
+        tracking_id=segment.label,
+        anatomic_regions=[segment.region],
+        display_color=segment.colour,
     )
-    side = CodedConcept.from_code(codes.LATERALITY[nodule.side])
-    description.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [side]
+    if segment.side is not None:
+        side = CodedConcept.from_code(segment.side)
+        description.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [side]
     return description
 
 
-def segment_colour(number: int) -> CIELabColor:
-    """The display colour of a segment (1-based), the same in every viewer."""
-    hue = np.deg2rad(SEGMENT_HUES_DEGREES[(number - 1) % len(SEGMENT_HUES_DEGREES)])
-    return CIELabColor(SEGMENT_LIGHTNESS, float(SEGMENT_CHROMA * np.cos(hue)), float(SEGMENT_CHROMA * np.sin(hue)))
-
-
-def _algorithm(findings: Findings, context: EncodingContext) -> AlgorithmIdentificationSequence:
+def _algorithm(segment: Segment, findings: Findings, context: EncodingContext) -> AlgorithmIdentificationSequence:
     return AlgorithmIdentificationSequence(
-        name=ALGORITHM_NAME,
+        name=segment.algorithm,
         family=codes.ARTIFICIAL_INTELLIGENCE,
         version=context.software_version,
         source=MANUFACTURER,

@@ -2,12 +2,12 @@
 
 Each nodule has two measurement groups under one Tracking UID, which is also that of its segment. The first, TID 1501,
 has the form that web viewers turn into an editable measurement: two axes, each with its line on the source image. The
-second, TID 1411, is the full record: the segment, what was measured and by which algorithm.
+second, TID 1411, is the full record: the segment, what was measured and by which algorithm. Groups of calcium follow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from highdicom import UID
@@ -44,6 +44,7 @@ from pydicom.sr.coding import Code
 from cad.domain import AxialAxis, Findings, Nodule, NotAssessed
 from cad.wording.numbers import percent
 from dicom_io import codes
+from dicom_io.calcium_items import calcium_groups, calcium_items
 from dicom_io.encoding import (
     MANUFACTURER,
     MODEL_NAME,
@@ -54,15 +55,26 @@ from dicom_io.encoding import (
     series_and_equipment,
     stamp,
 )
+from dicom_io.followup_items import (
+    change_comment,
+    change_evaluations,
+    change_measurements,
+    change_of,
+    comparison_container,
+    prior_evidence,
+)
 from dicom_io.guideline_items import guideline_items
 from dicom_io.nodule_items import finding_site, qualitative_evaluations, tenth, volumetric_measurements
 from dicom_io.segmentation import algorithm_parameters
+from dicom_io.segments import CALCIUM_ALGORITHM
 from dicom_io.source_images import SourceImages
 
 BIDIRECTIONAL_TRACKING_IDENTIFIER = "Cornerstone3DTools@^0.1.0:Bidirectional"
 """Tells Cornerstone-based viewers (OHIF) which of their tools draws and edits the group."""
 
 ALGORITHM_NAME = "lungcad nodule detection and measurement"
+
+Group = MeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations
 
 ENGLISH = CodedConcept("en", "RFC5646", "English")
 """Language of the report (CID 5000)."""
@@ -71,12 +83,14 @@ ENGLISH = CodedConcept("en", "RFC5646", "English")
 def structured_report(
     findings: Findings, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
 ) -> Dataset:
-    """The report of one series: measurement groups per nodule, or the explicit statement that there are none.
+    """The report of one series: measurement groups per nodule, or the explicit statement that there are none; calcium.
 
-    `segmentation` is None exactly when there is no nodule. All source images are evidence; only the key slices are
-    referenced from the content, since viewers fetch every referenced image when the study opens.
+    `segmentation` is None exactly when there is neither nodule nor calcium. All source images are evidence, and those
+    of earlier examinations; only the key slices are referenced from the content, since viewers fetch every referenced
+    image when the study opens.
     """
-    evidence = [*source.images, *([] if segmentation is None else [segmentation])]
+    own = [*source.images, *([] if segmentation is None else [segmentation])]
+    evidence = [*own, *prior_evidence(findings.followup)]
     identity = object_identity(ObjectKind.REPORT, source.header, context)
     dataset = Comprehensive3DSR(
         evidence=evidence,
@@ -102,25 +116,49 @@ def _own_scheme() -> Dataset:
 def _content(
     findings: Findings, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
 ) -> ContentSequence:
-    if segmentation is None or isinstance(findings.nodules, NotAssessed):
-        return _report_without_nodules(findings, source, context)
     groups = [
-        group
-        for number, nodule in enumerate(findings.nodules, start=1)
-        for group in (
-            _bidirectional_group(nodule, source),
-            _volumetric_group(number, _segment_reference(number, segmentation, source), findings, context),
-        )
+        *_nodule_groups(findings, segmentation, source, context),
+        *calcium_groups(findings.calcium, source, _algorithm(CALCIUM_ALGORITHM, findings, context)),
     ]
+    nodules = () if isinstance(findings.nodules, NotAssessed) else findings.nodules
+    items = [
+        *([] if nodules else _evaluations(findings, source)),
+        *guideline_items(findings.assessment),
+        *calcium_items(findings.calcium),
+    ]
+    report = _report_with(groups, items, context) if groups else _report_without_groups(items, context)
+    _append_comparison(report[0], findings, context)
+    return report
+
+
+def _report_with(groups: Sequence[Group], items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:
+    """TID 1500 with measurements."""
     report = MeasurementReport(
         observation_context=_observation_context(context),
         procedure_reported=codes.CT_PROCEDURE,
         imaging_measurements=groups,
         language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(ENGLISH),
     )
-    if items := list(guideline_items(findings.assessment)):
+    if items:
         report[0].ContentSequence.append(_qualitative_evaluations(items))
     return report
+
+
+def _append_comparison(root: Dataset, findings: Findings, context: EncodingContext) -> None:
+    container = comparison_container(findings, context.wording)
+    if container is not None:
+        root.ContentSequence.append(container)
+
+
+def _nodule_groups(
+    findings: Findings, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
+) -> Iterator[Group]:
+    """Two groups for each nodule; the n-th one is segment n."""
+    if segmentation is None or isinstance(findings.nodules, NotAssessed):
+        return
+    for number, nodule in enumerate(findings.nodules, start=1):
+        yield _bidirectional_group(nodule, source, change_comment(change_of(findings, number - 1)))
+        yield _volumetric_group(number, _segment_reference(number, segmentation, source), findings, context)
 
 
 def _qualitative_evaluations(items: Sequence[ContentItem]) -> ContainerContentItem:
@@ -140,17 +178,19 @@ def _observation_context(context: EncodingContext) -> ObservationContext:
     return ObservationContext(observer_device_context=ObserverContext(dicom_codes.DCM.Device, device))
 
 
-def nodule_comment(nodule: Nodule) -> str:
-    """One line about a nodule; viewers show it as the label of the measurement."""
+def nodule_comment(nodule: Nodule, change: str = "") -> str:
+    """One line about a nodule and its `change`; viewers show it as the label of the measurement."""
     parts = [f"{nodule.label}: {nodule.diameters.mean_mm:.1f} mm {nodule.composition.value}"]
     if nodule.location is not None and nodule.location.lobe is not None:
         parts.append(nodule.location.lobe.value)
+    if change:
+        parts.append(change)
     if nodule.ratings is not None:
         parts.append(f"suspicion {percent(nodule.ratings.suspicion)} (not of cancer)")
     return ", ".join(parts)
 
 
-def _bidirectional_group(nodule: Nodule, source: SourceImages) -> MeasurementsAndQualitativeEvaluations:
+def _bidirectional_group(nodule: Nodule, source: SourceImages, change: str) -> MeasurementsAndQualitativeEvaluations:
     """TID 1501: long and short axis as lines on the source image. Viewers take their order and meanings literally."""
     diameters = nodule.diameters
     group = MeasurementsAndQualitativeEvaluations(
@@ -162,7 +202,7 @@ def _bidirectional_group(nodule: Nodule, source: SourceImages) -> MeasurementsAn
             _axis_measurement(codes.SHORT_AXIS, diameters.short_axis, diameters.slice_k, source),
         ],
     )
-    comment = TextContentItem(codes.COMMENT, nodule_comment(nodule), RelationshipTypeValues.CONTAINS)
+    comment = TextContentItem(codes.COMMENT, nodule_comment(nodule, change), RelationshipTypeValues.CONTAINS)
     group[0].ContentSequence.append(comment)
     return group
 
@@ -192,26 +232,27 @@ def _volumetric_group(
     assert not isinstance(findings.nodules, NotAssessed)
     nodule = findings.nodules[number - 1]
     risks = None if isinstance(findings.assessment, NotAssessed) else findings.assessment.risks[number - 1]
+    change = change_of(findings, number - 1)
     return VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(UID(nodule.tracking_uid), nodule.label),
         referenced_segment=segment,
         finding_type=codes.NODULE,
         finding_sites=[finding_site(nodule)],
-        algorithm_id=_algorithm(findings, context),
-        measurements=volumetric_measurements(nodule, risks),
-        qualitative_evaluations=qualitative_evaluations(nodule, context.wording),
+        algorithm_id=_algorithm(ALGORITHM_NAME, findings, context),
+        measurements=[*volumetric_measurements(nodule, risks), *change_measurements(change)],
+        qualitative_evaluations=[*qualitative_evaluations(nodule, context.wording), *change_evaluations(change)],
     )
 
 
-def _algorithm(findings: Findings, context: EncodingContext) -> AlgorithmIdentification:
+def _algorithm(name: str, findings: Findings, context: EncodingContext) -> AlgorithmIdentification:
     return AlgorithmIdentification(
-        name=ALGORITHM_NAME,
+        name=name,
         version=context.software_version,
         parameters=[f"{key}={value}" for key, value in algorithm_parameters(findings).items()],
     )
 
 
-def _report_without_nodules(findings: Findings, source: SourceImages, context: EncodingContext) -> ContentSequence:
+def _report_without_groups(items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:
     """TID 1500 without measurements (row 12): the series that was read, and what was or was not found in it."""
     root = ContainerContentItem(dicom_codes.cid7021.ImagingMeasurementReport, template_id="1500")
     root.ContentSequence = ContentSequence()
@@ -221,7 +262,6 @@ def _report_without_nodules(findings: Findings, source: SourceImages, context: E
         dicom_codes.DCM.ProcedureReported, codes.CT_PROCEDURE, RelationshipTypeValues.HAS_CONCEPT_MOD
     )
     root.ContentSequence.append(procedure)
-    items = [*_evaluations(findings, source), *guideline_items(findings.assessment)]
     root.ContentSequence.append(_qualitative_evaluations(items))
     return ContentSequence([root], is_root=True)
 

@@ -1,4 +1,4 @@
-"""The HTTP door: notices of new series, the job table, findings, health and the status page. Thin."""
+"""The HTTP door: notices of new series, the job table, findings, health and the pages for people. Thin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated, Any
 
 import jinja2
@@ -17,8 +16,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicC
 from pydantic import BaseModel, ConfigDict, Field
 
 from cad.errors import Refusal, Unavailable
+from cad.service.comparison import WEB_FOLDER, add_comparison
 from cad.service.jobs import Event, EventKind, IllegalTransition, Job, JobState
+from cad.service.lookup import findings_of, known_job
 from cad.service.patient import clinical_context
+from cad.service.shelf import Shelf
 from cad.service.store import Store
 from cad.service.worker import Clock, describe_bug
 
@@ -29,11 +31,13 @@ BASIC = HTTPBasic(auto_error=False)
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="lungcad"'}
 """Programs send the token as a bearer; a browser asks a person for it as the password of any user."""
 
-WEB_FOLDER = Path(__file__).parent / "web"
 JOBS_SHOWN = 200
 """What fits on a page that a person reads; the API gives more with `limit`."""
 
-PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Cache-Control": "no-store"}
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'",
+    "Cache-Control": "no-store",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Desk:
     notify: Callable[[str], None]
     checks: dict[str, Callable[[], None]]
     clock: Clock
+    shelf: Shelf
     token: str | None = field(default=None, repr=False)
 
 
@@ -94,6 +99,7 @@ def create_api(desk: Desk) -> FastAPI:
     _add_jobs(api, desk, guard)
     _add_health(api, desk)
     _add_page(api, desk, guard)
+    add_comparison(api, desk.store, desk.shelf, guard)
     return api
 
 
@@ -121,12 +127,12 @@ def _add_jobs(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
     @api.get("/api/v1/jobs/{key}", dependencies=guard)
     def job(key: str) -> JobView:
         """One job."""
-        return _view(_known(desk.store, key), desk.store)
+        return _view(known_job(desk.store, key), desk.store)
 
     @api.post("/api/v1/jobs/{key}/retry", dependencies=guard)
     def retry(key: str) -> JobView:
         """Try a job again now, with a clean record. 409 while it is being worked on and when it is done."""
-        known = _known(desk.store, key)
+        known = known_job(desk.store, key)
         if known.owner is not None:
             raise IllegalTransition("the job is being worked on")
         after = desk.store.advance(known, Event(EventKind.RETRIED), desk.clock())
@@ -137,14 +143,7 @@ def _add_jobs(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
     @api.get("/api/v1/jobs/{key}/findings", dependencies=guard)
     def findings(key: str) -> dict[str, Any]:
         """The findings document of a job. 404 before there is one, 422 when the series was refused."""
-        known = _known(desk.store, key)
-        if known.state is JobState.REFUSED:
-            content = {"reason": known.code, "text": known.text, "facts": dict(known.facts)}
-            raise HTTPException(422, content)
-        document = desk.store.document(key)
-        if document is None:
-            raise HTTPException(404, "this job has no findings yet")
-        return document
+        return findings_of(desk.store, key)
 
 
 def _add_health(api: FastAPI, desk: Desk) -> None:
@@ -172,11 +171,13 @@ def _add_page(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
     def status() -> HTMLResponse:
         """The status page."""
         systems = {name: _condition(check) for name, check in desk.checks.items()}
+        jobs = desk.store.jobs(limit=JOBS_SHOWN)
         page = templates.get_template("status.html").render(
             version=version("lungcad"),
             systems=systems,
             counts=desk.store.counts(),
-            jobs=desk.store.jobs(limit=JOBS_SHOWN),
+            jobs=jobs,
+            compared=desk.store.compared(job.key for job in jobs),
             now=desk.clock(),
         )
         return HTMLResponse(page, headers=PAGE_HEADERS)
@@ -194,13 +195,6 @@ def _token_guard(token: str | None) -> Callable[..., None]:
             raise HTTPException(401, "the API asks for its token", headers=CHALLENGE)
 
     return guard
-
-
-def _known(store: Store, key: str) -> Job:
-    job = store.job(key)
-    if job is None:
-        raise HTTPException(404, "there is no such job")
-    return job
 
 
 def _view(job: Job, store: Store) -> JobView:

@@ -8,18 +8,22 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
 from cad.domain import (
-    Caution,
+    Candidate,
     ClinicalContext,
     Detector,
     Findings,
+    LungMask,
+    ModelIdentity,
     Networks,
     NotAssessed,
     NotAssessedReason,
     PriorScan,
+    Volume,
 )
 from cad.pipeline import Request, analyze
 from cad.policy import Policy
@@ -107,16 +111,43 @@ class Machinery:
     """Which networks run, and on what.
 
     `detector` is "lungcad" or "monai-bundle:" and the folder of MONAI's bundle; `runtime` is one of "auto", "torch" and
-    "openvino", for lungcad's own networks.
+    "openvino", for lungcad's own networks. Without `nodules` nothing that reads them is loaded.
     """
 
     device: str = "cpu"
     detector: str = LUNGCAD
     runtime: str = "auto"
+    nodules: bool = True
+
+
+class DetectorOnDemand:
+    """A detector that is loaded when something is asked of it: by nobody, when nodules are not."""
+
+    def __init__(self, load: Callable[[], Detector]) -> None:
+        self._load = load
+
+    @cached_property
+    def _detector(self) -> Detector:
+        return self._load()
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """That of the detector."""
+        return self._detector.identity
+
+    @property
+    def default_min_score(self) -> float:
+        """That of the detector."""
+        return self._detector.default_min_score
+
+    def __call__(self, volume: Volume, lungs: LungMask, min_score: float) -> tuple[Candidate, ...]:
+        return self._detector(volume, lungs, min_score)
 
 
 def load_tools(machinery: Machinery) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
+    if not machinery.nodules:
+        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery))))
     from models.nodule_reader import load_nodule_networks
     from models.registration.registering import TorchRegistrar
 
@@ -137,7 +168,10 @@ def _detector(machinery: Machinery) -> Detector:
 
 
 def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> CaseResult:
-    """Analyses a series and encodes its results. Raises Refusal when there are no lungs in view."""
+    """Analyses a series and encodes its results.
+
+    Raises Refusal when there are no lungs in view, unless calcium alone is asked for.
+    """
     started = tools.clock()
     context, disagreements = with_header(request.context, loaded.patient)
     order = _order(loaded, context, request)
@@ -148,12 +182,12 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
     document = findings_document(
         loaded.series,
         findings,
-        _circumstances(request, context, (*loaded.cautions, *disagreements)),
+        Circumstances(context, (*loaded.cautions, *disagreements)),
         Provenance(tools.software_version, key, started, tools.host_cores),
     )
     wording = tools.policy.wording
     with request.stopwatch.stage("write"):
-        pdf = report_pdf(ReportCase(loaded, findings, document, request.language, wording))
+        pdf = report_pdf(ReportCase(loaded, findings, document, request.language, wording, tools.policy.growth))
         encoding = EncodingContext(key, started, tools.software_version, device, wording)
         objects = report_objects(findings, loaded, encoding, pdf)
     return CaseResult(loaded, findings, objects, pdf, with_timings(document, request.stopwatch.seconds()), key)
@@ -170,6 +204,8 @@ def _order(loaded: LoadedSeries, context: ClinicalContext, request: CaseRequest)
         priors=request.priors.scans,
         acquired=request.priors.acquired,
         clock=request.stopwatch.now,
+        with_calcium=Part.CALCIUM in request.parts,
+        series=loaded.series,
     )
 
 
@@ -203,7 +239,3 @@ def result_key(job_key: str, request: CaseRequest) -> str:
 def _prior_key(scan: PriorScan) -> tuple[object, ...]:
     """What decides how an earlier examination is compared: its images, and our report that its nodules come from."""
     return (scan.series.series_uid, scan.series.slices, *(report.sop_instance_uid for report in scan.reports))
-
-
-def _circumstances(request: CaseRequest, context: ClinicalContext, cautions: tuple[Caution, ...]) -> Circumstances:
-    return Circumstances(context, Part.CALCIUM in request.parts, cautions)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from cad.domain import (
     Assessment,
+    CalciumNotAssessed,
     Caution,
     ClinicalContext,
     CtSeries,
@@ -24,6 +25,7 @@ from cad.domain import (
     Side,
 )
 from cad.errors import Refusal
+from cad.service.calcium_json import calcium_document
 from cad.service.followup_json import followup_document
 from cad.service.nodule_json import Document as Document
 from cad.service.nodule_json import missing_parts, model_document, nodule_documents
@@ -49,7 +51,6 @@ class Circumstances:
     """What was asked for and known beside the series."""
 
     context: ClinicalContext
-    calcium_requested: bool
     cautions: tuple[Caution, ...]
 
 
@@ -65,7 +66,7 @@ def findings_document(
         else nodule_documents(findings.nodules, findings.assessment),
         "exam": _exam(findings.assessment),
         "followup": _followup(findings),
-        "calcium": _calcium(requested=circumstances.calcium_requested),
+        "calcium": calcium_document(findings.calcium),
         "not_assessed": _not_assessed(findings),
         "quality": {
             "warnings": [_caution(c) for c in (*circumstances.cautions, *findings.warnings)],
@@ -169,16 +170,16 @@ def _not_assessed(findings: Findings) -> list[Document]:
         entries.extend(missing_parts(findings.nodules, findings.assessment))
     if isinstance(findings.assessment, NotAssessed):
         entries.extend((f"exam.{guideline.value}", findings.assessment.reason) for guideline in Guideline)
+    if isinstance(findings.calcium, CalciumNotAssessed):
+        entries.append(("calcium", findings.calcium.reason))
+    if findings.lungs is None:
+        entries.append(("quality.lung_volume_ml", NotAssessedReason.NOT_DETERMINED))
     return [{"what": what, "reason": reason.value} for what, reason in entries]
 
 
-def _calcium(*, requested: bool) -> Document:
-    reason = NotAssessedReason.NOT_IN_THIS_VERSION if requested else NotAssessedReason.NOT_REQUESTED
-    unknown = dict.fromkeys(("agatston", "volume_mm3", "category", "arteries", "lesions"))
-    return {"status": "not-assessed", "reason": reason.value, **unknown, "caveats": []}
-
-
-def _lung_volumes(lungs: LungMask) -> Document:
+def _lung_volumes(lungs: LungMask | None) -> Document:
+    if lungs is None:
+        return dict.fromkeys(side.value for side in (Side.LEFT, Side.RIGHT))
     return {side.value: round(lungs.volume_ml(side), 1) for side in (Side.LEFT, Side.RIGHT)}
 
 

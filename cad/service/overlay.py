@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cad.domain import BoolArray, Findings, Int16Array, LungMask, Nodule, NotAssessed, UInt8Array, Volume
+from cad.domain import BoolArray, CalciumScore, Findings, Int16Array, LungMask, Nodule, NotAssessed, UInt8Array, Volume
+from cad.policy import WordingPolicy
+from dicom_io.calcium_images import calcium_page
+from dicom_io.comparison_images import comparison_pages
 
 WINDOW_CENTRE_HU = -600.0
 WINDOW_WIDTH_HU = 1500.0
@@ -37,11 +41,26 @@ class Outline:
 
 
 def overlay_pictures(volume: Volume, findings: Findings) -> Iterator[tuple[str, Image.Image]]:
-    """File names and pictures: `lungs.png`, then `nodule-01.png` and so on in the order of the findings."""
+    """File names and pictures: `lungs.png`, `nodule-01.png` and so on in the order of the findings, and what follows.
+
+    `comparison-01.png` shows then and now of `nodule-01.png`, and `resolved-01.png` the first nodule that is gone;
+    `calcium.png` the slices with the most coronary calcium.
+    """
     yield "lungs.png", lungs_overview(volume, findings.lungs)
     nodules = () if isinstance(findings.nodules, NotAssessed) else findings.nodules
     for number, nodule in enumerate(nodules, start=1):
         yield f"nodule-{number:02d}.png", nodule_picture(volume, nodule, nodules)
+    yield from _comparisons(volume, findings)
+    if isinstance(findings.calcium, CalciumScore) and (page := calcium_page(volume, findings.calcium)) is not None:
+        yield "calcium.png", Image.fromarray(page.pixels)
+
+
+def _comparisons(volume: Volume, findings: Findings) -> Iterator[tuple[str, Image.Image]]:
+    resolved = count(1)
+    for page in comparison_pages(volume, findings, WordingPolicy()):
+        current = page.change.current
+        name = f"resolved-{next(resolved):02d}.png" if current is None else f"comparison-{current + 1:02d}.png"
+        yield name, Image.fromarray(page.pixels)
 
 
 def nodule_picture(volume: Volume, nodule: Nodule, others: tuple[Nodule, ...]) -> Image.Image:
@@ -58,19 +77,21 @@ def nodule_picture(volume: Volume, nodule: Nodule, others: tuple[Nodule, ...]) -
     return _captioned(picture, lines)
 
 
-def lungs_overview(volume: Volume, lungs: LungMask) -> Image.Image:
-    """Nine slices spread over the lungs with the border of each lung."""
-    height = np.flatnonzero(lungs.labels.any(axis=(1, 2)))
+def lungs_overview(volume: Volume, lungs: LungMask | None) -> Image.Image:
+    """Nine slices spread over the lungs with the border of each lung; over the whole volume when there are none."""
+    height = np.arange(volume.grid.shape[0]) if lungs is None else np.flatnonzero(lungs.labels.any(axis=(1, 2)))
     chosen = np.linspace(height[0], height[-1], OVERVIEW_PICTURES + 2)[1:-1].round().astype(int)[::-1]
     tiles = [_drawn(volume, int(k), _lung_outlines(lungs, int(k)), PICTURE_PIXELS // 3) for k in chosen]
     width, height_px = tiles[0].size
     sheet = Image.new("RGB", (3 * width, 3 * height_px))
     for number, tile in enumerate(tiles):
         sheet.paste(tile, (number % 3 * width, number // 3 * height_px))
-    return _captioned(sheet, ("Lungs: right blue, left green",))
+    return _captioned(sheet, ("No lungs were segmented" if lungs is None else "Lungs: right blue, left green",))
 
 
-def _lung_outlines(lungs: LungMask, k: int) -> list[Outline]:
+def _lung_outlines(lungs: LungMask | None, k: int) -> list[Outline]:
+    if lungs is None:
+        return []
     return [
         Outline(lungs.labels[k] == LungMask.RIGHT, RIGHT_LUNG_RGB),
         Outline(lungs.labels[k] == LungMask.LEFT, LEFT_LUNG_RGB),

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from pydicom.dataset import Dataset
 
-from cad.domain import Caution, ClinicalContext, PriorScan
+from cad.domain import Caution, ClinicalContext, Findings, FollowUp, PriorScan
 from cad.errors import Refusal
 from cad.policy import SeriesPolicy
 from cad.service.case import CaseRequest, CaseTools, Machinery, load_tools, read_case
+from cad.service.comparison_map import comparison_map
 from cad.service.prior_search import EarlierScan, History
 from cad.service.settings import Settings
 from cad.service.worker import Reader, Reading
@@ -45,7 +46,7 @@ def reader_with(tools: CaseTools, min_score: float | None, language: Language = 
             device = device_uid(tools.software_version, tools.networks.identities)
             priors = priors_in(history, loaded, tools.policy.series, device)
         result = read_case(loaded, tools, replace(request, priors=priors))
-        return Reading(result.objects.all(), result.document)
+        return Reading(result.objects.all(), result.document, _map_of(result.findings))
 
     return Reader(tools.networks.identities, read, choose)
 
@@ -81,3 +82,8 @@ def _loaded(history: History, policy: SeriesPolicy) -> tuple[list[tuple[LoadedSe
 
 def _with_report(scan: PriorScan, report: EarlierReport) -> PriorScan:
     return replace(scan, nodules=report.nodules, lung_rads=report.lung_rads, reports=report.references)
+
+
+def _map_of(findings: Findings) -> bytes | None:
+    followup, lungs = findings.followup, findings.lungs
+    return comparison_map(followup, lungs) if isinstance(followup, FollowUp) and lungs is not None else None

@@ -1,5 +1,7 @@
 """The PDF report for a human reader, in English and Chinese: one page of A4 for up to six nodules.
 
+A comparison with earlier examinations has a line on it, and pages of its own behind it.
+
 The same case gives the same bytes: no time of day but the case's own, no random file identifier.
 """
 
@@ -22,6 +24,7 @@ from reportlab.platypus import (
     Image,
     KeepInFrame,
     KeepTogether,
+    PageBreak,
     SimpleDocTemplate,
     Spacer,
     Table,
@@ -29,10 +32,12 @@ from reportlab.platypus import (
 from reportlab.platypus.tables import TableStyle
 
 from cad.domain import Findings, Nodule, NotAssessed, Side
-from cad.policy import WordingPolicy
+from cad.policy import GrowthPolicy, WordingPolicy
+from cad.service.comparison_section import ComparisonCase, comparison_overview, comparison_section
 from cad.service.lettering import ACCENT, FAINT, RULE, Look, paragraph
 from cad.service.nodule_json import Document
 from cad.service.overlay import lungs_overview
+from cad.service.page_parts import BODY, SMALL, TINY, compact, picture
 from cad.wording import chinese, english
 from cad.wording.said import Said, said_of, unknown_inputs
 from cad.wording.words import Cells, Labels, Language, Technique, Words
@@ -57,9 +62,6 @@ WORDS: Mapping[Language, tuple[Words, ...]] = {
     Language.BOTH: (english, chinese),
 }
 """The languages of a report, the first in the first line."""
-
-BODY, SMALL, TINY = 7.8, 7.5, 6.3
-"""Sizes of letters in points: sentences, the table, the small print."""
 
 HEADING: Mapping[int, Sequence[float]] = {1: (0.6, 0.4), 2: (0.36, 0.24, 0.4)}
 """Parts of the width of the titles and what stands beside them, by the number of languages."""
@@ -86,6 +88,7 @@ class ReportCase:
     document: Document
     language: Language = Language.BOTH
     wording: WordingPolicy = field(default_factory=WordingPolicy)
+    growth: GrowthPolicy = field(default_factory=GrowthPolicy)
 
     @property
     def words(self) -> tuple[Words, ...]:
@@ -104,6 +107,25 @@ class ReportCase:
         risks = [None] * len(self.nodules) if isinstance(assessment, NotAssessed) else assessment.risks
         return tuple(said_of(nodule, risk, self.wording) for nodule, risk in zip(self.nodules, risks, strict=True))
 
+    @property
+    def comparison(self) -> ComparisonCase:
+        """What the pages of comparison show."""
+        return ComparisonCase(
+            self.loaded.volume, self.findings, self.language, self.wording, growth=self.growth, width=WIDTH
+        )
+
+
+class _LastPage(Flowable):  # type: ignore[misc]
+    """Takes no room; knows after drawing on which page the flowable before it ended."""
+
+    number = 0
+
+    def wrap(self, *_: float) -> tuple[float, float]:
+        return 0.0, 0.0
+
+    def draw(self) -> None:
+        self.number = self.canv.getPageNumber()
+
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
@@ -119,7 +141,7 @@ LAYOUTS = (_Layout(), _Layout(has_pictures=False), _Layout(has_pictures=False, i
 
 
 def report_pdf(case: ReportCase) -> bytes:
-    """The report as the bytes of a PDF file: one page for up to six nodules."""
+    """The report as the bytes of a PDF file: one page for up to six nodules, and those of the comparison."""
     pdf, pages = _built(case, LAYOUTS[0])
     if len(case.nodules) <= STRIP_PICTURES:
         for layout in LAYOUTS[1:]:
@@ -130,7 +152,7 @@ def report_pdf(case: ReportCase) -> bytes:
 
 
 def _built(case: ReportCase, layout: _Layout) -> tuple[bytes, int]:
-    """The PDF and how many pages it has."""
+    """The PDF, and how many pages it has without those of the comparison."""
     buffer = io.BytesIO()
     template = SimpleDocTemplate(
         buffer,
@@ -146,9 +168,11 @@ def _built(case: ReportCase, layout: _Layout) -> tuple[bytes, int]:
     story = list(_story(case, layout))
     if layout.is_shrunk:
         story = [KeepInFrame(WIDTH, HEIGHT, story, mode="shrink")]
+    comparison, last = list(comparison_section(case.comparison)), _LastPage()
     footer = partial(_footer, case)
-    template.build(story, onFirstPage=footer, onLaterPages=footer)
-    return buffer.getvalue(), template.page
+    whole = [*story, last, *([PageBreak()] if comparison else []), *comparison]
+    template.build(whole, onFirstPage=footer, onLaterPages=footer)
+    return buffer.getvalue(), last.number
 
 
 def _story(case: ReportCase, layout: _Layout) -> Iterator[Flowable]:
@@ -156,6 +180,7 @@ def _story(case: ReportCase, layout: _Layout) -> Iterator[Flowable]:
     yield _study_table(case)
     yield Spacer(0, 2 * mm)
     yield from _summary(case)
+    yield from comparison_overview(case.comparison)
     said = case.said
     if said:
         yield _nodule_table(case, said)
@@ -239,7 +264,7 @@ def _study_table(case: ReportCase) -> Table:
     paragraphs = [paragraph(text, looks[number % 2]) for number, text in enumerate(texts)]
     rows = [paragraphs[:6], paragraphs[6:12], [*paragraphs[12:], "", "", "", ""]]
     table = Table(rows, colWidths=[WIDTH * part for part in (0.1, 0.27, 0.16, 0.2, 0.1, 0.17)], hAlign="LEFT")
-    table.setStyle(_compact(("SPAN", (1, 2), (-1, 2)), ("LINEBELOW", (0, -1), (-1, -1), 0.5, RULE)))
+    table.setStyle(compact(("SPAN", (1, 2), (-1, 2)), ("LINEBELOW", (0, -1), (-1, -1), 0.5, RULE)))
     return table
 
 
@@ -260,8 +285,8 @@ def _technique(case: ReportCase) -> Technique:
         kernel=series.kernel,
         kvp=series.kvp,
         contrast=series.contrast,
-        right_ml=lungs.volume_ml(Side.RIGHT),
-        left_ml=lungs.volume_ml(Side.LEFT),
+        right_ml=None if lungs is None else lungs.volume_ml(Side.RIGHT),
+        left_ml=None if lungs is None else lungs.volume_ml(Side.LEFT),
     )
 
 
@@ -279,7 +304,7 @@ def _nodule_table(case: ReportCase, said: Sequence[Said]) -> Table:
     ]
     rows = [[paragraph(text, Look(SMALL)) for text in _row(case, one)] for one in said]
     table = Table([heads, *rows], colWidths=[WIDTH * part for _, part in COLUMNS], repeatRows=1, hAlign="LEFT")
-    table.setStyle(_compact(("LINEBELOW", (0, 0), (-1, -1), 0.4, RULE)))
+    table.setStyle(compact(("LINEBELOW", (0, 0), (-1, -1), 0.4, RULE)))
     return table
 
 
@@ -327,22 +352,15 @@ def _pictures(case: ReportCase) -> Flowable:
     for nodule in shown:
         panels = nodule_panels(case.loaded.volume, nodule)
         pixels = np.concatenate(panels, axis=1) if has_planes else panels[0]
-        pictures.append(_picture(PilImage.fromarray(pixels), width))
+        pictures.append(picture(PilImage.fromarray(pixels), width))
     captions = [paragraph(case.words[0].label(nodule), Look(TINY, FAINT)) for nodule in shown]
     table = Table([pictures, captions], colWidths=[WIDTH / columns] * len(shown), hAlign="LEFT")
-    table.setStyle(_compact())
+    table.setStyle(compact())
     return table
 
 
 def _overview(case: ReportCase) -> Image:
-    return _picture(lungs_overview(case.loaded.volume, case.findings.lungs), OVERVIEW_WIDTH)
-
-
-def _picture(picture: PilImage.Image, width: float) -> Image:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    buffer.seek(0)
-    return Image(buffer, width=width, height=width * picture.height / picture.width, hAlign="LEFT")
+    return picture(lungs_overview(case.loaded.volume, case.findings.lungs), OVERVIEW_WIDTH)
 
 
 def _closing(case: ReportCase) -> Iterator[Flowable]:
@@ -350,7 +368,8 @@ def _closing(case: ReportCase) -> Iterator[Flowable]:
     note = _both(case, lambda labels: labels.note)
     for caution in dict.fromkeys((*case.loaded.cautions, *case.findings.warnings)):
         yield paragraph(f"{note}: {caution.text}", Look(SMALL, FAINT))
-    followup, calcium = _not_assessed(case.document)
+    followup = case.findings.followup.reason if isinstance(case.findings.followup, NotAssessed) else None
+    calcium = _is_calcium_missing(case.document)
     missing = " ".join(words.not_assessed(followup=followup, calcium=calcium) for words in case.words).strip()
     if missing:
         yield paragraph(missing, Look(SMALL, FAINT))
@@ -358,11 +377,10 @@ def _closing(case: ReportCase) -> Iterator[Flowable]:
     yield paragraph(_made_by(case), Look(6, FAINT))
 
 
-def _not_assessed(document: Document) -> tuple[bool, bool]:
-    """Whether comparison and calcium are missing."""
+def _is_calcium_missing(document: Document) -> bool:
     calcium = document["calcium"]
     assert isinstance(calcium, dict)
-    return document["followup"] is None, calcium["status"] != "scored"
+    return bool(calcium["status"] != "scored")
 
 
 def _made_by(case: ReportCase) -> str:
@@ -372,19 +390,6 @@ def _made_by(case: ReportCase) -> str:
     return (
         f"lungcad {provenance['version']}, {models}, policy {provenance['policy_version']}, {provenance['started']}. "
         f"Series {case.loaded.series.series_uid}."
-    )
-
-
-def _compact(*more: tuple[object, ...]) -> TableStyle:
-    return TableStyle(
-        [
-            ("LEFTPADDING", (0, 0), (-1, -1), 0),
-            ("RIGHTPADDING", (0, 0), (-1, -1), 4),
-            ("TOPPADDING", (0, 0), (-1, -1), 1),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 1.8),
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            *more,
-        ]
     )
 
 

@@ -34,6 +34,7 @@ from cad.service.tables import (
     CURSORS,
     FETCHED,
     JOBS,
+    MAPS,
     METADATA,
     OBJECTS,
     PATIENTS,
@@ -214,6 +215,23 @@ class Store:
         """The findings document of a job; None before there is one."""
         rows = self._read(select(RESULTS.c.document).where(RESULTS.c.job_key == key))
         return json.loads(rows[0].document) if rows else None
+
+    def keep_map(self, key: str, comparison_map: bytes | None) -> None:
+        """Keep the map of a job's comparison in the place of an earlier one; None when there is none or no more."""
+        with self._write() as connection:
+            connection.execute(delete(MAPS).where(MAPS.c.job_key == key))
+            if comparison_map is not None:
+                connection.execute(insert(MAPS).values(job_key=key, map=comparison_map))
+
+    def comparison_map(self, key: str) -> bytes | None:
+        """The map of a job's comparison; None when nothing was compared."""
+        rows = self._read(select(MAPS.c.map).where(MAPS.c.job_key == key))
+        return bytes(rows[0].map) if rows else None
+
+    def compared(self, keys: Iterable[str]) -> frozenset[str]:
+        """Those of these jobs that have a comparison."""
+        query = select(MAPS.c.job_key).where(MAPS.c.job_key.in_(list(keys)))
+        return frozenset(row.job_key for row in self._read(query))
 
     def objects(self, key: str) -> tuple[ObjectRecord, ...]:
         """The report objects of a job."""

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Engine,
     Float,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -66,6 +67,14 @@ FETCHED = Table("fetched", METADATA, Column("series_uid", String(64), primary_ke
 """Series that we brought into the PACS for a comparison; they get no report of their own."""
 
 RESULTS = Table("results", METADATA, Column("job_key", String(64), primary_key=True), Column("document", Text))
+
+MAPS = Table(
+    "comparison_maps",
+    METADATA,
+    Column("job_key", String(64), primary_key=True),
+    Column("map", LargeBinary(64 * 1024 * 1024), nullable=False),
+)
+"""Where places of a compared scan lie in the earlier one and back (cad.service.comparison_map)."""
 
 OBJECTS = Table(
     "objects",

@@ -63,7 +63,7 @@ def train_segmentation_from(order: TrainingOrder, say: Callable[[str], None]) ->
     """Train the networks that outline nodules on the same folder; the path of the card. Raises Refusal."""
     place = order.place()
     nodules = read_crops(order.data / CROPS)
-    scans = dict(_training_scans(order.data, say))
+    scans = dict(training_scans(order.data, say))
     say("blending nodules")
     backgrounds = [(name, background_of(scan, RpnConfig())) for name, scan in scans.items()]
     shapes = tuple(read_shapes(order.data / CROPS, MIN_READERS))
@@ -108,14 +108,14 @@ def compare_variants_from(order: TrainingOrder, say: Callable[[str], None]) -> P
 
 
 def _read_data(folder: Path, say: Callable[[str], None]) -> TrainingData:
-    scans = tuple(scan for _, scan in _training_scans(folder, say))
+    scans = tuple(scan for _, scan in training_scans(folder, say))
     say("reading nodule shapes")
     shapes = tuple(read_shapes(folder / CROPS, MIN_READERS))
     crops = crop_backgrounds(folder / HU_CROPS, _spacings(folder / CROPS), RpnConfig())
     return TrainingData(scans, crops, shapes)
 
 
-def _training_scans(folder: Path, say: Callable[[str], None]) -> Iterator[tuple[str, TrainingScan]]:
+def training_scans(folder: Path, say: Callable[[str], None]) -> Iterator[tuple[str, TrainingScan]]:
     """The labelled scans by name."""
     truth = json.loads((folder / "ct" / "truth.json").read_text(encoding="utf-8"))
     unlabelled = unlabelled_places()

@@ -22,6 +22,7 @@ import uvicorn
 
 from cad.domain import ModelIdentity
 from cad.errors import Unavailable
+from cad.policy import SeriesPolicy
 from cad.service.api import Desk, create_api
 from cad.service.dispatch import Dispatcher, Ownership, Plan
 from cad.service.engine import DaskEngine
@@ -29,6 +30,7 @@ from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
 from cad.service.jobs import Patience
 from cad.service.outbox import Outbox
 from cad.service.settings import Settings
+from cad.service.shelf import SeriesPlaces, Shelf
 from cad.service.store import Store
 from cad.service.worker import Beat, Reader, Tools, execute, run_loop
 from orthanc.client import OrthancDoor, OrthancPacs
@@ -106,12 +108,13 @@ class Service:
 
     def desk(self) -> Desk:
         """What the API needs."""
-        token = self._settings.api_token
+        token, tools = self._settings.api_token, self._tools
         return Desk(
-            store=self._tools.store,
+            store=tools.store,
             notify=self._notify,
-            checks={"pacs": self._tools.pacs.check, "engine": self._check_engine},
-            clock=self._tools.clock,
+            checks={"pacs": tools.pacs.check, "engine": self._check_engine},
+            clock=tools.clock,
+            shelf=Shelf(SeriesPlaces(tools.store, tools.pacs, tools.spool).fetch, SeriesPolicy()),
             token=None if token is None else token.get_secret_value(),
         )
 

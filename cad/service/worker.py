@@ -28,10 +28,11 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What was made of one series: the report objects and the findings document."""
+    """What was made of one series: the report objects, the findings document, and the map of a comparison."""
 
     objects: tuple[Dataset, ...]
     document: Mapping[str, object]
+    comparison_map: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def _analyse(job: Job, tools: Tools, reader: Reader) -> Job | None:
     history = Search(job, tools.library, reader.choose).history(datasets)
     reading = reader.read(datasets, clinical_context(tools.store.patient(job.series_id)), history)
     tools.outbox.keep(job.key, reading.objects)
+    tools.store.keep_map(job.key, reading.comparison_map)
     records = [
         ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality))
         for item in reading.objects

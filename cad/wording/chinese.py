@@ -12,6 +12,7 @@ from cad.domain import (
     Lobe,
     Nodule,
     NotAssessed,
+    NotAssessedReason,
     Side,
 )
 from cad.wording.chinese_terms import translated
@@ -107,6 +108,15 @@ INPUT: Mapping[str, str] = {
     "spiculated": "毛刺",
 }
 """Inputs of the Brock model."""
+
+NOT_COMPARED: Mapping[NotAssessedReason, str] = {
+    NotAssessedReason.NO_PRIOR: "无既往胸部CT",
+    NotAssessedReason.NO_SUITABLE_PRIOR: "既往检查均不适合对比",
+    NotAssessedReason.NOT_REQUESTED: "未要求",
+    NotAssessedReason.NOT_IN_THIS_VERSION: "本版本不提供",
+    NotAssessedReason.NOT_AVAILABLE: "未进行图像配准",
+}
+"""Reasons for which a comparison can be missing."""
 
 
 def nodule_sentence(said: Said) -> str:
@@ -219,6 +229,8 @@ def technique(series: Technique) -> str:
 
 def lungs(series: Technique) -> str:
     """How much of the lungs is in view."""
+    if series.right_ml is None or series.left_ml is None:
+        return "未分割肺部。"
     return f"视野内肺容积：右{whole(series.right_ml)} ml，左{whole(series.left_ml)} ml。"
 
 
@@ -227,7 +239,9 @@ def unknown(names: Sequence[str]) -> str:
     return f"以下信息未知时Brock为区间：{'、'.join(INPUT.get(name, name) for name in names)}。"
 
 
-def not_assessed(*, followup: bool, calcium: bool) -> str:
-    """Which parts of a reading were not done."""
-    parts = (["与既往检查对比"] if followup else []) + (["冠状动脉钙化"] if calcium else [])
+def not_assessed(*, followup: NotAssessedReason | None, calcium: bool) -> str:
+    """Which parts of a reading were not done, and why there is no comparison."""
+    parts = ["冠状动脉钙化"] if calcium else []
+    if followup is not None:
+        parts.insert(0, f"与既往检查对比（{NOT_COMPARED.get(followup, followup.value)}）")
     return f"未评估：{'、'.join(parts)}。" if parts else ""

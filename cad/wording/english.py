@@ -12,6 +12,7 @@ from cad.domain import (
     Lobe,
     Nodule,
     NotAssessed,
+    NotAssessedReason,
     Side,
 )
 from cad.wording.numbers import DASH, axes_mm, density, percent, percent_range, size_cell, volume_mm3, whole
@@ -109,6 +110,15 @@ INPUT: Mapping[str, str] = {
     "spiculated": "spiculation",
 }
 """Inputs of the Brock model."""
+
+NOT_COMPARED: Mapping[NotAssessedReason, str] = {
+    NotAssessedReason.NO_PRIOR: "no earlier chest CT was available",
+    NotAssessedReason.NO_SUITABLE_PRIOR: "none of the earlier examinations can be compared",
+    NotAssessedReason.NOT_REQUESTED: "not asked for",
+    NotAssessedReason.NOT_IN_THIS_VERSION: "not in this version",
+    NotAssessedReason.NOT_AVAILABLE: "the registration of the examinations did not run",
+}
+"""Reasons for which a comparison can be missing."""
 
 
 def label(nodule: Nodule) -> str:
@@ -214,6 +224,8 @@ def technique(series: Technique) -> str:
 
 def lungs(series: Technique) -> str:
     """How much of the lungs is in view."""
+    if series.right_ml is None or series.left_ml is None:
+        return "Lungs were not segmented."
     return f"Lungs in view: right {whole(series.right_ml)} ml, left {whole(series.left_ml)} ml."
 
 
@@ -222,7 +234,9 @@ def unknown(names: Sequence[str]) -> str:
     return f"Brock is a range where this is unknown: {', '.join(INPUT.get(name, name) for name in names)}."
 
 
-def not_assessed(*, followup: bool, calcium: bool) -> str:
-    """Which parts of a reading were not done."""
-    parts = (["comparison with a prior examination"] if followup else []) + (["coronary calcium"] if calcium else [])
+def not_assessed(*, followup: NotAssessedReason | None, calcium: bool) -> str:
+    """Which parts of a reading were not done, and why there is no comparison."""
+    parts = ["coronary calcium"] if calcium else []
+    if followup is not None:
+        parts.insert(0, f"comparison with a prior examination ({NOT_COMPARED.get(followup, followup.value)})")
     return f"Not assessed: {', '.join(parts)}." if parts else ""

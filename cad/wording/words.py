@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cad.domain import Assessment, Nodule, NotAssessed
+from cad.domain import Assessment, Nodule, NotAssessed, NotAssessedReason
 from cad.wording.said import Said
 
 
@@ -57,8 +57,8 @@ class Technique:
     kernel: str | None
     kvp: float | None
     contrast: bool | None
-    right_ml: float
-    left_ml: float
+    right_ml: float | None
+    left_ml: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +104,5 @@ class Words(Protocol):
     def unknown(self, names: Sequence[str]) -> str:
         """Why the Brock model gives a range; at least one name."""
 
-    def not_assessed(self, *, followup: bool, calcium: bool) -> str:
-        """Which parts of a reading were not done; empty when both were."""
+    def not_assessed(self, *, followup: NotAssessedReason | None, calcium: bool) -> str:
+        """Which parts of a reading were not done, and why there is no comparison; empty when both were."""

@@ -31,6 +31,11 @@ class Affine:
         """Places [n, 3] of the moving frame."""
         return places @ self.matrix.T + self.offset
 
+    def inverted(self) -> Affine:
+        """The map back."""
+        inverse = torch.linalg.inv(self.matrix)
+        return Affine(inverse, -inverse @ self.offset)
+
 
 def mismatch(moving: LungImage, frame: Frame, places: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """Mean cost of the moving scan at `places` [n, 3] against the features `wanted` [2, n]."""
@@ -71,7 +76,7 @@ def _refined(
     adam = torch.optim.Adam([{"params": [matrix], "lr": 0.01}, {"params": [middle], "lr": 1.0}])
     fading = torch.optim.lr_scheduler.ExponentialLR(adam, 0.96)
     for _ in range(STEPS):
-        chosen = inside[torch.randint(len(inside), (POINTS,), generator=generator).to(inside.device)]
+        chosen = inside[torch.randint(len(inside), (min(POINTS, len(inside)),), generator=generator).to(inside.device)]
         places = (voxel_places(fixed, chosen) - centre) @ matrix.T + middle
         loss = mismatch(moving, frame, places, wanted[:, chosen])
         adam.zero_grad()

@@ -33,10 +33,23 @@ class Level:
 
 
 LEVELS = (
-    Level(4.0, 24.0, 50, 30_000, 1.0, 400.0),
-    Level(3.0, 14.0, 50, 50_000, 0.8, 200.0),
-    Level(2.0, 8.0, 80, 80_000, 0.5, 100.0),
+    Level(4.0, 24.0, 60, 30_000, 1.0, 200.0),
+    Level(3.0, 14.0, 50, 50_000, 0.8, 100.0),
+    Level(2.0, 8.0, 80, 80_000, 0.5, 30.0),
 )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deformation:
+    """Places of the fixed frame to places of the moving frame: an affine map and a displacement added to it."""
+
+    affine: Affine
+    spline: Spline | None
+
+    def at(self, places: torch.Tensor) -> torch.Tensor:
+        """Places [n, 3] of the moving frame."""
+        moved = self.affine.at(places)
+        return moved if self.spline is None else moved + self.spline.at(places)
 
 
 def deformed(
@@ -72,7 +85,9 @@ def _descended(spline: Spline, fixed: LungImage, target: _Target, level: Level, 
     adam = torch.optim.Adam([control], lr=level.rate_mm)
     falling = torch.optim.lr_scheduler.LinearLR(adam, 1.0, LAST_RATE, level.steps)
     for _ in range(level.steps):
-        chosen = usable[torch.randint(len(usable), (level.points,), generator=generator).to(usable.device)]
+        chosen = usable[
+            torch.randint(len(usable), (min(level.points, len(usable)),), generator=generator).to(usable.device)
+        ]
         moved = product(control, matrices).flatten(1)[:, chosen].T
         places = target.affine.at(voxel_places(fixed, chosen)) + moved
         data = mismatch(target.image, target.source.frame, places, wanted[:, chosen])

@@ -104,8 +104,9 @@ def source_of(scan: Scan, spacing_mm: float, device: torch.device) -> Source:
 
 
 def at_resolution(source: Source, spacing_mm: float) -> LungImage:
-    """The scan as it is seen at `spacing_mm`."""
+    """The scan as it is seen at `spacing_mm`, or at the spacing of `source` where that is coarser."""
     grid = source.frame.grid
+    spacing_mm = max(spacing_mm, source.frame.spacing_mm)
     if spacing_mm > source.frame.spacing_mm:
         hu, lungs = (resampled(values, grid, spacing_mm).hu for values in (source.hu, source.lungs))
     else:

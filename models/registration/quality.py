@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from cad.domain import RegistrationQuality
-from models.registration.affine import Affine
-from models.registration.images import LungImage, Source, at_resolution, sampled, voxel_places, within_image
-from models.registration.spline import Spline
+from models.registration.deformable import Deformation
+from models.registration.images import Frame, LungImage, Source, at_resolution, sampled, voxel_places, within_image
 
 SPACING_MM = 2.0
 KEYPOINTS = 400
@@ -20,38 +21,71 @@ LEAST_PEAK = 0.6
 KEYPOINT_SPREAD = 0.8
 """A patch needs this spread of brightness: without a vessel it tells no place."""
 LEAST_MATCHED = 30
+RETURNING = 5_000
+"""How many places are carried over and back."""
 
 
-def folding_fraction(spline: Spline, affine: Affine, image: LungImage) -> float:
-    """The part of the lung's voxels at which the map does not keep its orientation (determinant not above 0)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """The two scans that a map joins."""
+
+    fixed: Source
+    moving: Source
+
+
+def volume_ratios(deformation: Deformation, image: LungImage) -> torch.Tensor:
+    """Volume in the moving scan per volume in the fixed one at each voxel of the lung [n]; not above 0: it folds."""
+    affine, spline = deformation.affine, deformation.spline
+    determinant = torch.linalg.det(affine.matrix)
+    if spline is None:
+        ratio: torch.Tensor = determinant.abs()[None]
+        return ratio
     k, j, i = image.inside.shape
     shift = spline.on_grid((k, j, i), image.spacing_mm)
     rows = [torch.stack(torch.gradient(shift[axis], spacing=image.spacing_mm)) for axis in range(3)]
     jacobian = torch.stack([row[:, image.inside].T for row in rows], dim=1) + affine.matrix
-    sign = torch.sign(torch.linalg.det(affine.matrix))
-    return float((torch.linalg.det(jacobian) * sign <= 0).float().mean())
+    ratios: torch.Tensor = torch.linalg.det(jacobian) * torch.sign(determinant)
+    return ratios
 
 
-def measured(fixed: Source, moving: Source, affine: Affine, spline: Spline | None) -> RegistrationQuality:
-    """The quality of the map at 2 mm; without a spline that of the affine map."""
-    here, there = at_resolution(fixed, SPACING_MM), at_resolution(moving, SPACING_MM)
-    everywhere = torch.arange(here.inside.numel(), device=here.inside.device)
-    places = affine.at(voxel_places(here, everywhere))
-    if spline is not None:
-        k, j, i = here.inside.shape
-        places = places + spline.on_grid((k, j, i), here.spacing_mm).flatten(1).T
+def _inconsistency_mm(fixed: LungImage, moving: Frame, forward: Deformation, back: Deformation) -> float | None:
+    """Mean distance from which places of the lung come back; None when the moving scan shows none of them."""
+    inside = fixed.inside.flatten().nonzero()[:, 0]
+    places = voxel_places(fixed, inside[:: max(1, len(inside) // RETURNING)])
+    there = forward.at(places)
+    shown = within_image(moving, there)
+    if not bool(shown.any()):
+        return None
+    return float((back.at(there[shown]) - places[shown]).norm(dim=1).mean())
+
+
+def measured(pair: Pair, deformation: Deformation, back: Deformation | None = None) -> RegistrationQuality:
+    """The quality of the map at 2 mm; its consistency with the map `back`, where there is one."""
+    here, there = at_resolution(pair.fixed, SPACING_MM), at_resolution(pair.moving, SPACING_MM)
+    places = _on_grid(deformation, here)
     brightness, border = sampled(there.features, there.spacing_mm, places)
-    shown = within_image(moving.frame, places) & here.inside.flatten()
+    shown = within_image(pair.moving.frame, places) & here.inside.flatten()
     other = border > here.features[1].max() / 2
-    residual = _residual_mm(here, brightness.reshape(here.inside.shape), shown.reshape(here.inside.shape))
+    ratios = volume_ratios(deformation, here)
     return RegistrationQuality(
-        method="affine" if spline is None else "deformable",
+        method="affine" if deformation.spline is None else "deformable",
         similarity=_correlation(here.features[0].flatten()[shown], brightness[shown]),
         overlap=float((other & shown).sum() / shown.sum().clamp_min(1)),
         seen_fraction=float(shown.sum() / here.inside.sum()),
-        folding_fraction=0.0 if spline is None else folding_fraction(spline, affine, here),
-        residual_mm=residual,
+        folding_fraction=float((ratios <= 0).float().mean()),
+        residual_mm=_residual_mm(here, brightness.reshape(here.inside.shape), shown.reshape(here.inside.shape)),
+        inverse_consistency_mm=None if back is None else _inconsistency_mm(here, pair.moving.frame, deformation, back),
+        volume_ratios=(float(ratios.min()), float(ratios.max())),
     )
+
+
+def _on_grid(deformation: Deformation, image: LungImage) -> torch.Tensor:
+    """The places [n, 3] that the voxels of an image are mapped to."""
+    places = deformation.affine.at(voxel_places(image, torch.arange(image.inside.numel(), device=image.inside.device)))
+    if deformation.spline is None:
+        return places
+    k, j, i = image.inside.shape
+    return places + deformation.spline.on_grid((k, j, i), image.spacing_mm).flatten(1).T
 
 
 def _correlation(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -76,9 +110,9 @@ def _residual_mm(fixed: LungImage, warped: torch.Tensor, shown: torch.Tensor) ->
     candidates = candidates[order.to(candidates.device)]
     patches = fixed.features[0].flatten()[candidates[:, None] + _offsets(PATCH, j, i, candidates.device)]
     chosen = patches.std(dim=1) >= KEYPOINT_SPREAD
-    candidates, patches = candidates[chosen][:KEYPOINTS], _standardised(patches[chosen][:KEYPOINTS])
-    if len(candidates) < LEAST_MATCHED:
+    if int(chosen.sum()) < LEAST_MATCHED:
         return None
+    candidates, patches = candidates[chosen][:KEYPOINTS], _standardised(patches[chosen][:KEYPOINTS])
     moves = _offsets(REACH, j, i, candidates.device)
     around = candidates[:, None] + _offsets(PATCH, j, i, candidates.device)
     scores = torch.stack(

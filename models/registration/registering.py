@@ -10,10 +10,9 @@ import torch
 from cad.domain import Caution, Float32Array, FloatArray, LungMask, RegistrationQuality, Volume
 from models.inference import device_named
 from models.registration.affine import Affine, affine_fit
-from models.registration.deformable import LEVELS, Level, deformed
-from models.registration.images import Frame, Scan, source_of
-from models.registration.quality import measured
-from models.registration.spline import Spline
+from models.registration.deformable import LEVELS, Deformation, Level, deformed
+from models.registration.images import Frame, Scan, Source, source_of
+from models.registration.quality import Pair, measured
 
 INVERSE_STEPS = 30
 SEED = 0
@@ -24,12 +23,16 @@ class RegistrationSettings:
     """How to register. A deformation is trusted only within these limits; otherwise the affine map is used.
 
     `most_folding` is the part of the lungs' voxels that may fold; `least_similarity` a correlation of brightness that
-    two scans of one patient reach and scans of different patients do not.
+    two scans of one patient reach and scans of different patients do not. A deformation may lower the similarity by
+    `similarity_noise` (what it costs to move already alike lungs by a part of a voxel). `levels_back` are those of the
+    registration the other way round, which tells how consistent the map is; none leaves that open.
     """
 
     levels: tuple[Level, ...] = LEVELS
-    most_folding: float = 0.002
-    least_similarity: float = 0.3
+    levels_back: tuple[Level, ...] = LEVELS[:1]
+    most_folding: float = 0.001
+    least_similarity: float = 0.5
+    similarity_noise: float = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,32 +41,26 @@ class Registration:
 
     fixed: Frame
     moving: Frame
-    affine: Affine
-    spline: Spline | None
+    deformation: Deformation
     quality: RegistrationQuality
 
     def to_moving(self, positions: FloatArray) -> FloatArray:
         """Where the tissue at LPS positions [n, 3] of the fixed scan lies in the moving scan."""
-        places = self._mapped(_tensor(self.fixed.places(positions), self.affine.matrix))
+        places = self.deformation.at(self._tensor(self.fixed.places(positions)))
         return self.moving.positions(_array(places))
 
     def to_fixed(self, positions: FloatArray) -> FloatArray:
         """Where the tissue at LPS positions [n, 3] of the moving scan lies in the fixed scan."""
-        wanted = _tensor(self.moving.places(positions), self.affine.matrix)
-        inverse = torch.linalg.inv(self.affine.matrix)
-        places = (wanted - self.affine.offset) @ inverse.T
-        if self.spline is not None:
+        wanted = self._tensor(self.moving.places(positions))
+        back = self.deformation.affine.inverted()
+        places = back.at(wanted)
+        if self.deformation.spline is not None:
             for _ in range(INVERSE_STEPS):
-                places = places + (wanted - self._mapped(places)) @ inverse.T
+                places = places + (wanted - self.deformation.at(places)) @ back.matrix.T
         return self.fixed.positions(_array(places))
 
-    def _mapped(self, places: torch.Tensor) -> torch.Tensor:
-        affine = self.affine.at(places)
-        return affine if self.spline is None else affine + self.spline.at(places)
-
-
-def _tensor(places: FloatArray, like: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(places, dtype=torch.float32, device=like.device)
+    def _tensor(self, places: FloatArray) -> torch.Tensor:
+        return torch.tensor(places, dtype=torch.float32, device=self.deformation.affine.matrix.device)
 
 
 def _array(places: torch.Tensor) -> FloatArray:
@@ -77,14 +74,26 @@ def register(fixed: Scan, moving: Scan, device: torch.device, settings: Registra
     generator = torch.Generator().manual_seed(SEED)
     here, there = source_of(fixed, finest, device), source_of(moving, finest, device)
     affine = affine_fit(here, there, generator)
-    spline = deformed(here, there, affine, settings.levels, generator)
+    deformation = Deformation(affine, deformed(here, there, affine, settings.levels, generator))
+    back = _backwards(here, there, affine, settings, generator)
+    pair = Pair(here, there)
     with torch.no_grad():
-        plain = measured(here, there, affine, None)
-        quality = measured(here, there, affine, spline)
+        plain = measured(pair, Deformation(affine, None))
+        quality = measured(pair, deformation, back)
     doubt = _doubt(quality, plain, settings)
     if doubt is not None:
-        return Registration(here.frame, there.frame, affine, None, replace(plain, cautions=(doubt,)))
-    return Registration(here.frame, there.frame, affine, spline, quality)
+        deformation, quality = Deformation(affine, None), replace(plain, cautions=(doubt,))
+    return Registration(here.frame, there.frame, deformation, quality)
+
+
+def _backwards(
+    here: Source, there: Source, affine: Affine, settings: RegistrationSettings, generator: torch.Generator
+) -> Deformation | None:
+    """The registration the other way round, from the same affine map; None when it is not asked for."""
+    if not settings.levels_back:
+        return None
+    inverse = affine.inverted()
+    return Deformation(inverse, deformed(there, here, inverse, settings.levels_back, generator))
 
 
 def _doubt(found: RegistrationQuality, plain: RegistrationQuality, settings: RegistrationSettings) -> Caution | None:
@@ -93,7 +102,7 @@ def _doubt(found: RegistrationQuality, plain: RegistrationQuality, settings: Reg
         why = f"{found.folding_fraction:.1%} of the lungs would fold"
     elif found.similarity < settings.least_similarity:
         why = f"the lungs remain unlike (correlation {found.similarity:.2f})"
-    elif found.similarity < plain.similarity:
+    elif found.similarity < plain.similarity - settings.similarity_noise:
         why = "it makes the lungs less alike"
     else:
         return None

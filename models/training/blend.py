@@ -77,7 +77,7 @@ def drawn_composition(rng: np.random.Generator, texture: float) -> Composition:
     return Composition.CALCIFIED if rng.random() < 0.05 else Composition.SOLID
 
 
-def _random_rotation(rng: np.random.Generator) -> Float32Array:
+def random_rotation(rng: np.random.Generator) -> Float32Array:
     q, r = np.linalg.qr(rng.normal(size=(3, 3)))
     rotation: Float32Array = (q * np.sign(np.diag(r))).astype(np.float32)
     return rotation
@@ -108,14 +108,14 @@ def render(
     scale = float(np.clip(diameter_mm / shape.diameter_mm, *SCALES))
     side = int(np.ceil(max(shape.solid.shape) * scale * 1.2)) + 6
     side = min(side, 64)
-    rotation = _random_rotation(rng)
+    rotation = random_rotation(rng)
     solid = _posed(shape.solid, rotation, scale, side)
     opacity = solid if rng.random() < 0.5 else np.maximum(_posed(shape.textured, rotation, scale, side), 0.6 * solid)
     diameter = _equivalent_diameter(solid)
-    target = np.full(opacity.shape, _core_hu(composition, rng), dtype=np.float32)
+    target = np.full(opacity.shape, core_hu(composition, rng), dtype=np.float32)
     target += _mottle(opacity.shape, 25.0, rng)
     if composition is Composition.PART_SOLID:
-        core = _posed(shape.solid, _random_rotation(rng), scale * rng.uniform(0.35, 0.7), side)
+        core = _posed(shape.solid, random_rotation(rng), scale * rng.uniform(0.35, 0.7), side)
         core = np.roll(core, np.round(rng.uniform(-0.15, 0.15, 3) * diameter).astype(int), axis=(0, 1, 2))
         target += np.clip(_blurred(core, optics), 0, 1) * (rng.uniform(-20, 60) - target)
     if composition in (Composition.GROUND_GLASS, Composition.PART_SOLID):
@@ -124,7 +124,7 @@ def render(
     return RenderedNodule(opacity, target, composition, diameter)
 
 
-def _core_hu(composition: Composition, rng: np.random.Generator) -> float:
+def core_hu(composition: Composition, rng: np.random.Generator) -> float:
     low, high = {
         Composition.SOLID: (-60.0, 120.0),
         Composition.PART_SOLID: (-700.0, -380.0),

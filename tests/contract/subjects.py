@@ -15,6 +15,8 @@ from cad.domain import (
     AxialAxis,
     BoolArray,
     CalcificationPattern,
+    CalciumNotAssessed,
+    CalciumScore,
     Composition,
     Diameters,
     Findings,
@@ -194,3 +196,11 @@ def _half(axis: AxialAxis) -> AxialAxis:
     ends = ((middle + end.as_array()) / 2 for end in (axis.start, axis.end))
     start, end = (PointLps(*(float(value) for value in point)) for point in ends)
     return AxialAxis(start, end)
+
+
+def calcium_objects(
+    source: LoadedSeries, calcium: CalciumScore | CalciumNotAssessed, nodules: tuple[Nodule, ...] | NotAssessed = ()
+) -> ReportObjects:
+    """The report objects of a series with this calcium."""
+    findings = dataclasses.replace(some_findings(source.volume, nodules), calcium=calcium)
+    return report_objects(findings, source, a_context(), A_PDF)

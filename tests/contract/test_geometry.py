@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from cad.domain import FloatArray, NoduleMask
 from cad.geometry import position_of
-from dicom_io.presentation import contours_of
+from dicom_io.outlines import contours_of
 from dicom_io.reading import LoadedSeries
 from dicom_io.segmentation import zero_padded
 from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, Ellipsoid, Subject, a_nodule, objects_of

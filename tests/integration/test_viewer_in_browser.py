@@ -33,7 +33,8 @@ from cad.service.embedded_orthanc import (
 from cad.service.ohif import ohif_dist, study_path
 from cad.service.viewer import DicomWebServer, viewer_app
 from tests.builders import Sphere, a_series
-from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, loaded, objects_of, two_nodules
+from tests.calcium import a_score
+from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, calcium_objects, loaded, two_nodules
 
 pytestmark = [pytest.mark.browser, pytest.mark.orthanc, pytest.mark.slow]
 
@@ -60,11 +61,12 @@ LEAST_COLOURED_PIXELS = 200
 
 
 def a_study() -> list[Dataset]:
-    """A phantom CT with a nodule in each lung, and everything that we say about it."""
+    """A phantom CT with a nodule in each lung and calcium in two arteries, and everything that we say about it."""
     spheres = (Sphere(RIGHT_NODULE.centre, 14.0, hu=30), Sphere(LEFT_NODULE.centre, 16.0, hu=30))
     ct = a_series(spheres=spheres)
     source = loaded(ct)
-    return [*ct, *objects_of(source, two_nodules(source.volume.grid)).all()]
+    grid = source.volume.grid
+    return [*ct, *calcium_objects(source, a_score(grid), two_nodules(grid)).all()]
 
 
 def store(objects: list[Dataset], orthanc: OrthancAddress) -> None:

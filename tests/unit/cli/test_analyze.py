@@ -138,9 +138,10 @@ def test_age_and_sex_come_from_the_header_and_the_rest_from_the_patient_file(pha
     assert (tmp_path / "o" / "report.pdf").read_bytes().count(b"/Type /Page\n") == 1
 
 
-def test_calcium_is_not_assessed_in_this_version(document: dict[str, Any]) -> None:
+def test_calcium_is_not_assessed_without_a_reader_of_it(document: dict[str, Any]) -> None:
     calcium = document["calcium"]
-    assert (calcium["status"], calcium["reason"]) == ("not-assessed", "not-in-this-version")
+    assert (calcium["status"], calcium["reason"]) == ("not-assessed", "not-available")
+    assert {"what": "calcium", "reason": "not-available"} in document["not_assessed"]
     assert calcium["agatston"] is calcium["lesions"] is calcium["category"] is None
 
 
@@ -241,7 +242,7 @@ def test_only_calcium_leaves_nodules_unassessed(phantom: Path, tmp_path: Path) -
     assert_fits_schema(document)
     assert document["nodules"] is None
     assert {"what": "nodules", "reason": "not-requested"} in document["not_assessed"]
-    assert document["calcium"]["reason"] == "not-in-this-version"
+    assert document["calcium"]["reason"] == "not-available"
     assert document["timings_s"]["detect"] is None
     assert document["exam"]["lung_rads"] is None
     assert {"what": "exam.lung_rads", "reason": "not-requested"} in document["not_assessed"]
@@ -267,4 +268,4 @@ def test_the_networks_run_as_the_arguments_say(phantom: Path, tmp_path: Path) ->
 
     chosen = ["--runtime", "openvino", "--only", "calcium"]
     assert main(["analyze", str(phantom), "--out", str(tmp_path / "o"), *chosen], noting) == 0
-    assert asked == [Machinery(device="cpu", detector="lungcad", runtime="openvino")]
+    assert asked == [Machinery(device="cpu", detector="lungcad", runtime="openvino", nodules=False)]

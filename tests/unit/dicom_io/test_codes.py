@@ -10,7 +10,16 @@ import pytest
 from pydicom.sr._concepts_dict import concepts
 from pydicom.sr.coding import Code
 
-from cad.domain import CalcificationPattern, Composition, Guideline, Lobe, LungRadsCategory, ReaderRatings, Side
+from cad.domain import (
+    CalcificationPattern,
+    ChangeStatus,
+    Composition,
+    Guideline,
+    Lobe,
+    LungRadsCategory,
+    ReaderRatings,
+    Side,
+)
 from cad.wording.said import Sign
 from dicom_io import codes
 
@@ -30,6 +39,8 @@ def every_code() -> Iterator[Code]:
             yield value
         elif isinstance(value, Mapping):
             yield from (part for part in value.values() if isinstance(part, Code))
+        elif isinstance(value, tuple):
+            yield from (part for part in value if isinstance(part, Code))
     yield from (codes.lung_rads_category(f"{category.value}S") for category in LungRadsCategory)
 
 
@@ -57,6 +68,7 @@ def test_a_public_code_is_in_the_dictionary(code: Code) -> None:
         (codes.SIGN, Sign),
         (codes.CALCIFICATION_PATTERN, CalcificationPattern),
         (codes.GUIDELINE, Guideline),
+        (codes.CHANGE_STATUS, ChangeStatus),
     ],
 )
 def test_every_member_has_a_code(table: Mapping[Enum, object], members: type[Enum]) -> None:

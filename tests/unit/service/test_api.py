@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from pydicom.dataset import Dataset
 
 from cad.errors import Reason, Refusal, Unavailable
+from cad.policy import SeriesPolicy
 from cad.service.api import Desk, create_api
 from cad.service.jobs import Event, EventKind, Job, JobState, Patience, Source
+from cad.service.shelf import Shelf
 from cad.service.store import ObjectRecord, Store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -52,6 +55,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+def no_images(_series_uid: str) -> list[Dataset]:
+    raise Unavailable("pacs", "there are no images")
+
+
 def a_front(store: Store, token: str | None = None) -> Front:
     def check() -> None:
         if made.outage is not None:
@@ -61,7 +68,7 @@ def a_front(store: Store, token: str | None = None) -> Front:
         check()
         made.notified.append(series_id)
 
-    desk = Desk(store, notify, {"pacs": check}, lambda: NOW, token)
+    desk = Desk(store, notify, {"pacs": check}, lambda: NOW, Shelf(no_images, SeriesPolicy()), token)
     made = Front(TestClient(create_api(desk), raise_server_exceptions=False), store)
     return made
 

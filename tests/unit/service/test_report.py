@@ -46,7 +46,7 @@ def a_case(found: tuple[Nodule, ...] | NotAssessed, language: Language = Languag
 
 
 def document_of(findings: Findings) -> dict[str, object]:
-    circumstances = Circumstances(SCREENED, calcium_requested=True, cautions=())
+    circumstances = Circumstances(SCREENED, cautions=())
     provenance = Provenance("1.2.3", "ab" * 32, NOW, 2)
     return findings_document(source().series, findings, circumstances, provenance)
 

@@ -1,0 +1,1 @@
+"""Coronary calcium: suitability of a scan, slices of 3 mm, candidate lesions and their scores."""

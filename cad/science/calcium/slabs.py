@@ -1,0 +1,94 @@
+"""Thin slices → slices of the thickness for which the Agatston score was made.
+
+A new slice is the mean of the old ones over its height, each with the part of its own height that lies in there: with
+slices 1.25 mm apart, 3 mm take two whole ones and two fifths of the next. So every series is scored at the same 3 mm,
+and nothing is skipped but the last millimetres at the head, where no whole slice is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cad.domain import FloatArray, Grid, LungMask, NoduleMask, Volume
+from cad.geometry import position_of
+from cad.policy import CalciumPolicy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slabs:
+    """The images that are scored: `volume`, and for every slice of the series the slice of it that holds its centre.
+
+    `slab_of_k` is [slices], with -1 for slices that lie in none. Without averaging it counts the slices.
+    """
+
+    volume: Volume
+    slab_of_k: tuple[int, ...]
+    series_grid: Grid
+
+    @property
+    def are_averaged(self) -> bool:
+        """Whether the slices were averaged."""
+        return self.volume.grid.shape != self.series_grid.shape
+
+    def on_series(self, lesion: NoduleMask) -> NoduleMask:
+        """A lesion of the averaged slices on the grid of the series: each of its slices shows what was scored there."""
+        if not self.are_averaged:
+            return lesion
+        slabs = np.array(self.slab_of_k) - lesion.offset[0]
+        own = np.flatnonzero((slabs >= 0) & (slabs < lesion.voxels.shape[0]))
+        voxels = lesion.voxels[slabs[own]]
+        return NoduleMask(voxels, (int(own[0]), *lesion.offset[1:]), self.series_grid)
+
+    def lungs(self, lungs: LungMask | None) -> LungMask | None:
+        """Lungs of the series on the averaged slices, as the slice nearest to the middle of each shows them."""
+        if lungs is None or not self.are_averaged:
+            return lungs
+        depth = self.series_grid.spacing_kji_mm[0]
+        thick = self.volume.grid.spacing_kji_mm[0]
+        middles = (np.arange(self.volume.grid.shape[0]) + 0.5) * thick / depth - 0.5
+        labels = lungs.labels[np.rint(middles).astype(int)]
+        return LungMask(np.ascontiguousarray(labels), self.volume.grid) if labels.any() else None
+
+
+def scored_slabs(volume: Volume, policy: CalciumPolicy) -> Slabs:
+    """The images of a series as they are scored: its own slices, or averages of them where they are closer together.
+
+    A series lower than one averaged slice stays as it is.
+    """
+    depth = volume.grid.spacing_kji_mm[0]
+    weights = slab_weights(volume.grid.shape[0], depth, policy.averaged_to_mm)
+    if depth >= policy.averaged_below_mm or not len(weights):
+        return Slabs(volume, tuple(range(volume.grid.shape[0])), volume.grid)
+    flat = volume.hu.reshape(volume.hu.shape[0], -1)
+    shape = (len(weights), *volume.grid.shape[1:])
+    hu = np.empty(shape, dtype=np.int16)
+    for n, row in enumerate(weights):
+        own = np.flatnonzero(row)
+        mean = row[own].astype(np.float32) @ flat[own].astype(np.float32)
+        hu[n] = np.rint(mean).reshape(shape[1:])
+    grid = _thicker(volume.grid, len(weights), policy.averaged_to_mm)
+    middles = (np.arange(volume.grid.shape[0]) + 0.5) * depth / policy.averaged_to_mm
+    slab_of_k = tuple(int(slab) if slab < len(weights) else -1 for slab in middles)
+    return Slabs(Volume(hu, grid, volume.frame_of_reference_uid), slab_of_k, volume.grid)
+
+
+def slab_weights(slices: int, depth_mm: float, thick_mm: float) -> FloatArray:
+    """The share [slab, slice] of each slice in each whole slab; every row adds up to 1."""
+    slabs = int(np.floor(slices * depth_mm / thick_mm + 1e-6))
+    low = np.arange(slabs)[:, None] * thick_mm
+    bottom = np.arange(slices)[None] * depth_mm
+    shared = np.minimum(low + thick_mm, bottom + depth_mm) - np.maximum(low, bottom)
+    shares: FloatArray = np.clip(shared, 0.0, None)
+    shares[shares < 1e-6 * depth_mm] = 0.0
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True)) if slabs else shares
+
+
+def _thicker(grid: Grid, slabs: int, thick_mm: float) -> Grid:
+    """The grid of the slabs: the same pixels, centres in the middle of each slab."""
+    depth = grid.spacing_kji_mm[0]
+    affine = np.array(grid.affine)
+    affine[:3, 0] *= thick_mm / depth
+    affine[:3, 3] = position_of(grid, ((thick_mm / depth - 1) / 2, 0, 0)).as_array()
+    return Grid((slabs, *grid.shape[1:]), affine)

@@ -1,0 +1,129 @@
+"""Coronary calcium of one scan: heart, suitability, candidate lesions, their sites, and the score, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cad.domain import (
+    Artery,
+    CalcifiedLesion,
+    CalciumNotAssessed,
+    CalciumReader,
+    CalciumScore,
+    Caution,
+    CtSeries,
+    Heart,
+    LungMask,
+    NoduleMask,
+    OtherCalcium,
+    Volume,
+)
+from cad.policy import CalciumPolicy
+from cad.science.calcium.candidates import find_lesions
+from cad.science.calcium.scoring import (
+    LesionScore,
+    Site,
+    categories_of,
+    score_lesion,
+    site_score,
+    tier_of,
+)
+from cad.science.calcium.slabs import Slabs, scored_slabs
+from cad.science.calcium.suitability import caveats_of, measure_heart, no_heart, technique_of, unsuitable
+
+SITES: tuple[Site, ...] = (*Artery, *OtherCalcium)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """A scan for this stage; `series` None when its headers are not known."""
+
+    volume: Volume
+    lungs: LungMask | None
+    series: CtSeries | None
+
+
+def assess_calcium(scan: Scan, reader: CalciumReader, policy: CalciumPolicy) -> CalciumScore | CalciumNotAssessed:
+    """The score, or why there is none. Heart and lesions are found on the slices that are scored."""
+    slabs = scored_slabs(scan.volume, policy)
+    heart = reader.heart(slabs.volume, slabs.lungs(scan.lungs))
+    if heart is None:
+        return no_heart()
+    image = measure_heart(slabs.volume, heart, policy.suitability)
+    if image is None:
+        return no_heart()
+    technique = technique_of(scan.series, scan.volume)
+    reason = unsuitable(image, technique.contrast, policy.suitability)
+    if reason is not None:
+        return reason
+    caveats = caveats_of(image, technique, slabs.are_averaged, policy)
+    return score_calcium(_lesions(slabs, heart, reader, policy), slabs, caveats, policy)
+
+
+def score_calcium(
+    lesions: Sequence[CalcifiedLesion], slabs: Slabs, caveats: tuple[Caution, ...], policy: CalciumPolicy
+) -> CalciumScore:
+    """The sums over lesions, and the categories that follow."""
+    arteries = tuple((artery, site_score(lesions, artery)) for artery in Artery)
+    others = ((other, site_score(lesions, other)) for other in OtherCalcium)
+    agatston = sum(score.agatston for _, score in arteries)
+    vessels = sum(score.agatston > 0 for _, score in arteries)
+    tier = tier_of(agatston, policy)
+    dz, dy, dx = slabs.volume.grid.spacing_kji_mm
+    return CalciumScore(
+        lesions=tuple(sorted(lesions, key=_rank)),
+        arteries=arteries,
+        other=tuple((other, score) for other, score in others if score.lesions),
+        agatston=agatston,
+        volume_mm3=sum(score.volume_mm3 for _, score in arteries),
+        tier=tier,
+        categories=categories_of(agatston, vessels, policy),
+        variant=variant_of(slabs, policy),
+        advice=policy.advice[list(type(tier)).index(tier)],
+        critical=agatston >= policy.critical_from,
+        caveats=caveats,
+        scored_spacing_mm=(dx, dy, dz),
+        threshold_hu=policy.threshold_hu,
+    )
+
+
+def variant_of(slabs: Slabs, policy: CalciumPolicy) -> str:
+    """By which rules a score was computed: implementations differ in each of them."""
+    increment = slabs.volume.grid.spacing_kji_mm[0]
+    source = slabs.series_grid.spacing_kji_mm[0]
+    slices = f"{increment:g} mm slices" + (f" averaged from {source:g} mm" if slabs.are_averaged else "")
+    return (
+        f"Agatston, non-gated estimate: lesions per slice (2-D), {policy.connectivity}-connected, "
+        f">= {policy.threshold_hu:g} HU, area >= {policy.min_area_mm2:g} mm2, weight 1-4 by the highest HU in the "
+        f"slice, area x weight x increment / {policy.reference_increment_mm:g} mm; {slices}"
+    )
+
+
+def _lesions(slabs: Slabs, heart: Heart, reader: CalciumReader, policy: CalciumPolicy) -> tuple[CalcifiedLesion, ...]:
+    """The lesions that score, each with its site."""
+    found = find_lesions(slabs.volume, heart, policy)
+    scored = [(lesion, score) for lesion in found if (score := score_lesion(slabs.volume, lesion, policy)) is not None]
+    sites = reader.sites(slabs.volume, heart, tuple(lesion for lesion, _ in scored))
+    return tuple(
+        _lesion(slabs.on_series(lesion), score, site, certainty)
+        for (lesion, score), (site, certainty) in zip(scored, sites, strict=True)
+    )
+
+
+def _lesion(mask: NoduleMask, score: LesionScore, site: Site, certainty: float) -> CalcifiedLesion:
+    return CalcifiedLesion(
+        site=site,
+        certainty=certainty,
+        mask=mask,
+        centre=score.centre,
+        agatston=score.agatston,
+        volume_mm3=score.volume_mm3,
+        max_hu=score.max_hu,
+        mean_hu=score.mean_hu,
+    )
+
+
+def _rank(lesion: CalcifiedLesion) -> tuple[float, ...]:
+    """Coronary lesions first, by artery, the largest first."""
+    return (SITES.index(lesion.site), -lesion.agatston, lesion.centre.z, lesion.centre.y, lesion.centre.x)

@@ -1,0 +1,224 @@
+"""Whether coronary calcium can be scored on a scan, and what has to be said beside the score."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from cad.domain import CalciumNotAssessed, Caution, CtSeries, Heart, NotAssessedReason, Volume
+from cad.policy import CalciumPolicy, CalciumSuitabilityPolicy
+from cad.science.calcium.candidates import surroundings, within
+
+TENTHS, SPREAD_OF_TENTHS = (10.0, 90.0), 2.563
+"""The values below and above which a tenth lies, and their distance in standard deviations of a normal distribution.
+Calcium and the rim of the blood are among the tenths; quartiles would feel that HU are whole numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeartImage:
+    """What the images say of a heart.
+
+    `blood_hu` is the median of the blood and `noise_hu` its standard deviation within slices, without the outer tenths.
+    `metal_mm3` and `metal_near_mm3` are volumes denser than any calcium in the heart, and beside it.
+    """
+
+    blood_hu: float
+    noise_hu: float
+    metal_mm3: float
+    metal_near_mm3: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """How the images were made. `contrast`, `kvp` and `kernel` None: the header does not say.
+
+    `spacing_mm` is the distance of the slices as scanned.
+    """
+
+    contrast: bool | None
+    kvp: float | None
+    kernel: str | None
+    thickness_mm: float | None
+    spacing_mm: float
+
+    @property
+    def thickest_mm(self) -> float:
+        """The larger of thickness and distance of the slices."""
+        return max(self.thickness_mm or 0.0, self.spacing_mm)
+
+
+def technique_of(series: CtSeries | None, volume: Volume) -> Technique:
+    """The technique of a series; unknown but for the spacing when there is no header."""
+    spacing = volume.grid.spacing_kji_mm[0]
+    if series is None:
+        return Technique(None, None, None, None, spacing)
+    return Technique(series.contrast, series.kvp, series.kernel, series.slice_thickness_mm, spacing)
+
+
+def measure_heart(volume: Volume, heart: Heart, policy: CalciumSuitabilityPolicy) -> HeartImage | None:
+    """What the images say of a heart; None without any blood in view. `volume` are the images that are scored."""
+    box = surroundings(heart, policy.metal_margin_mm)
+    if box is None or not heart.blood.voxels.any():
+        return None
+    blood = volume.hu[heart.blood.voxels].astype(np.float64)
+    metal = volume.hu[box] >= policy.metal_from_hu
+    inside = heart.heart.voxels[box]
+    near = within(heart.heart, box, policy.metal_margin_mm)
+    voxel = volume.grid.voxel_volume_mm3
+    return HeartImage(
+        blood_hu=float(np.median(blood)),
+        noise_hu=_noise(volume, heart),
+        metal_mm3=float(np.count_nonzero(metal & inside)) * voxel,
+        metal_near_mm3=float(np.count_nonzero(metal & near & ~inside)) * voxel,
+        coverage=heart.coverage,
+    )
+
+
+def _noise(volume: Volume, heart: Heart) -> float:
+    """The spread of the blood about the median of its own slice, so that shading along the body is not noise."""
+    rest = []
+    for hu, blood in zip(volume.hu, heart.blood.voxels, strict=True):
+        if blood.any():
+            values = hu[blood].astype(np.float64)
+            rest.append(values - np.median(values))
+    low, high = np.percentile(np.concatenate(rest), TENTHS)
+    return float(high - low) / SPREAD_OF_TENTHS
+
+
+def unsuitable(image: HeartImage, contrast: bool | None, policy: CalciumSuitabilityPolicy) -> CalciumNotAssessed | None:
+    """Why a scan is not scored; None when it is. Coverage is judged first, then contrast, metal and noise."""
+    rules: tuple[Callable[[], CalciumNotAssessed | None], ...] = (
+        lambda: _not_covered(image, policy),
+        lambda: _enhanced(image, contrast, policy),
+        lambda: _metal(image, policy),
+        lambda: _too_noisy(image, policy),
+    )
+    return next((said for rule in rules if (said := rule()) is not None), None)
+
+
+def no_heart() -> CalciumNotAssessed:
+    """What is said when no heart was found."""
+    text = "Coronary calcium was not scored: no heart was found in the field of view."
+    return CalciumNotAssessed(NotAssessedReason.HEART_NOT_COVERED, text)
+
+
+def _not_covered(image: HeartImage, policy: CalciumSuitabilityPolicy) -> CalciumNotAssessed | None:
+    if image.coverage >= policy.min_coverage:
+        return None
+    text = f"Coronary calcium was not scored: only {image.coverage:.0%} of the heart is in the field of view."
+    return CalciumNotAssessed(NotAssessedReason.HEART_NOT_COVERED, text, (("coverage", round(image.coverage, 3)),))
+
+
+def _enhanced(image: HeartImage, contrast: bool | None, policy: CalciumSuitabilityPolicy) -> CalciumNotAssessed | None:
+    """The image decides where it is clear, the header where it is not; a header that is silent counts as contrast."""
+    facts = (("blood_hu", round(image.blood_hu, 1)), ("limit_hu", policy.enhanced_from_hu))
+    if image.blood_hu >= policy.enhanced_from_hu:
+        why = f"the blood measures {image.blood_hu:.0f} HU, which is contrast medium"
+    elif image.blood_hu <= policy.unenhanced_to_hu or contrast is False:
+        return None
+    elif contrast:
+        why = f"contrast medium was given by the header, and the blood measures {image.blood_hu:.0f} HU"
+    else:
+        why = (
+            f"the blood measures {image.blood_hu:.0f} HU, and the header does not say whether contrast medium was given"
+        )
+    return CalciumNotAssessed(NotAssessedReason.CONTRAST, f"Coronary calcium was not scored: {why}.", facts)
+
+
+def _metal(image: HeartImage, policy: CalciumSuitabilityPolicy) -> CalciumNotAssessed | None:
+    if image.metal_mm3 < policy.metal_min_mm3:
+        return None
+    text = (
+        f"Coronary calcium was not scored: {image.metal_mm3:.0f} mm³ in the heart are denser than "
+        f"{policy.metal_from_hu:.0f} HU, which is metal (a lead, clip, valve or stent)."
+    )
+    facts = (("metal_mm3", round(image.metal_mm3, 1)), ("limit_hu", policy.metal_from_hu))
+    return CalciumNotAssessed(NotAssessedReason.METAL, text, facts)
+
+
+def _too_noisy(image: HeartImage, policy: CalciumSuitabilityPolicy) -> CalciumNotAssessed | None:
+    if image.noise_hu <= policy.noise_max_sd_hu:
+        return None
+    text = (
+        f"Coronary calcium was not scored: the noise in the blood is {image.noise_hu:.0f} HU, and above "
+        f"{policy.noise_max_sd_hu:.0f} HU it cannot be told from calcium."
+    )
+    facts = (("noise_sd_hu", round(image.noise_hu, 1)), ("limit_sd_hu", policy.noise_max_sd_hu))
+    return CalciumNotAssessed(NotAssessedReason.NOISE, text, facts)
+
+
+def caveats_of(image: HeartImage, technique: Technique, averaged: bool, policy: CalciumPolicy) -> tuple[Caution, ...]:
+    """What a reader of the score should know, most general first; each applies to this scan, the first to all."""
+    return (
+        Caution("calcium-non-gated", NON_GATED),
+        *_of_the_technique(technique, policy.suitability),
+        *_of_the_slices(technique, averaged, policy),
+        *_of_the_image(image, technique, policy.suitability),
+    )
+
+
+NON_GATED = (
+    "The calcium score is an estimate from a scan without ECG gating: motion blurs small plaques away and makes others "
+    "larger, and scores of gated scans may differ."
+)
+
+
+def _of_the_technique(technique: Technique, policy: CalciumSuitabilityPolicy) -> Iterator[Caution]:
+    if technique.kvp is None:
+        yield Caution(
+            "calcium-kvp", f"The tube voltage is not known; the calcium score holds for {policy.kvp:.0f} kVp."
+        )
+    elif technique.kvp != policy.kvp:
+        direction = "high" if technique.kvp < policy.kvp else "low"
+        text = (
+            f"The scan was made with {technique.kvp:.0f} kVp; the calcium score holds for {policy.kvp:.0f} kVp, was "
+            f"not corrected and is probably too {direction}."
+        )
+        yield Caution("calcium-kvp", text)
+    if technique.kernel is not None and is_sharp(technique.kernel, policy):
+        text = f"Kernel {technique.kernel} is sharp: edges and noise may raise the calcium score."
+        yield Caution("calcium-sharp-kernel", text)
+
+
+def _of_the_slices(technique: Technique, averaged: bool, policy: CalciumPolicy) -> Iterator[Caution]:
+    if averaged:
+        text = (
+            f"Slices {technique.spacing_mm:g} mm apart were averaged to {policy.averaged_to_mm:g} mm before calcium "
+            "was scored."
+        )
+        yield Caution("calcium-averaged-slices", text)
+    elif technique.thickest_mm > policy.suitability.thickest_mm:
+        text = f"Slices of {technique.thickest_mm:g} mm: small plaques may be missed."
+        yield Caution("calcium-thick-slices", text)
+
+
+def _of_the_image(image: HeartImage, technique: Technique, policy: CalciumSuitabilityPolicy) -> Iterator[Caution]:
+    if technique.contrast and image.blood_hu <= policy.unenhanced_to_hu:
+        text = f"The header names contrast medium, but the blood measures {image.blood_hu:.0f} HU; calcium was scored."
+        yield Caution("calcium-contrast-in-header", text)
+    if image.blood_hu > policy.unenhanced_to_hu:
+        text = f"The blood measures {image.blood_hu:.0f} HU, more than usual without contrast medium."
+        yield Caution("calcium-dense-blood", text)
+    if image.noise_hu > policy.noise_caveat_sd_hu:
+        text = f"The noise in the blood is {image.noise_hu:.0f} HU: small lesions are uncertain."
+        yield Caution("calcium-noise", text)
+    if image.metal_near_mm3 >= policy.metal_min_mm3:
+        yield Caution(
+            "calcium-metal-near", "There is metal beside the heart; after bypass surgery no score is meaningful."
+        )
+    if image.coverage < policy.full_coverage:
+        text = f"About {image.coverage:.0%} of the heart is in the field of view; the calcium score may be too low."
+        yield Caution("calcium-coverage", text)
+
+
+def is_sharp(kernel: str, policy: CalciumSuitabilityPolicy) -> bool:
+    """Whether a kernel is for lung or bone, as far as its name tells."""
+    name = kernel.upper().strip()
+    if name.startswith(policy.sharp_kernels):
+        return True
+    siemens = re.match(r"[BHIUDTQ][A-Z]?(\d\d)", name)
+    return siemens is not None and int(siemens[1]) >= policy.sharp_kernel_from

@@ -1,0 +1,1 @@
+"""The heart in a chest CT, and to which artery or other site calcified lesions belong."""

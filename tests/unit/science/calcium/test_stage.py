@@ -1,0 +1,162 @@
+"""The whole stage on digital hearts, with a reader that is told where lesions belong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cad.domain import (
+    Artery,
+    CalciumNotAssessed,
+    CalciumScore,
+    CalciumTier,
+    NotAssessedReason,
+    OtherCalcium,
+    PointLps,
+    Volume,
+)
+from cad.policy import CalciumPolicy
+from cad.science.calcium.stage import Scan, assess_calcium
+from tests.unit.science.calcium.hearts import Index, ToldReader, a_row, a_volume, heart_box, volume_of
+
+POLICY = CalciumPolicy()
+
+
+def scored(volume: Volume, reader: ToldReader | None = None) -> CalciumScore:
+    result = assess_calcium(Scan(volume, None, None), reader or ToldReader(), POLICY)
+    assert isinstance(result, CalciumScore), result
+    return result
+
+
+def by_height(point: PointLps) -> Artery | OtherCalcium:
+    """Slices 3, 5 and 7 belong to the left anterior descending artery, the right one and the aorta."""
+    return {3: Artery.LAD, 5: Artery.RCA, 7: OtherCalcium.AORTA}[round(point.z / 3.0)]
+
+
+THREE: dict[Index, int] = {**a_row(10, 250, k=3), **a_row(20, 450, k=5), **a_row(40 - 12, 800, k=7)}
+
+
+def test_scores_each_artery_and_keeps_other_calcium_out_of_the_total() -> None:
+    score = scored(a_volume(THREE), ToldReader(site_of=by_height))
+    by_artery = {artery: one.agatston for artery, one in score.arteries}
+    assert by_artery == pytest.approx({Artery.LM: 0, Artery.LAD: 5.0, Artery.LCX: 0, Artery.RCA: 20.0})
+    assert score.agatston == pytest.approx(25.0)
+    assert score.volume_mm3 == pytest.approx(30 * 0.75)
+    assert dict(score.other)[OtherCalcium.AORTA].agatston == pytest.approx(28.0)
+    assert score.vessels == 2
+    assert [one.value for one in score.categories] == ["A1/N2", "1-99"]
+
+
+def test_lesions_come_by_artery_with_other_sites_last() -> None:
+    score = scored(a_volume(THREE), ToldReader(site_of=by_height))
+    assert [lesion.site for lesion in score.lesions] == [Artery.LAD, Artery.RCA, OtherCalcium.AORTA]
+    assert [lesion.max_hu for lesion in score.lesions] == [250, 450, 800]
+    assert {lesion.certainty for lesion in score.lesions} == {0.9}
+
+
+def test_no_calcium_is_a_score_of_zero_in_every_artery() -> None:
+    score = scored(a_volume({}))
+    assert (score.agatston, score.tier, score.vessels, score.lesions) == (0, CalciumTier.NONE, 0, ())
+    assert [artery for artery, _ in score.arteries] == list(Artery)
+    assert score.categories[0].value == "A0/N0"
+    assert not score.critical
+
+
+def test_specks_below_one_mm2_are_no_lesions_and_are_not_shown_to_the_reader() -> None:
+    def never(point: PointLps) -> Artery:
+        raise AssertionError(f"a speck was shown at {point}")
+
+    assert scored(a_volume(a_row(3, 900)), ToldReader(site_of=never)).lesions == ()
+
+
+def test_the_variant_says_every_choice() -> None:
+    variant = scored(a_volume({})).variant
+    for words in ("non-gated", "per slice", "8-connected", ">= 130 HU", ">= 1 mm2", "/ 3 mm", "3 mm slices"):
+        assert words in variant
+
+
+def test_a_score_from_the_limit_on_is_critical() -> None:
+    block = np.full((12, 40, 40), 40, dtype=np.int16)
+    block[5, 10:30, 10:30] = 500  # 100 mm² of weight 4
+    assert scored(volume_of(block)).agatston == pytest.approx(400.0)
+    assert scored(volume_of(block)).critical
+    block[5, 10, 10] = 40
+    score = scored(volume_of(block))
+    assert score.agatston == pytest.approx(399.0)
+    assert not score.critical
+
+
+@pytest.mark.parametrize(
+    ("pixels", "hu", "word"), [(0, 40, "No"), (10, 250, "Mild"), (400, 200, "Moderate"), (400, 500, "Severe")]
+)
+def test_the_advice_is_that_of_the_tier_and_names_its_source(pixels: int, hu: int, word: str) -> None:
+    block = np.full((12, 40, 40), 40, dtype=np.int16)
+    block[5, 10:30, 10:30].flat[:pixels] = hu
+    advice = scored(volume_of(_with_flat(block, pixels, hu))).advice
+    assert advice.startswith(word)
+    assert "BSTI 2020" in advice
+
+
+def _with_flat(
+    block: np.ndarray[tuple[int, int, int], np.dtype[np.int16]], pixels: int, hu: int
+) -> np.ndarray[tuple[int, int, int], np.dtype[np.int16]]:
+    patch = block[5, 10:30, 10:30].copy()
+    patch.flat[:pixels] = hu
+    block[5, 10:30, 10:30] = patch
+    return block
+
+
+def test_a_plaque_in_thin_slices_scores_as_in_thick_ones() -> None:
+    thin = np.full((36, 40, 40), 40, dtype=np.int16)
+    thin[12:18, 15:20, 15:20] = 350  # 6 mm high, 6.25 mm²
+    score = scored(volume_of(thin, (1.0, 0.5, 0.5)), ToldReader(heart_of=lambda v: heart_box(v, (1, 8, 8))))
+    assert score.agatston == pytest.approx(2 * 6.25 * 3)
+    assert score.scored_spacing_mm == pytest.approx((0.5, 0.5, 3.0))
+    assert "averaged from 1 mm" in score.variant
+    assert any(caveat.code == "calcium-averaged-slices" for caveat in score.caveats)
+
+
+def test_lesions_of_averaged_slices_lie_on_the_slices_of_the_series() -> None:
+    thin = np.full((36, 40, 40), 40, dtype=np.int16)
+    thin[12:18, 15:20, 15:20] = 350
+    volume = volume_of(thin, (1.0, 0.5, 0.5))
+    (lesion,) = scored(volume, ToldReader(heart_of=lambda v: heart_box(v, (1, 8, 8)))).lesions
+    assert lesion.mask.grid.is_same_as(volume.grid)
+    assert np.array_equal(lesion.mask.full(), thin == 350)
+    assert lesion.centre.z == pytest.approx(14.5)
+
+
+def test_without_a_heart_nothing_is_scored() -> None:
+    result = assess_calcium(Scan(a_volume(THREE), None, None), ToldReader(heart_of=lambda _: None), POLICY)
+    assert isinstance(result, CalciumNotAssessed)
+    assert result.reason is NotAssessedReason.HEART_NOT_COVERED
+
+
+def test_enhanced_blood_gives_a_reason_and_no_number() -> None:
+    result = assess_calcium(Scan(a_volume(THREE, blood_hu=125), None, None), ToldReader(), POLICY)
+    assert isinstance(result, CalciumNotAssessed)
+    assert result.reason is NotAssessedReason.CONTRAST
+
+
+def test_a_pacemaker_lead_gives_a_reason_and_no_number() -> None:
+    lead = a_volume({(k, 20, i): 3071 for k in range(3, 9) for i in range(18, 22)})
+    result = assess_calcium(Scan(lead, None, None), ToldReader(), POLICY)
+    assert isinstance(result, CalciumNotAssessed)
+    assert result.reason is NotAssessedReason.METAL
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_mirrored_scan_has_the_same_score(axis: int) -> None:
+    volume = a_volume(THREE)
+    mirrored = volume_of(np.flip(volume.hu, axis))
+    assert scored(mirrored).agatston == pytest.approx(scored(volume).agatston)
+
+
+def test_another_threshold_of_policy_is_followed_and_named() -> None:
+    policy = replace(POLICY, threshold_hu=260.0)
+    result = assess_calcium(Scan(a_volume(THREE), None, None), ToldReader(site_of=by_height), policy)
+    assert isinstance(result, CalciumScore)
+    assert dict(result.arteries)[Artery.LAD].agatston == 0
+    assert ">= 260 HU" in result.variant
