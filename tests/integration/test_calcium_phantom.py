@@ -59,7 +59,7 @@ def lesions_of(volume: Volume) -> list[NoduleMask]:
     labels, _ = ndimage.label(volume.hu >= 130, structure=JOINED)
     boxes = enumerate(ndimage.find_objects(labels), start=1)
     return [
-        NoduleMask(labels[box] == label, tuple(int(part.start) for part in box), volume.grid)
+        NoduleMask(labels[box] == label, (box[0].start, box[1].start, box[2].start), volume.grid)
         for label, box in boxes
         if np.count_nonzero(labels[box] == label) < 1000
     ]

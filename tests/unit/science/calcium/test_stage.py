@@ -32,7 +32,8 @@ def scored(volume: Volume, reader: ToldReader | None = None) -> CalciumScore:
 
 def by_height(point: PointLps) -> Artery | OtherCalcium:
     """Slices 3, 5 and 7 belong to the left anterior descending artery, the right one and the aorta."""
-    return {3: Artery.LAD, 5: Artery.RCA, 7: OtherCalcium.AORTA}[round(point.z / 3.0)]
+    sites: dict[int, Artery | OtherCalcium] = {3: Artery.LAD, 5: Artery.RCA, 7: OtherCalcium.AORTA}
+    return sites[round(point.z / 3.0)]
 
 
 THREE: dict[Index, int] = {**a_row(10, 250, k=3), **a_row(20, 450, k=5), **a_row(40 - 12, 800, k=7)}
