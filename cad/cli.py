@@ -432,6 +432,14 @@ def _evaluate_followup(arguments: argparse.Namespace) -> int:
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("bench", help="the detector's speed and memory beside a peer's, on one volume")
     command.add_argument("series", type=_existing, nargs="*", metavar="SERIES", help="default: a simulated study")
+    command.add_argument(
+        "--registration",
+        action="store_true",
+        help="instead the registration beside its peers, on FIXED and MOVING (default: a simulated pair)",
+    )
+    command.add_argument("--landmarks", type=_landmarks, metavar="FILE.json", help="the same points in both, LPS mm")
+    command.add_argument("--fixed-lungs", type=_existing_file, metavar="MASK", help="lungs of FIXED (else segmented)")
+    command.add_argument("--moving-lungs", type=_existing_file, metavar="MASK", help="lungs of MOVING (else segmented)")
     command.add_argument("--runs", type=_Whole(1, 100), default=3, metavar="N", help="runs after the first (default 3)")
     command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks run")
     command.add_argument("--skip-peer", action="store_true", help="without MONAI's RetinaNet, which takes minutes")
@@ -439,7 +447,38 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.set_defaults(run=_bench)
 
 
+def _landmarks(text: str) -> tuple[FloatArray, FloatArray]:
+    from cad.service.registration_bench import parse_landmarks
+
+    try:
+        return parse_landmarks(_existing_file(text).read_bytes())
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(f"{text}: {problem}") from None
+
+
+def _bench_registration(arguments: argparse.Namespace) -> int:
+    from cad.service.registering import RegisterOrder
+    from cad.service.registration_bench import RegistrationBenchOrder, as_json, registration_bench, table
+    from models.registration.registering import RegistrationSettings
+
+    pair = None
+    if bool(arguments.series) != (arguments.landmarks is not None) or len(arguments.series) not in (0, 2):
+        _say("lungcad bench --registration takes FIXED, MOVING and --landmarks, or none of them")
+        return WRONG_ARGUMENTS
+    if arguments.series:
+        fixed, moving = arguments.series
+        pair = RegisterOrder(fixed, moving, arguments.fixed_lungs, arguments.moving_lungs)
+    order = RegistrationBenchOrder(pair, arguments.landmarks, arguments.device)
+    found = registration_bench(order, RegistrationSettings())
+    print(table(found))
+    if arguments.json is not None:
+        arguments.json.write_text(as_json(found), encoding="utf-8")
+    return 0
+
+
 def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.registration:
+        return _bench_registration(arguments)
     from cad.service.bench import BenchOrder, as_json, bench, table
 
     order = BenchOrder(tuple(arguments.series), arguments.device, arguments.runs, not arguments.skip_peer)
@@ -460,6 +499,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     _add_training(networks, "segmentation", "the networks that outline nodules")
     _add_training(networks, "malignancy", "the networks that rate nodules, on outlines of the installed ones")
+    _add_training(networks, "calcium", "what finds the heart and names calcified lesions")
 
 
 def _add_training(

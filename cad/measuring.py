@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cad.domain import AxisLengths, Candidate, LungMask, Marks, Networks, Nodule, NoduleSize, Volume
+from cad.domain import AxisLengths, Candidate, LungMask, Marks, Networks, Nodule, NoduleReading, NoduleSize, Volume
 from cad.policy import Policy
 from cad.science.attributes import attributes_of
 from cad.science.candidates import select_candidates
@@ -66,6 +66,13 @@ def measured_apart(
         marks = Marks((candidate,), (reading,))
         nodules += characterise(scene.volume, scene.lungs, marks, policy.nodules, scene.identity_seed)
     return tuple(nodules)
+
+
+def measured_as(scene: Scene, candidate: Candidate, outline: NoduleReading | None, policy: Policy) -> Nodule:
+    """The nodule at a candidate by this outline, however sure it is, or without one by the attenuation alone."""
+    sure = None if outline is None else replace(outline, certainty=1.0)
+    marks = Marks((candidate,), (sure,))
+    return characterise(scene.volume, scene.lungs, marks, policy.nodules, scene.identity_seed)[0]
 
 
 def described(scene: Scene, nodules: tuple[Nodule, ...], policy: Policy) -> tuple[Nodule, ...]:

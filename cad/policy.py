@@ -591,24 +591,32 @@ class MatchingPolicy:
 class FollowUpPolicy:
     """Comparison with earlier examinations. Engineering limits, not of a guideline."""
 
-    again_min_score: float = 0.03
+    again_min_score: float = 0.02
     """A nodule of one examination is searched for again in the other, at its place: there the detector's marks count
-    from this score on. A scan has some tens of them, in litres of lung; the place is a few millilitres."""
+    from this score on. A scan has about ten of them in litres of lung, and the place is a few millilitres
+    (docs/followup.md)."""
     again_context_mm: float = 50.0
-    """How much lung about a place the detector is given when it is run for that place alone."""
+    """How much lung about a place the detector is given when it is run for that place alone: with the margin of 14 mm
+    it sees as much as its answer depends on."""
     again_volume_ratios: tuple[float, float] = (0.02, 50.0)
     """Where a faint mark is, a nodule of so many times the other's volume is still taken for the same: a factor of 50
     in a year is a doubling time of 65 days."""
-    blind_volume_ratios: tuple[float, float] = (0.125, 8.0)
-    blind_min_sphericity: float = 0.7
-    blind_reach_mm: float = 4.0
+    blind_volume_ratios: tuple[float, float] = (0.25, 4.0)
+    blind_min_sphericity: float = 0.85
+    blind_reach_mm: float = 3.0
     """Where not even a faint mark is, what is outlined at the place must be alike and compact, and lie where the
-    registration puts it, within twice its usual error: else any vessel would do for a nodule."""
+    registration puts it: else any vessel would do for a nodule (docs/followup.md)."""
     least_similarity: float = 0.15
     least_overlap: float = 0.5
     least_seen: float = 0.1
     """Scans with less correlation of brightness in the lungs, with less of the lungs on the other's lungs or with less
     of them in the other's field of view are not compared: places would be guesses."""
+    most_residual_mm: float = 3.0
+    """The same for a deformable registration that leaves vessels farther apart than this: three pairs of scans of
+    different patients were left 4.2 to 4.9 mm apart, a follow-up pair of one patient 1.6 mm (docs/followup.md)."""
+    alike_min_certainty: float = 0.5
+    """Where a network outlined a nodule in one examination and not in the other, both are taken by outlines of at least
+    this expected overlap, else both by attenuation: the same way twice matters more than the better way once."""
     rough_reach_mm: float = 15.0
     """Reach of matching after an affine registration, which leaves errors of 5 to 15 mm."""
 
@@ -1078,6 +1086,13 @@ class CalciumPolicy:
     """How far around that bone is looked for: what reaches out of this box is bone, or joined to it."""
     min_share_near: float = 0.5
     """Of a lesion, this part must lie near heart or aorta."""
+    divide_from_mm: float = 12.0
+    """A lesion of the left arteries at least so long may run from one into the next: longer than the main stem is wide
+    and blurred, so that it cannot lie in one place alone (lungcad's choice)."""
+    divide_near_mm: float = 8.0
+    """It is divided by the nearest course only where the courses lie about so near (their own error)."""
+    divide_least_share: float = 0.25
+    """And only where each part holds this much of it; less is within the error of the fork's place."""
     max_lesion_mm3: float = 30000.0
     """Larger ones are no lesion; a calcified mitral ring may have 20 ml."""
 

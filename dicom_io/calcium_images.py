@@ -15,6 +15,7 @@ from cad.domain import (
     Findings,
     Nodule,
     NotAssessed,
+    OtherCalcium,
     UInt8Array,
     Volume,
 )
@@ -60,6 +61,9 @@ SLICES = 3
 APART_MM = 4.5
 """Slices of a page are at least this far apart where there are enough: neighbours show the same plaques."""
 
+OUTLINE_PIXELS = 2
+"""Width of an outline: plaques are small, and their own pixels stay visible."""
+
 LEGEND_PIXELS = 32
 SWATCH_PIXELS = 14
 CALCIUM_PAGE_PIXELS = HEADER_PIXELS + PANEL_PIXELS + LEGEND_PIXELS + FOOTER_PIXELS
@@ -92,21 +96,25 @@ def calcium_page(volume: Volume, calcium: CalciumScore) -> CalciumPage | None:
 
 
 def calcium_slices(calcium: CalciumScore, most: int = SLICES) -> tuple[int, ...]:
-    """The canonical slices with the most coronary calcium, first the one with the most; other calcium without any."""
-    areas = _areas(_shown_first(calcium.lesions))
-    if not areas:
-        return ()
-    depth_mm = calcium.lesions[0].mask.grid.spacing_kji_mm[0]
+    """The canonical slices with the most coronary calcium, the one with the most first, then those of aorta and valves.
+
+    What belongs to none of them is no reason to show a slice.
+    """
     chosen: list[int] = []
-    for k in sorted(areas, key=lambda slice_k: (-areas[slice_k], slice_k)):
-        if all(abs(k - other) * depth_mm >= APART_MM for other in chosen):
-            chosen.append(k)
+    for lesions in _coronary_and_named(calcium):
+        areas = _areas(lesions)
+        for k in sorted(areas, key=lambda slice_k: (-areas[slice_k], slice_k)):
+            depth_mm = lesions[0].mask.grid.spacing_kji_mm[0]
+            if all(abs(k - other) * depth_mm >= APART_MM for other in chosen):
+                chosen.append(k)
     return tuple(chosen[:most])
 
 
-def _shown_first(lesions: Sequence[CalcifiedLesion]) -> list[CalcifiedLesion]:
-    """The coronary lesions, or all when none is coronary."""
-    return [lesion for lesion in lesions if isinstance(lesion.site, Artery)] or list(lesions)
+def _coronary_and_named(calcium: CalciumScore) -> tuple[list[CalcifiedLesion], list[CalcifiedLesion]]:
+    """The lesions of the arteries, and those of aorta and valves."""
+    coronary = [lesion for lesion in calcium.lesions if isinstance(lesion.site, Artery)]
+    named = (OtherCalcium.AORTA, OtherCalcium.AORTIC_VALVE, OtherCalcium.MITRAL_VALVE)
+    return coronary, [lesion for lesion in calcium.lesions if lesion.site in named]
 
 
 def _areas(lesions: Sequence[CalcifiedLesion]) -> dict[int, int]:
@@ -125,15 +133,16 @@ def calcium_panel(volume: Volume, calcium: CalciumScore, k: int, pixels: int = P
     view = calcium_view(volume, calcium, k, pixels)
     rgb = grey_panel(volume, view, MEDIASTINAL_WINDOW)
     for lesion in reversed(calcium.lesions):
-        rgb = outlined(rgb, lesion.mask, view, SITE_RGB[lesion.site])
+        rgb = outlined(rgb, lesion.mask, view, SITE_RGB[lesion.site], OUTLINE_PIXELS)
     panel = Image.fromarray(rgb)
     draw_edges(ImageDraw.Draw(panel), view)
     return as_array(panel)
 
 
 def calcium_view(volume: Volume, calcium: CalciumScore, k: int, pixels: int = PANEL_PIXELS) -> View:
-    """The square window of slice `k` that holds all coronary calcium, or all calcium when none is coronary."""
-    boxes = [lesion.mask.slices[1:] for lesion in _shown_first(calcium.lesions)]
+    """The square window of slice `k` that holds all coronary calcium, or that of aorta and valves without any."""
+    coronary, named = _coronary_and_named(calcium)
+    boxes = [lesion.mask.slices[1:] for lesion in coronary or named]
     low = np.min([[axis.start for axis in box] for box in boxes], axis=0)
     high = np.max([[axis.stop - 1 for axis in box] for box in boxes], axis=0)
     _, dj, di = volume.grid.spacing_kji_mm
@@ -160,8 +169,11 @@ def legend(calcium: CalciumScore) -> Iterator[tuple[Site, str]]:
     ]
     for site, agatston, lesions in sites:
         if lesions:
-            name = site.value if isinstance(site, Artery) else f"{english.site(site)} (not coronary)"
-            yield site, f"{name} {score(agatston)}"
+            if site is OtherCalcium.OTHER:
+                yield site, english.site(site)
+            else:
+                name = site.value if isinstance(site, Artery) else f"{english.site(site)} (not coronary)"
+                yield site, f"{name} {score(agatston)}"
 
 
 LEVEL_RGB = {Level.LOW: (40, 130, 70), Level.MEDIUM: (176, 120, 0), Level.HIGH: (180, 40, 40), None: (90, 90, 90)}

@@ -1,7 +1,7 @@
 """Coronary calcium → its measurement groups (TID 1501) and the items of a report's qualitative evaluations.
 
-One group holds the total and the score of all four arteries, also of those without calcium; one each site that has any
-follows. A group and the segment of its site have one Tracking UID. What was not assessed has its reason as text.
+One group holds the total and the score of all four arteries, also of those without calcium; one each named site that
+has any follows. A group and the segment of its site have one Tracking UID. What was not assessed has a reason as text.
 
 The first number of a group has its place on an image: web viewers (OHIF 3.13) give up a whole report in which a group
 has none.
@@ -47,6 +47,9 @@ from dicom_io.source_images import SourceImages
 
 CONTAINS = RelationshipTypeValues.CONTAINS
 
+NAMED = frozenset((*Artery, *OtherCalcium)) - {OtherCalcium.OTHER}
+"""Sites whose calcium is reported."""
+
 TOTAL_LABEL = "Coronary calcium"
 """Tracking identifier of the total."""
 
@@ -67,12 +70,18 @@ class _Scoring:
 def calcium_groups(
     calcium: CalciumScore | CalciumNotAssessed, source: SourceImages, algorithm: AlgorithmIdentification
 ) -> list[MeasurementsAndQualitativeEvaluations]:
-    """The group of the total and one for each site with lesions; none when calcium was not scored."""
+    """The group of the total and one for each named site with lesions; none when calcium was not scored.
+
+    What is neither coronary nor of aorta or valves, such as lymph nodes and bone, has no score that means anything.
+    """
     if isinstance(calcium, CalciumNotAssessed):
         return []
     scoring = _Scoring(calcium, source, algorithm)
     sites: list[tuple[Site, SiteScore]] = [*calcium.arteries, *calcium.other]
-    return [_total(scoring), *(_of_site(site, score, scoring) for site, score in sites if score.lesions)]
+    return [
+        _total(scoring),
+        *(_of_site(site, score, scoring) for site, score in sites if score.lesions and site in NAMED),
+    ]
 
 
 def calcium_items(calcium: CalciumScore | CalciumNotAssessed) -> Iterator[ContentItem]:

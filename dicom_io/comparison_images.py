@@ -16,7 +16,6 @@ from cad.wording.numbers import whole
 from dicom_io.key_image_pages import (
     BACKGROUND_RGB,
     DIM_TEXT_RGB,
-    DRAWABLE,
     EDGE_PIXELS,
     FIELD_OF_VIEW_MARGIN,
     FIELD_OF_VIEW_MM,
@@ -63,6 +62,15 @@ class ComparisonPage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Panel:
+    """A picture without letters, the view that it shows (None: out of view), and its date."""
+
+    picture: Image.Image
+    view: View | None
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Scene:
     """What the panels of one nodule are drawn from."""
 
@@ -85,7 +93,9 @@ def comparison_pages(volume: Volume, findings: Findings, policy: WordingPolicy) 
     for scene in _scenes(volume, findings, policy):
         page = empty_page(comparison_lines(scene.followup, scene.said), PAGE_HEIGHT_PIXELS)
         for number, panel in enumerate((_then_panel(scene), _now_panel(scene))):
-            page.paste(panel, (PANEL_GAP_PIXELS + number * (PANEL_PIXELS + PANEL_GAP_PIXELS), HEADER_PIXELS))
+            page.paste(
+                _captioned(panel), (PANEL_GAP_PIXELS + number * (PANEL_PIXELS + PANEL_GAP_PIXELS), HEADER_PIXELS)
+            )
         slice_now = _slice(volume, scene.change.place_in_current)
         yield ComparisonPage(as_array(page), scene.change, slice_now, shown_in_prior(scene.followup, scene.change))
 
@@ -93,9 +103,9 @@ def comparison_pages(volume: Volume, findings: Findings, policy: WordingPolicy) 
 def comparison_panels(
     volume: Volume, findings: Findings, policy: WordingPolicy
 ) -> Iterator[tuple[Compared, UInt8Array, UInt8Array]]:
-    """What is said of each pictured nodule, and its panels of then and of now, RGB [row, column, 3]."""
+    """What is said of each pictured nodule, and its panels of then and of now without letters, RGB [row, column, 3]."""
     for scene in _scenes(volume, findings, policy):
-        yield scene.said, as_array(_then_panel(scene)), as_array(_now_panel(scene))
+        yield scene.said, as_array(_then_panel(scene).picture), as_array(_now_panel(scene).picture)
 
 
 def shown_in_prior(followup: FollowUp, change: NoduleChange) -> int | None:
@@ -136,31 +146,31 @@ def _scenes(volume: Volume, findings: Findings, policy: WordingPolicy) -> Iterat
         yield _Scene(volume, followup, change, nodule, said[id(change)])
 
 
-def _then_panel(scene: _Scene) -> Image.Image:
+def _then_panel(scene: _Scene) -> _Panel:
     scan, prior = scene.followup.latest.scan, scene.change.prior
-    caption = f"{scan.acquired.isoformat()} (then)"
     view = _view(scan.volume, scene.change.place_in_prior, scene.side_mm)
+    caption = f"{scan.acquired.isoformat()} (then)"
     if view is None:
-        return _empty_panel(caption)
+        return _out_of_view(caption)
     panel = Image.fromarray(grey_panel(scan.volume, view))
     pen = ImageDraw.Draw(panel)
     if prior is None:
         _draw_cross(pen, view)
     else:
         _draw_ring(pen, view, prior.centre, prior.size.axes.long_mm / 2 + RING_MARGIN_MM)
-    return _captioned(panel, view, caption)
+    return _Panel(panel, view, caption)
 
 
-def _now_panel(scene: _Scene) -> Image.Image:
-    caption = f"{scene.followup.acquired.isoformat()} (now)"
+def _now_panel(scene: _Scene) -> _Panel:
     view = _view(scene.now, scene.change.place_in_current, scene.side_mm)
+    caption = f"{scene.followup.acquired.isoformat()} (now)"
     if view is None:
-        return _empty_panel(caption)
+        return _out_of_view(caption)
     rgb = grey_panel(scene.now, view)
     panel = Image.fromarray(rgb if scene.nodule is None else outlined(rgb, scene.nodule.mask, view))
     if scene.nodule is None:
         _draw_cross(ImageDraw.Draw(panel), view)
-    return _captioned(panel, view, caption)
+    return _Panel(panel, view, caption)
 
 
 def _view(volume: Volume, place: PointLps | None, side_mm: float) -> View | None:
@@ -195,25 +205,24 @@ def _draw_cross(pen: ImageDraw.ImageDraw, view: View) -> None:
         pen.line(ends, fill=THEN_RGB, width=2)
 
 
-def _captioned(panel: Image.Image, view: View, caption: str) -> Image.Image:
-    pen = ImageDraw.Draw(panel)
-    draw_edges(pen, view)
-    _draw_caption(pen, caption)
-    scale = f"{view.side_mm:.0f} mm wide"
-    far = view.pixels - EDGE_PIXELS
-    pen.text((far, far), scale, TEXT_RGB, font_of(TEXT_POINTS), "rs", stroke_width=2, stroke_fill=BACKGROUND_RGB)
-    return panel
+def _captioned(panel: _Panel) -> Image.Image:
+    """The panel with its date, and, where it shows anything, the sides of the patient and the scale."""
+    picture = panel.picture.copy()
+    pen = ImageDraw.Draw(picture)
+    _write(pen, (EDGE_PIXELS, EDGE_PIXELS), panel.caption, "la")
+    if panel.view is not None:
+        draw_edges(pen, panel.view)
+        far = panel.view.pixels - EDGE_PIXELS
+        _write(pen, (far, far), f"{panel.view.side_mm:.0f} mm wide", "rs")
+    return picture
 
 
-def _draw_caption(pen: ImageDraw.ImageDraw, caption: str) -> None:
-    place = (EDGE_PIXELS, EDGE_PIXELS)
-    pen.text(place, caption, TEXT_RGB, font_of(TEXT_POINTS), stroke_width=2, stroke_fill=BACKGROUND_RGB)
+def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, anchor: str) -> None:
+    pen.text(place, text, TEXT_RGB, font_of(TEXT_POINTS), anchor, stroke_width=2, stroke_fill=BACKGROUND_RGB)
 
 
-def _empty_panel(caption: str) -> Image.Image:
-    panel = Image.new("RGB", (PANEL_PIXELS, PANEL_PIXELS), (0, 0, 0))
-    pen = ImageDraw.Draw(panel)
+def _out_of_view(caption: str) -> _Panel:
+    picture = Image.new("RGB", (PANEL_PIXELS, PANEL_PIXELS), (0, 0, 0))
     middle = (PANEL_PIXELS / 2, PANEL_PIXELS / 2)
-    pen.text(middle, OUT_OF_VIEW.translate(DRAWABLE), DIM_TEXT_RGB, font_of(TEXT_POINTS), "mm")
-    _draw_caption(pen, caption)
-    return panel
+    ImageDraw.Draw(picture).text(middle, OUT_OF_VIEW, DIM_TEXT_RGB, font_of(TEXT_POINTS), "mm")
+    return _Panel(picture, None, caption)

@@ -42,8 +42,8 @@ QUOTING_LOGGERS = ("pydicom", "highdicom")
 class ObjectKind(enum.Enum):
     """The series that lungcad adds to a study: one per kind, with a number and a description of its own."""
 
-    REPORT = ("report", 91, "lungcad nodule report")
-    SEGMENTATION = ("segmentation", 92, "lungcad nodule segments")
+    REPORT = ("report", 91, "lungcad report")
+    SEGMENTATION = ("segmentation", 92, "lungcad segments")
     PRESENTATION = ("presentation", 93, "lungcad nodule annotations")
     KEY_IMAGES = ("key-images", 94, "lungcad key images")
     PAGE = ("page", 95, "lungcad report page")
@@ -148,7 +148,7 @@ def _equipment(model_name: str, context: EncodingContext) -> ContributingEquipme
         manufacturer_model_name=model_name[:LONG_STRING_CHARACTERS],
         software_versions=context.software_version,
         contribution_datetime=context.now,
-        contribution_description="Detection and measurement of lung nodules",
+        contribution_description="Reading of lung nodules and coronary calcium",
     )
     item.DeviceUID = context.device_uid
     return item

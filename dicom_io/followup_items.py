@@ -41,7 +41,7 @@ from cad.domain import (
 )
 from cad.policy import WordingPolicy
 from cad.wording import compared_english
-from cad.wording.compared import Compared, compared, pictured, signed_percent
+from cad.wording.compared import Compared, compared, pictured, signed_percent, size_then
 from cad.wording.numbers import whole
 from dicom_io import codes
 from dicom_io.comparison_images import shown_in_prior
@@ -61,8 +61,9 @@ def change_measurements(change: NoduleChange | None) -> list[Measurement]:
     if change is None:
         return []
     found = [] if change.change is None else list(_change(change.change))
-    if change.prior is not None:
-        found.append(_whole(codes.PRIOR_VOLUME, change.prior.volume_mm3, codes.CUBIC_MILLIMETRE))
+    then = size_then(change)
+    if then is not None:
+        found.append(_whole(codes.PRIOR_VOLUME, then.volume_mm3, codes.CUBIC_MILLIMETRE))
     return found + ([] if change.trend is None else list(_trend(change.trend)))
 
 
@@ -194,9 +195,9 @@ def _gone(change: NoduleChange, one: Compared) -> ContentItem:
     """A nodule of then that has no group of its own, named by the tracking UID that its earlier report gave it."""
     item = CodeContentItem(codes.DIFFERENCE_IN_SIZE, codes.CHANGE_STATUS[change.status], CONTAINS)
     parts: list[ContentItem] = [UIDRefContentItem(codes.TRACKING_UNIQUE_IDENTIFIER, change.tracking_uid, PROPERTIES)]
-    if change.prior is not None:
+    if change.prior is not None and one.then is not None:
         parts.append(TextContentItem(codes.TRACKING_IDENTIFIER, change.prior.label, PROPERTIES))
-        volume = round(change.prior.volume_mm3)
+        volume = round(one.then.volume_mm3)
         parts.append(NumContentItem(codes.PRIOR_VOLUME, volume, codes.CUBIC_MILLIMETRE, relationship_type=PROPERTIES))
     parts.append(TextContentItem(codes.COMMENT, compared_english.change_sentence(one), PROPERTIES))
     item.ContentSequence = ContentSequence(parts)

@@ -197,10 +197,15 @@ def grey_panel(volume: Volume, view: View, window: tuple[float, float] = LUNG_WI
     return rgb
 
 
-def outlined(rgb: UInt8Array, mask: NoduleMask, view: View, colour: tuple[int, int, int] = CONTOUR_RGB) -> UInt8Array:
-    """The panel with the border of the mask, which lies just outside of it."""
-    drawn = rgb.copy()
-    drawn[_outline(_mask_on_panel(mask, view))] = colour
+def outlined(
+    rgb: UInt8Array, mask: NoduleMask, view: View, colour: tuple[int, int, int] = CONTOUR_RGB, width: int = 1
+) -> UInt8Array:
+    """The panel with the border of the mask, `width` pixels that lie just outside of it."""
+    drawn, inside = rgb.copy(), _mask_on_panel(mask, view)
+    for _ in range(width):
+        outline = _outline(inside)
+        drawn[outline] = colour
+        inside = inside | outline
     return drawn
 
 

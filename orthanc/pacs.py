@@ -147,10 +147,6 @@ class Pacs(Destination, Protocol):
         """What the index knows of a series; None when it is not there."""
         ...
 
-    def find_series(self, series_uid: str) -> str | None:
-        """The PACS's own id of the series with this Series Instance UID; None when it has none."""
-        ...
-
     def fetch(self, series_id: str) -> tuple[Dataset, ...]:
         """All instances of a series with pixel data. Raises Refusal (not-in-pacs) when it is not there."""
         ...
@@ -161,6 +157,10 @@ class Pacs(Destination, Protocol):
 
     def studies_of(self, patient_id: str) -> tuple[StudySummary, ...]:
         """The studies with CT of the patient with exactly this ID, whoever issued it; none for an empty ID."""
+        ...
+
+    def find_series(self, series_uid: str) -> str | None:
+        """The PACS's own id of the series with this Series Instance UID; None when it has none."""
         ...
 
     def check(self) -> None:

@@ -132,11 +132,13 @@ def a_followup(pair: MadeUpPair) -> FollowUp:
 def findings_of_pair(pair: MadeUpPair) -> dict[str, Any]:
     """What findings.json would hold of the pair, as far as the page looks at it."""
     return {
+        "series": _series(pair.current),
         "nodules": [_nodule(nodule) for nodule in NODULES if nodule.volume_mm3(2) is not None],
         "followup": {
             "prior_study_uid": str(pair.prior[0].StudyInstanceUID),
             "prior_series_uid": str(pair.prior[0].SeriesInstanceUID),
             "prior_acquired": PRIOR_DATE,
+            "acquired": CURRENT_DATE,
             "interval_days": INTERVAL_DAYS,
             "registration": {"method": "deformable", "mean_tre_estimate_mm": 0.8, "seconds": 9.1},
             "nodules": [_change(nodule) for nodule in NODULES],
@@ -150,9 +152,15 @@ def findings_without_prior(pair: MadeUpPair) -> dict[str, Any]:
     """The same without an earlier examination."""
     return {
         **findings_of_pair(pair),
+        "series": _series(pair.alone),
         "followup": None,
         "not_assessed": [{"what": "followup", "reason": "no-prior"}],
     }
+
+
+def _series(datasets: list[Dataset]) -> dict[str, str]:
+    first = datasets[0]
+    return {"study_uid": str(first.StudyInstanceUID), "series_uid": str(first.SeriesInstanceUID)}
 
 
 def _spheres(visit: int) -> tuple[Sphere, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import NoneType
 from typing import get_args, get_type_hints
 
+from highdicom.sr import Measurement
 from pydantic.fields import FieldInfo
 
 from cad.domain import (
@@ -27,12 +28,14 @@ from cad.domain import (
 )
 from cad.service.patient import NUMBERS
 from cad.service.settings import PREFIX, Settings
+from dicom_io.followup_items import change_measurements
 from dicom_io.nodule_items import volumetric_measurements
 from dicom_io.volume import DECODERS, NATIVE_SYNTAXES
 from models.cards import CARDS
 from models.nodule_cards import OUTLINE_NAME, RATING_NAME
 from orthanc.dimse import CT_CLASSES, RECEIVED_SYNTAXES, SENT_SYNTAXES
 from tests.builders import a_series
+from tests.contract.followups import a_grown
 from tests.contract.subjects import a_full_nodule, a_nodule, loaded
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +50,7 @@ def documented_tables() -> dict[str, str]:
         **{f"patient-{kind.__name__}": _table(("name", "value"), _json_fields(kind)) for kind in PATIENT_RECORDS},
         **_network_tables(),
         "sr-measurements": _table(("measurement", "code", "unit", "method"), _sr_measurements()),
+        "sr-changes": _table(("measurement", "code", "unit"), (row[:3] for row in _sr_changes())),
         "received-classes": _table(("SOP class", "UID"), ((uid.name, f"`{uid}`") for uid in CT_CLASSES)),
         "received-syntaxes": _table(("transfer syntax", "UID", "files", "C-STORE"), _received_syntaxes()),
         "sent-syntaxes": _table(("transfer syntax", "UID"), ((uid.name, f"`{uid}`") for uid in SENT_SYNTAXES)),
@@ -111,7 +115,16 @@ def _sr_measurements() -> Iterator[tuple[str, str, str, str]]:
     """The measurements of a nodule of which everything is known, as the report of one holds them."""
     risk = MalignancyRisk("", "", (0.1, 0.1), (), ())
     nodule = a_full_nodule(a_nodule(loaded(a_series()).volume.grid))
-    for group in volumetric_measurements(nodule, NoduleRisks(nodule.tracking_uid, risk, risk, risk, risk)):
+    return _measurements(volumetric_measurements(nodule, NoduleRisks(nodule.tracking_uid, risk, risk, risk, risk)))
+
+
+def _sr_changes() -> Iterator[tuple[str, str, str, str]]:
+    """The same of a nodule that three examinations show and that grew."""
+    return _measurements(change_measurements(a_grown(a_nodule(loaded(a_series()).volume.grid), 0)))
+
+
+def _measurements(groups: Iterable[Measurement]) -> Iterator[tuple[str, str, str, str]]:
+    for group in groups:
         (item,) = group
         value = item.MeasuredValueSequence[0]
         modifiers = [part.ConceptCodeSequence[0].CodeMeaning for part in item.get("ContentSequence", ())]

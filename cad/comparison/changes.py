@@ -187,7 +187,7 @@ def _is_borderless(course: Course, track: Track) -> bool:
     if then is None or track.current is None:
         return False
     is_now = course.linked.nodules[track.current].delineation is Delineation.BALL
-    return is_now or then.tracking_uid in course.latest.borderless
+    return is_now or course.latest.delineations.get(then.tracking_uid) is Delineation.BALL
 
 
 # -- sizes over time ---------------------------------------------------------------------------------------------

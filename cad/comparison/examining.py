@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,8 +51,9 @@ class Tools:
 class Examined:
     """An earlier examination with its nodules, and the `places` of these in the current scan.
 
-    `faint` marks did not become nodules; None when the detector did not run on the scan. `borderless` are the tracking
-    UIDs of nodules whose size is that of the mark, `again` those of nodules found only when they were searched for.
+    `faint` marks did not become nodules; None when the detector did not run on the scan. `delineations`
+    says by tracking UID how the border of a nodule that was measured now was found; `again` are the tracking UIDs of
+    nodules found only when they were searched for.
     """
 
     exam: ComparedExam
@@ -60,7 +61,7 @@ class Examined:
     nodules: tuple[PriorNodule, ...]
     places: tuple[PointLps, ...]
     faint: tuple[Candidate, ...] | None = None
-    borderless: frozenset[str] = field(default_factory=frozenset)
+    delineations: Mapping[str, Delineation] = field(default_factory=dict)
     again: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -142,6 +143,9 @@ def _doubt(quality: RegistrationQuality, policy: FollowUpPolicy) -> str | None:
         return f"only {quality.overlap:.0%} of the lungs fall on its lungs"
     if quality.similarity < policy.least_similarity:
         return f"its lungs are not like those of the current one (correlation {quality.similarity:.2f})"
+    residual_mm = None if quality.method == AFFINE else quality.residual_mm
+    if residual_mm is not None and residual_mm > policy.most_residual_mm:
+        return f"its vessels are not those of the current one (they remain {residual_mm:.1f} mm apart)"
     return None
 
 
@@ -150,5 +154,5 @@ def _analysed(exam: ComparedExam, scene: Scene, tools: Tools) -> Examined:
     found = detected(scene, tools.networks, tools.min_score, tools.policy, faint=True)
     nodules = described(scene, measured(scene, found.sure, tools.networks, tools.policy), tools.policy)
     places = places_in_current(exam.transform, [nodule.centre for nodule in nodules])
-    borderless = frozenset(n.tracking_uid for n in nodules if n.delineation is Delineation.BALL)
-    return Examined(exam, scene, tuple(prior_nodule(n) for n in nodules), places, found.faint, borderless)
+    delineations = {nodule.tracking_uid: nodule.delineation for nodule in nodules}
+    return Examined(exam, scene, tuple(prior_nodule(n) for n in nodules), places, found.faint, delineations)

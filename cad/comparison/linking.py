@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cad.comparison.alike import measured_alike
 from cad.comparison.examining import (
     AFFINE,
     Examined,
@@ -15,7 +16,7 @@ from cad.comparison.examining import (
     prior_nodule,
 )
 from cad.comparison.searching import Known, found_again, known_of
-from cad.domain import Candidate, Delineation, Matching, Nodule, PointLps, PriorNodule, Sighted
+from cad.domain import Candidate, Matching, Nodule, PointLps, PriorNodule, Sighted
 from cad.measuring import Scene, described
 from cad.policy import MatchingPolicy
 from cad.science.matching import match_nodules
@@ -62,6 +63,7 @@ def linked(
     """The tracks of all nodules of the current scan and of the latest examination, followed back to the oldest."""
     *older, latest = exams
     latest, all_nodules, matching = _both_searched(scene, nodules, faint, latest, tools)
+    all_nodules, latest = measured_alike(scene, all_nodules, latest, matching.matches, tools)
     tracks = _tracks(all_nodules, latest, len(older), matching)
     searched = [latest]
     for number, exam in reversed(list(enumerate(older))):
@@ -174,7 +176,7 @@ def _searched_in_prior(exam: Examined, sought_now: Sequence[Known], tools: Tools
         exam,
         nodules=(*exam.nodules, *map(prior_nodule, found)),
         places=(*exam.places, *places_in_current(exam.exam.transform, [nodule.centre for nodule in found])),
-        borderless=exam.borderless | {n.tracking_uid for n in found if n.delineation is Delineation.BALL},
+        delineations={**exam.delineations, **{nodule.tracking_uid: nodule.delineation for nodule in found}},
         again=exam.again | {nodule.tracking_uid for nodule in found},
     )
 

@@ -72,9 +72,13 @@ def table(found: BenchResult) -> str:
         )
         for row in found.rows
     ]
+    return "\n".join([found.volume, f"lungs stage {found.lungs_s:.1f} s", "", *aligned_table(cells)])
+
+
+def aligned_table(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of words as lines: the first column to the left, the others to the right."""
     widths = [max(len(row[n]) for row in cells) for n in range(len(cells[0]))]
-    lines = [_aligned(row, widths) for row in cells]
-    return "\n".join([found.volume, f"lungs stage {found.lungs_s:.1f} s", "", *lines])
+    return [_aligned(row, widths) for row in cells]
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:

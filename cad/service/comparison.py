@@ -13,7 +13,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
 from cad.service.lookup import findings_of, known_job
-from cad.service.shelf import Shelf, ShelvedScan
+from cad.service.shelf import Shelf, ShelvedScan, Wanted
 from cad.service.store import Store
 
 WEB_FOLDER = Path(__file__).parent / "web"
@@ -76,26 +76,26 @@ def _add_scans(api: FastAPI, store: Store, shelf: Shelf, guard: list[Any]) -> No
     @api.get("/api/v1/jobs/{key}/scans/{which}", dependencies=guard)
     def scan(key: str, which: Which) -> dict[str, Any]:
         """How the slices of a scan lie in the patient. 404 when there is no earlier scan."""
-        return _geometry(shelf.scan(_series_uid(store, key, which)))
+        return _geometry(shelf.scan(_wanted(store, key, which)))
 
     @api.get("/api/v1/jobs/{key}/scans/{which}/slices/{k}", dependencies=guard)
     def one_slice(key: str, which: Which, k: int, request: Request) -> Response:
         """The Hounsfield units of slice k (from 0, feet to head) as little-endian int16 [j, i]. 404 outside."""
-        hu = shelf.scan(_series_uid(store, key, which)).volume.hu
+        hu = shelf.scan(_wanted(store, key, which)).volume.hu
         if not 0 <= k < hu.shape[0]:
             raise HTTPException(404, "there is no such slice")
         return _binary(np.ascontiguousarray(hu[k], dtype="<i2").tobytes(), request)
 
 
-def _series_uid(store: Store, key: str, which: Which) -> str:
+def _wanted(store: Store, key: str, which: Which) -> Wanted:
     """The series of the current or the latest earlier scan, by the findings of the job."""
     document = findings_of(store, key)
     if which is Which.CURRENT:
-        return known_job(store, key).series_uid
-    followup = document.get("followup")
+        return Wanted(document["series"]["study_uid"], document["series"]["series_uid"])
+    followup = document["followup"]
     if followup is None:
         raise HTTPException(404, "no earlier examination was compared")
-    return str(followup["prior_series_uid"])
+    return Wanted(followup["prior_study_uid"], followup["prior_series_uid"])
 
 
 def _geometry(scan: ShelvedScan) -> dict[str, Any]:

@@ -19,8 +19,10 @@ from cad.domain import Float32Array, FloatArray, FollowUp, LungMask
 from cad.geometry import positions_of
 
 SCHEMA = "lungcad.comparison-map/1"
-STEP_MM = 8.0
-"""Linear interpolation then misses a swing of 25 mm over 300 mm by 0.1 mm at most: step² / 8 × 25 (2π / 300)²."""
+STEP_MM = 10.0
+"""Linear interpolation then misses the registration of a simulated pair by 0.10 mm on average in the middle of the
+cells, where it is worst, and by 0.24 mm at the 95th percentile; 8 mm would miss it by two thirds of that in twice the
+time."""
 MARGIN_MM = 16.0
 """How far the lattices reach beyond the lungs: to the chest wall, where a reader still points."""
 LUNG_STRIDE = 4

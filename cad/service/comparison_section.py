@@ -142,8 +142,15 @@ def _chart(case: ComparisonCase, followup: FollowUp, said: Sequence[Compared]) -
     """The growth chart with its caption; nothing when no nodule was seen twice."""
     shown = courses(followup, [case.words[0].cells(one).nodule for one in said])
     if shown:
-        caption = paragraph(_label(case, "chart"), Look(TINY, FAINT))
-        yield KeepTogether([growth_chart(shown[:MAX_LINES], case.width, CHART_HEIGHT), caption, Spacer(0, 2 * mm)])
+        drawing = growth_chart(shown, case.width, CHART_HEIGHT)
+        captions = [paragraph(_chart_caption(words, len(shown)), Look(TINY, FAINT)) for words in case.words]
+        yield KeepTogether([drawing, *captions, Spacer(0, 2 * mm)])
+
+
+def _chart_caption(words: ComparisonWords, count: int) -> str:
+    """What the chart shows, and how many nodules have no line of their own."""
+    left_out = max(count - MAX_LINES, 0)
+    return words.LABELS.chart + (words.LABELS.more_in_table.format(count=left_out) if left_out else "")
 
 
 def _pictures(case: ComparisonCase) -> Iterator[Flowable]:

@@ -120,7 +120,7 @@ class Dispatcher:
                 self._tools.destination.withdraw([item.sop_uid for item in self._store.objects(job.key)])
                 self._store.settle(job.key)
                 self._tools.outbox.discard(job.key)
-                self._store.keep_map(job.key, None)
+                self._store.forget_map(job.key)
                 logger.info("job %s: superseded results withdrawn", job.key[:12])
 
 

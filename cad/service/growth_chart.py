@@ -14,6 +14,7 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 
 from cad.domain import FollowUp, SizeThen
 from cad.service.lettering import FAINT, INK, RULE, font_for, register_fonts
+from cad.wording.compared import STATUS_ORDER
 
 LEFT, RIGHT, BOTTOM, TOP = 30.0, 52.0, 15.0, 6.0
 """Margins in points: for the numbers of the volume axis, the names at the ends of the lines, and the dates."""
@@ -64,13 +65,13 @@ class _Axes:
 
 
 def courses(followup: FollowUp, names: Sequence[str]) -> tuple[Course, ...]:
-    """The nodules that two or more examinations show, in the order of the changes, whose names are given."""
-    pairs = zip(names, followup.changes, strict=True)
+    """The nodules that two or more examinations show, those that changed first; `names` are in the order of changes."""
+    pairs = sorted(zip(names, followup.changes, strict=True), key=lambda pair: STATUS_ORDER.index(pair[1].status))
     return tuple(Course(name, change.history) for name, change in pairs if len(change.history) > 1)
 
 
 def growth_chart(shown: Sequence[Course], width: float, height: float) -> Drawing:
-    """The courses as lines, at most `MAX_LINES` of them; `width` and `height` in points. Needs one course at least."""
+    """The first `MAX_LINES` courses as lines; `width` and `height` in points. Needs one course at least."""
     register_fonts()
     drawn = shown[:MAX_LINES]
     axes = _axes(drawn, width, height)

@@ -50,12 +50,9 @@ def registered_points(order: RegisterOrder, points: FloatArray, registrar: Regis
     `seconds` are those of the registration; `seconds_read` and `seconds_lungs` are named beside it. Raises Refusal.
     """
     started = perf_counter()
-    volumes = [_load(path, policy) for path in (order.fixed, order.moving)]
+    volumes = _volumes(order, policy)
     read = perf_counter()
-    fixed, moving = (
-        (volume, _lungs(volume, path, policy))
-        for volume, path in zip(volumes, (order.fixed_lungs, order.moving_lungs), strict=True)
-    )
+    fixed, moving = _with_lungs(order, volumes, policy)
     segmented = perf_counter()
     transform = registrar(*fixed, *moving)
     mapped = transform.to_moving(points) if len(points) else points
@@ -78,6 +75,20 @@ def quality_document(quality: RegistrationQuality) -> Document:
 
 def _rounded(value: object) -> object:
     return round(value, 6) if isinstance(value, float) else value
+
+
+def load_with_lungs(order: RegisterOrder, policy: Policy) -> list[tuple[Volume, LungMask]]:
+    """The fixed and the moving scan, each with its lungs. Raises Refusal."""
+    return _with_lungs(order, _volumes(order, policy), policy)
+
+
+def _volumes(order: RegisterOrder, policy: Policy) -> list[Volume]:
+    return [_load(path, policy) for path in (order.fixed, order.moving)]
+
+
+def _with_lungs(order: RegisterOrder, volumes: list[Volume], policy: Policy) -> list[tuple[Volume, LungMask]]:
+    given = (order.fixed_lungs, order.moving_lungs)
+    return [(volume, _lungs(volume, path, policy)) for volume, path in zip(volumes, given, strict=True)]
 
 
 def _load(path: Path, policy: Policy) -> Volume:

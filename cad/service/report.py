@@ -1,6 +1,7 @@
 """The PDF report for a human reader, in English and Chinese: one page of A4 for up to six nodules.
 
-A comparison with earlier examinations has a line on it, and pages of its own behind it.
+A comparison with earlier examinations has a line on it, and pages of its own behind it. Coronary calcium has a
+line too, and its table on the last page, which sums up heart and lungs; on the first where nodules were not asked for.
 
 The same case gives the same bytes: no time of day but the case's own, no random file identifier.
 """
@@ -31,8 +32,9 @@ from reportlab.platypus import (
 )
 from reportlab.platypus.tables import TableStyle
 
-from cad.domain import Findings, Nodule, NotAssessed, Side
+from cad.domain import CalciumScore, Findings, Nodule, NotAssessed, Side
 from cad.policy import GrowthPolicy, WordingPolicy
+from cad.service.calcium_section import CalciumCase, calcium_overview, calcium_section, heart_lung_section
 from cad.service.comparison_section import ComparisonCase, comparison_overview, comparison_section
 from cad.service.lettering import ACCENT, FAINT, RULE, Look, paragraph
 from cad.service.nodule_json import Document
@@ -114,6 +116,16 @@ class ReportCase:
             self.loaded.volume, self.findings, self.language, self.wording, growth=self.growth, width=WIDTH
         )
 
+    @property
+    def calcium(self) -> CalciumCase:
+        """What the parts about calcium show."""
+        return CalciumCase(self.loaded.volume, self.findings, self.language, self.wording.heart_lung, WIDTH)
+
+    @property
+    def shows_calcium_alone(self) -> bool:
+        """Whether the first page holds a score, since there is no page of heart and lungs."""
+        return isinstance(self.findings.calcium, CalciumScore) and self.calcium.both is None
+
 
 class _LastPage(Flowable):  # type: ignore[misc]
     """Takes no room; knows after drawing on which page the flowable before it ended."""
@@ -141,7 +153,7 @@ LAYOUTS = (_Layout(), _Layout(has_pictures=False), _Layout(has_pictures=False, i
 
 
 def report_pdf(case: ReportCase) -> bytes:
-    """The report as the bytes of a PDF file: one page for up to six nodules, and those of the comparison."""
+    """The report as the bytes of a PDF file: one page for up to six nodules, and those that follow it."""
     pdf, pages = _built(case, LAYOUTS[0])
     if len(case.nodules) <= STRIP_PICTURES:
         for layout in LAYOUTS[1:]:
@@ -152,7 +164,7 @@ def report_pdf(case: ReportCase) -> bytes:
 
 
 def _built(case: ReportCase, layout: _Layout) -> tuple[bytes, int]:
-    """The PDF, and how many pages it has without those of the comparison."""
+    """The PDF, and how many pages it has without those that follow."""
     buffer = io.BytesIO()
     template = SimpleDocTemplate(
         buffer,
@@ -161,18 +173,25 @@ def _built(case: ReportCase, layout: _Layout) -> tuple[bytes, int]:
         rightMargin=MARGIN,
         topMargin=TOP,
         bottomMargin=BOTTOM,
-        title="lungcad nodule report",
+        title="lungcad report",
         author="lungcad",
         invariant=1,
     )
     story = list(_story(case, layout))
     if layout.is_shrunk:
         story = [KeepInFrame(WIDTH, HEIGHT, story, mode="shrink")]
-    comparison, last = list(comparison_section(case.comparison)), _LastPage()
-    footer = partial(_footer, case)
-    whole = [*story, last, *([PageBreak()] if comparison else []), *comparison]
+    last, footer = _LastPage(), partial(_footer, case)
+    whole = [*story, last, *_further_pages(case)]
     template.build(whole, onFirstPage=footer, onLaterPages=footer)
     return buffer.getvalue(), last.number
+
+
+def _further_pages(case: ReportCase) -> Iterator[Flowable]:
+    """The comparison, and heart and lungs, each on pages of their own."""
+    if comparison := list(comparison_section(case.comparison)):
+        yield from (PageBreak(), *comparison)
+    if heart_lung := list(heart_lung_section(case.calcium)):
+        yield from (PageBreak(), _study_table(case), Spacer(0, 3 * mm), *heart_lung)
 
 
 def _story(case: ReportCase, layout: _Layout) -> Iterator[Flowable]:
@@ -181,6 +200,7 @@ def _story(case: ReportCase, layout: _Layout) -> Iterator[Flowable]:
     yield Spacer(0, 2 * mm)
     yield from _summary(case)
     yield from comparison_overview(case.comparison)
+    yield from calcium_overview(case.calcium)
     said = case.said
     if said:
         yield _nodule_table(case, said)
@@ -192,7 +212,9 @@ def _story(case: ReportCase, layout: _Layout) -> Iterator[Flowable]:
     yield Spacer(0, 1.5 * mm)
     yield from _guidance(case)
     yield Spacer(0, 1.5 * mm)
-    if layout.has_pictures:
+    if case.shows_calcium_alone:
+        yield from calcium_section(case.calcium, has_pictures=layout.has_pictures)
+    if layout.has_pictures and not case.shows_calcium_alone:
         yield from _together([_pictures(case) if said else _overview(case), Spacer(0, 1.5 * mm)], layout)
     yield from _together(list(_closing(case)), layout)
 
@@ -224,7 +246,7 @@ def _lines(case: ReportCase, say: Callable[[Words], str], look: Look) -> Iterato
 
 
 def _heading(case: ReportCase) -> Iterator[Flowable]:
-    titles = [paragraph(words.LABELS.title, Look(14, ACCENT, bold=True)) for words in case.words]
+    titles = [paragraph(title, Look(14, ACCENT, bold=True)) for title in _titles(case)]
     origin = paragraph(_both(case, lambda labels: labels.origin), Look(8, FAINT, right=True))
     table = Table([[*titles, origin]], colWidths=[WIDTH * part for part in HEADING[len(titles)]], hAlign="LEFT")
     table.setStyle(
@@ -240,6 +262,13 @@ def _heading(case: ReportCase) -> Iterator[Flowable]:
     )
     yield table
     yield Spacer(0, 1.5 * mm)
+
+
+def _titles(case: ReportCase) -> list[str]:
+    """What the report is about, in each language."""
+    if case.calcium.is_asked_for:
+        return [words.LABELS.title for words, _ in case.calcium.words]
+    return [words.LABELS.title for words in case.words]
 
 
 def _study_table(case: ReportCase) -> Table:
@@ -369,18 +398,12 @@ def _closing(case: ReportCase) -> Iterator[Flowable]:
     for caution in dict.fromkeys((*case.loaded.cautions, *case.findings.warnings)):
         yield paragraph(f"{note}: {caution.text}", Look(SMALL, FAINT))
     followup = case.findings.followup.reason if isinstance(case.findings.followup, NotAssessed) else None
-    calcium = _is_calcium_missing(case.document)
+    calcium = not case.calcium.is_asked_for  # any other reason is said above
     missing = " ".join(words.not_assessed(followup=followup, calcium=calcium) for words in case.words).strip()
     if missing:
         yield paragraph(missing, Look(SMALL, FAINT))
     yield from _lines(case, lambda words: words.LABELS.limits, Look(TINY, FAINT))
     yield paragraph(_made_by(case), Look(6, FAINT))
-
-
-def _is_calcium_missing(document: Document) -> bool:
-    calcium = document["calcium"]
-    assert isinstance(calcium, dict)
-    return bool(calcium["status"] != "scored")
 
 
 def _made_by(case: ReportCase) -> str:

@@ -15,7 +15,7 @@ from cad.policy import SeriesPolicy
 from cad.service.jobs import Source
 from cad.service.store import Store
 from dicom_io.reading import load_datasets
-from orthanc.pacs import Pacs
+from orthanc.pacs import Archive, Pacs, SeriesEntry
 from orthanc.spool import Spool
 
 FEWEST_KEPT = 2
@@ -23,6 +23,14 @@ FEWEST_KEPT = 2
 MOST_KEPT = 4
 MOST_BYTES = 1_000_000_000
 """What is kept beyond the two latest: three scans of 600 slices of 512 × 512."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A series by its UIDs."""
+
+    study_uid: str
+    series_uid: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +44,7 @@ class ShelvedScan:
 class Shelf:
     """The scans that were looked at last. Safe to use from several threads; each series is read once at a time."""
 
-    def __init__(self, fetch: Callable[[str], Sequence[Dataset]], policy: SeriesPolicy) -> None:
+    def __init__(self, fetch: Callable[[Wanted], Sequence[Dataset]], policy: SeriesPolicy) -> None:
         self._fetch = fetch
         self._policy = policy
         self._scans: OrderedDict[str, ShelvedScan] = OrderedDict()
@@ -44,16 +52,17 @@ class Shelf:
         self._decoding = threading.Lock()
         self._lock = threading.Lock()
 
-    def scan(self, series_uid: str) -> ShelvedScan:
-        """The scan with this Series Instance UID. Raises Refusal and Unavailable as fetching and reading do."""
+    def scan(self, wanted: Wanted) -> ShelvedScan:
+        """The scan of a series. Raises Refusal and Unavailable as fetching and reading do."""
+        uid = wanted.series_uid
         with self._lock:
-            reading = self._reading.setdefault(series_uid, threading.Lock())
+            reading = self._reading.setdefault(uid, threading.Lock())
         with reading:
-            known = self._taken(series_uid)
+            known = self._taken(uid)
             if known is not None:
                 return known
-            scan = self._read(self._fetch(series_uid))
-            self._put(series_uid, scan)
+            scan = self._read(self._fetch(wanted))
+            self._put(uid, scan)
             return scan
 
     def _read(self, datasets: Sequence[Dataset]) -> ShelvedScan:
@@ -88,16 +97,23 @@ class SeriesPlaces:
     store: Store
     pacs: Pacs
     spool: Spool
+    archive: Archive | None = None
 
-    def fetch(self, series_uid: str) -> tuple[Dataset, ...]:
-        """The images of the series with this UID: as its newest job read them, else as the PACS holds them.
+    def fetch(self, wanted: Wanted) -> tuple[Dataset, ...]:
+        """The images of a series: from where its newest job received them, else from the PACS, else from the archive.
 
-        Raises Refusal (not-in-pacs) when they are gone.
+        Raises Refusal (not-in-pacs) when they are gone, and Unavailable.
         """
-        for job in self.store.jobs_of_series(series_uid):
+        jobs = self.store.jobs_of_series(wanted.series_uid)
+        for job in jobs:
             if job.source is Source.SPOOL and self.spool.fingerprint(job.series_id)[0] > 0:
                 return self.spool.fetch(job.series_id)
-        series_id = self.pacs.find_series(series_uid)
-        if series_id is None:
+        series_id = self.pacs.find_series(wanted.series_uid)
+        if series_id is not None:
+            return self.pacs.fetch(series_id)
+        if self.archive is None:
             raise Refusal(Reason.NOT_IN_PACS, "the images are no longer there")
-        return self.pacs.fetch(series_id)
+        if self.archive.fills_pacs and not jobs:
+            self.store.note_fetched(wanted.series_uid)
+        uid = wanted.series_uid
+        return self.archive.fetch(SeriesEntry(uid, wanted.study_uid, uid, "CT", 0, in_archive=True))

@@ -195,7 +195,12 @@ class Store:
     # -- results ------------------------------------------------------------------------------------------------
 
     def analysed(
-        self, job: Job, objects: Sequence[ObjectRecord], document: Mapping[str, object], now: datetime
+        self,
+        job: Job,
+        objects: Sequence[ObjectRecord],
+        document: Mapping[str, object],
+        now: datetime,
+        comparison_map: bytes | None = None,
     ) -> Job | None:
         """Record the results of a running job and move it to delivery, all or nothing; None as in `advance`."""
         after = advance(job, Event(EventKind.ANALYSED), now, self._patience)
@@ -204,6 +209,9 @@ class Store:
                 return None
             connection.execute(delete(RESULTS).where(RESULTS.c.job_key == job.key))
             connection.execute(insert(RESULTS).values(job_key=job.key, document=json.dumps(document)))
+            connection.execute(delete(MAPS).where(MAPS.c.job_key == job.key))
+            if comparison_map is not None:
+                connection.execute(insert(MAPS).values(job_key=job.key, map=comparison_map))
             uids = [item.sop_uid for item in objects]
             connection.execute(delete(OBJECTS).where(OBJECTS.c.job_key == job.key))
             connection.execute(delete(OBJECTS).where(OBJECTS.c.sop_uid.in_(uids)))
@@ -216,12 +224,10 @@ class Store:
         rows = self._read(select(RESULTS.c.document).where(RESULTS.c.job_key == key))
         return json.loads(rows[0].document) if rows else None
 
-    def keep_map(self, key: str, comparison_map: bytes | None) -> None:
-        """Keep the map of a job's comparison in the place of an earlier one; None when there is none or no more."""
+    def forget_map(self, key: str) -> None:
+        """Delete the map of a job's comparison, if there is one."""
         with self._write() as connection:
             connection.execute(delete(MAPS).where(MAPS.c.job_key == key))
-            if comparison_map is not None:
-                connection.execute(insert(MAPS).values(job_key=key, map=comparison_map))
 
     def comparison_map(self, key: str) -> bytes | None:
         """The map of a job's comparison; None when nothing was compared."""

@@ -11,13 +11,16 @@ import numpy as np
 
 from cad.domain import PointLps
 from cad.geometry import index_of, sphere_diameter_mm
-from cad.policy import LungPolicy, SeriesPolicy
+from cad.policy import CalciumPolicy, LungPolicy, SeriesPolicy
+from cad.science.calcium.slabs import scored_slabs
 from cad.science.lungs import segment_lungs
 from dicom_io.reading import load_series
 from models.inference import device_named
 from models.lidc_crops import read_crops
 from models.nodule_cards import load_outline_members, read_outline_card
 from models.rpn3d import RpnConfig
+from models.training.calcium.traces import read_traces
+from models.training.calcium.training import CalciumRecipe, CalciumScan, train_calcium
 from models.training.detector import compare_variants, train_detector
 from models.training.nodule_networks import RatingRecipe, train_outlines, train_ratings
 from models.training.outline_material import Surroundings, outline_samples
@@ -81,10 +84,25 @@ def train_malignancy_from(order: TrainingOrder, say: Callable[[str], None]) -> P
     return train_ratings(outlining, nodules, RatingRecipe(), place)
 
 
+def train_calcium_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
+    """Train what finds the heart and names calcified lesions, on the traced scans of such a folder; path of the card.
+
+    Raises Refusal when a scan cannot be read.
+    """
+    order.place()
+    scans = []
+    for name in sorted(read_traces()):
+        say(f"reading {name}")
+        slabs = scored_slabs(load_series([order.data / "ct" / name], SeriesPolicy()).volume, CalciumPolicy())
+        scans.append(CalciumScan(name, slabs.volume, segment_lungs(slabs.volume, LungPolicy()).lungs))
+    return train_calcium(scans, CalciumRecipe(), order.out, say)
+
+
 TRAININGS: Mapping[str, Callable[[TrainingOrder, Callable[[str], None]], Path]] = {
     "detector": train_detector_from,
     "segmentation": train_segmentation_from,
     "malignancy": train_malignancy_from,
+    "calcium": train_calcium_from,
 }
 
 

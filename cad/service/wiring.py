@@ -114,7 +114,7 @@ class Service:
             notify=self._notify,
             checks={"pacs": tools.pacs.check, "engine": self._check_engine},
             clock=tools.clock,
-            shelf=Shelf(SeriesPlaces(tools.store, tools.pacs, tools.spool).fetch, SeriesPolicy()),
+            shelf=Shelf(SeriesPlaces(tools.store, tools.pacs, tools.spool, tools.archive).fetch, SeriesPolicy()),
             token=None if token is None else token.get_secret_value(),
         )
 

@@ -106,12 +106,11 @@ def _analyse(job: Job, tools: Tools, reader: Reader) -> Job | None:
     history = Search(job, tools.library, reader.choose).history(datasets)
     reading = reader.read(datasets, clinical_context(tools.store.patient(job.series_id)), history)
     tools.outbox.keep(job.key, reading.objects)
-    tools.store.keep_map(job.key, reading.comparison_map)
     records = [
         ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality))
         for item in reading.objects
     ]
-    return tools.store.analysed(job, records, reading.document, tools.clock())
+    return tools.store.analysed(job, records, reading.document, tools.clock(), reading.comparison_map)
 
 
 def _fetch(job: Job, tools: Tools) -> tuple[Dataset, ...]:

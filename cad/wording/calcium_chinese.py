@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from cad.domain import Artery, CalciumNotAssessed, CalciumScore, Nodule, NotAssessed, NotAssessedReason, OtherCalcium
 from cad.wording import chinese
-from cad.wording.calcium_words import CalciumLabels, Site, categories, score, volume, with_calcium
+from cad.wording.calcium_words import CalciumLabels, Site, categories, named_others, score, volume, with_calcium
 from cad.wording.chinese_terms import translated
 from cad.wording.heart_lung import HeartLevel, Level, LungLevel
 
 LABELS = CalciumLabels(
+    title="胸部CT：肺与心脏",
     artery="冠状动脉",
     agatston="Agatston积分",
     volume="体积，mm³",
@@ -36,7 +37,7 @@ SITE: Mapping[Site, str] = {
     OtherCalcium.AORTA: "主动脉",
     OtherCalcium.AORTIC_VALVE: "主动脉瓣",
     OtherCalcium.MITRAL_VALVE: "二尖瓣",
-    OtherCalcium.OTHER: "其他",
+    OtherCalcium.OTHER: "其他，如淋巴结、骨",
 }
 
 LEVEL: Mapping[Level, str] = {Level.LOW: "低", Level.MEDIUM: "中", Level.HIGH: "高"}
@@ -123,7 +124,7 @@ def _reason(reason: NotAssessedReason) -> str:
 
 def apart(calcium: CalciumScore) -> str:
     """Calcium that is not coronary, in one sentence; empty when there is none."""
-    parts = [f"{SITE[one]}{score(value.agatston)}" for one, value in calcium.other]
+    parts = [f"{SITE[one]}{score(value.agatston)}" for one, value in named_others(calcium)]
     return f"非冠状动脉钙化（Agatston）：{'、'.join(parts)}。" if parts else ""
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from cad.domain import Artery, CalciumNotAssessed, CalciumScore, Nodule, NotAssessed, NotAssessedReason, OtherCalcium
 from cad.wording import english
-from cad.wording.calcium_words import CalciumLabels, Site, categories, score, volume, with_calcium
+from cad.wording.calcium_words import CalciumLabels, Site, categories, named_others, score, volume, with_calcium
 from cad.wording.heart_lung import HeartLevel, Level, LungLevel
 
 LABELS = CalciumLabels(
+    title="Lungs and heart on CT",
     artery="Coronary artery",
     agatston="Agatston score",
     volume="Volume, mm³",
@@ -36,7 +37,7 @@ SITE: Mapping[Site, str] = {
     OtherCalcium.AORTA: "Aorta",
     OtherCalcium.AORTIC_VALVE: "Aortic valve",
     OtherCalcium.MITRAL_VALVE: "Mitral valve",
-    OtherCalcium.OTHER: "Other",
+    OtherCalcium.OTHER: "Other, such as lymph nodes and bone",
 }
 
 LEVEL: Mapping[Level, str] = {Level.LOW: "LOW", Level.MEDIUM: "MEDIUM", Level.HIGH: "HIGH"}
@@ -70,7 +71,7 @@ def summary(calcium: CalciumScore | CalciumNotAssessed) -> str:
 
 def apart(calcium: CalciumScore) -> str:
     """Calcium that is not coronary, in one sentence; empty when there is none."""
-    parts = [f"{SITE[one].lower()} {score(value.agatston)}" for one, value in calcium.other]
+    parts = [f"{SITE[one].lower()} {score(value.agatston)}" for one, value in named_others(calcium)]
     return f"Calcium apart from the arteries (Agatston): {', '.join(parts)}." if parts else ""
 
 

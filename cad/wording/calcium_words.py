@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from cad.domain import Artery, CalciumNotAssessed, CalciumScore, Nodule, NotAssessed, OtherCalcium
+from cad.domain import Artery, CalciumNotAssessed, CalciumScore, Nodule, NotAssessed, OtherCalcium, SiteScore
 from cad.wording.heart_lung import HeartLevel, LungLevel
 from cad.wording.numbers import whole
 
@@ -16,6 +16,7 @@ Site = Artery | OtherCalcium
 class CalciumLabels:
     """The fixed words of the calcium table and of the page of heart and lungs."""
 
+    title: str
     artery: str
     agatston: str
     volume: str
@@ -85,3 +86,8 @@ def volume(volume_mm3: float) -> str:
 def with_calcium(calcium: CalciumScore) -> list[Artery]:
     """The arteries that hold calcium, in their order."""
     return [artery for artery, one in calcium.arteries if one.lesions]
+
+
+def named_others(calcium: CalciumScore) -> list[tuple[OtherCalcium, SiteScore]]:
+    """Aorta and valves, as far as they hold calcium: a score of lymph nodes or bone would mean nothing."""
+    return [(site, one) for site, one in calcium.other if site is not OtherCalcium.OTHER]

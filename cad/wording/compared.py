@@ -111,6 +111,17 @@ def verdict_of(change: NoduleChange) -> Verdict:
     return Untold.NOW if change.current is None and change.place_in_current is None else change.status
 
 
+def size_then(change: NoduleChange) -> SizeSaid | None:
+    """The size at the latest earlier examination, with all parts that are one nodule now; None for a new nodule."""
+    prior = change.prior
+    if prior is None:
+        return None
+    before = change.history if change.current is None else change.history[:-1]
+    if before:
+        return _said(before[-1].size)
+    return SizeSaid(prior.volume_mm3, prior.volume_interval_mm3, prior.size.axes.mean_mm)
+
+
 def counts(followup: FollowUp) -> tuple[tuple[Verdict, int], ...]:
     """How many nodules there are of each verdict that occurs, most pressing first."""
     found = [verdict_of(change) for change in followup.changes]
@@ -186,7 +197,7 @@ def _compared(change: NoduleChange, nodules: Sequence[Nodule], names: Mapping[st
         verdict=verdict_of(change),
         side=nodule.side if nodule is not None else None if prior is None else prior.side,
         lobe=_lobe(nodule, prior),
-        then=None if prior is None else _then(prior, change),
+        then=size_then(change),
         now=None if nodule is None else _now(nodule, change),
         change=change.change,
         searched_again=change.searched_again,
@@ -210,14 +221,6 @@ def _lobe(nodule: Nodule | None, prior: PriorNodule | None) -> Lobe | None:
     if nodule is not None:
         return None if nodule.location is None else nodule.location.lobe
     return None if prior is None else prior.lobe
-
-
-def _then(prior: PriorNodule, change: NoduleChange) -> SizeSaid:
-    """The size at the latest earlier examination, with all parts that are one nodule now."""
-    before = change.history if change.current is None else change.history[:-1]
-    if before:
-        return _said(before[-1].size)
-    return SizeSaid(prior.volume_mm3, prior.volume_interval_mm3, prior.size.axes.mean_mm)
 
 
 def _now(nodule: Nodule, change: NoduleChange) -> SizeSaid:

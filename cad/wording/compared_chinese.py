@@ -31,6 +31,7 @@ LABELS = ComparisonLabels(
     doubling="倍增时间，天",
     verdict="判断",
     chart="体积（mm³，对数坐标）随采集日期的变化；误差线包含95 %的重复测量",
+    more_in_table="；另有{count}个见表",
     pictures="左为既往，右为本次，同一位置，同一窗位",
     rule=(
         "增大与缩小：体积变化达{percent} %及以上，且超出两次测量误差；否则为稳定。"

@@ -31,6 +31,7 @@ LABELS = ComparisonLabels(
     doubling="Doubling time, days",
     verdict="Verdict",
     chart="Volume in mm³ (logarithmic) by date of acquisition; bars hold 95 % of repeated measurements",
+    more_in_table="; {count} more in the table",
     pictures="Then (left) and now (right), at the same place and in the same window",
     rule=(
         "Growing and shrinking: the volume changed by {percent} % or more and beyond the error of both measurements; "

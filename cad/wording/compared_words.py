@@ -11,7 +11,10 @@ from cad.wording.compared import Compared, Named
 
 @dataclass(frozen=True, slots=True)
 class ComparisonLabels:
-    """The fixed words of the page of comparison. `rule` takes the per cent of a significant change."""
+    """The fixed words of the page of comparison.
+
+    `rule` takes the per cent of a significant change, `more_in_table` the number of nodules that the chart leaves out.
+    """
 
     title: str
     nodule: str
@@ -21,6 +24,7 @@ class ComparisonLabels:
     doubling: str
     verdict: str
     chart: str
+    more_in_table: str
     pictures: str
     rule: str
 

@@ -56,14 +56,18 @@ class HeartLung:
     heart: HeartLevel | CalciumNotAssessed
 
 
+NOT_LOOKED_AT = (NotAssessedReason.NOT_REQUESTED, NotAssessedReason.NOT_AVAILABLE)
+"""Reasons for which a result is not missed on a page about both."""
+
+
 def heart_lung_of(findings: Findings, policy: HeartLungPolicy) -> HeartLung | None:
-    """The levels of both; None unless nodules and calcium were both asked for: the page is about the two together."""
-    if isinstance(findings.nodules, NotAssessed) and findings.nodules.reason is NotAssessedReason.NOT_REQUESTED:
+    """The levels of both; None unless nodules and calcium were both looked at: the page is about the two together."""
+    if isinstance(findings.nodules, NotAssessed) and findings.nodules.reason in NOT_LOOKED_AT:
         return None
     calcium = findings.calcium
     if isinstance(calcium, CalciumScore):
         return HeartLung(_lung(findings, policy), _heart(calcium, policy))
-    return None if calcium.reason is NotAssessedReason.NOT_REQUESTED else HeartLung(_lung(findings, policy), calcium)
+    return None if calcium.reason in NOT_LOOKED_AT else HeartLung(_lung(findings, policy), calcium)
 
 
 def most_suspicious(findings: Findings) -> Nodule | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ def densified(points: Sequence[Sequence[float]] | FloatArray, step_mm: float = C
     return np.stack([np.interp(at, along, line[:, c]) for c in range(line.shape[1])], axis=1)
 
 
+@functools.lru_cache(maxsize=16)
 def outline_depth(drawings: Drawings, frame: Frame) -> Float32Array:
     """Signed distance [k, j, i] in mm to the drawn outline of the heart, positive inside, on the frame's voxels."""
     levels = np.array([z for z, _ in drawings.outline])

@@ -52,9 +52,7 @@ class Seen:
         sizes = torch.tensor(self.known.shape, dtype=torch.float32)
         index = places @ self.matrix.T + self.offset
         grid = ((2 * index + 1) / sizes - 1).flip(-1)
-        found = F.grid_sample(self.channels[None], grid[None, None, None], padding_mode="zeros", align_corners=False)[
-            0, :, 0, 0
-        ]
+        found = _sampled(self.channels, grid, "zeros")
         return found[:2], found[2]
 
 
@@ -108,9 +106,7 @@ class Frame:
         index = ((places - torch.tensor(self.first)) / self.spacing_mm).flip(-1)
         sizes = torch.tensor(self.shape, dtype=torch.float32)
         grid = ((2 * index + 1) / sizes - 1).flip(-1)
-        return F.grid_sample(values[None], grid[None, None, None], padding_mode="border", align_corners=False)[
-            0, :, 0, 0
-        ]
+        return _sampled(values, grid, "border")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +129,12 @@ class HeartMap:
         for _ in range(steps):
             found = found + (places - self.to_patient(found)) @ inverse.T
         return found
+
+
+def _sampled(values: torch.Tensor, grid: torch.Tensor, beyond: str) -> torch.Tensor:
+    """Values [c, k, j, i] as [c, n] at places [n, 3] of torch's own coordinates (-1..1, fastest axis first)."""
+    found = F.grid_sample(values[None], grid[None, None, None], padding_mode=beyond, align_corners=False)
+    return found[0, :, 0, 0]
 
 
 def spline_matrix(size: int, step: float) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -36,7 +37,7 @@ from cad.domain import (
 from dicom_io.reading import LoadedSeries
 from dicom_io.report_objects import ReportObjects, report_objects
 from dicom_io.uids import derived_uid
-from tests.builders import a_series, a_uid
+from tests.builders import Sphere, a_series, a_uid
 from tests.contract.subjects import A_PDF, a_context, loaded, some_findings, two_nodules
 
 OLDEST, THEN, NOW = date(2022, 1, 31), date(2023, 1, 31), date(2024, 1, 31)
@@ -78,9 +79,24 @@ def moved(point: PointLps, shift: tuple[float, float, float] = SHIFT) -> PointLp
     return PointLps(x, y, z)
 
 
-def a_prior_series(acquired: date = THEN, **changes: object) -> LoadedSeries:
+def a_prior_series(
+    acquired: date = THEN,
+    spheres: Sequence[Sphere] = (),
+    *,
+    rows: int = 96,
+    columns: int = 128,
+    pixel_mm: float = 2.0,
+) -> LoadedSeries:
     """The phantom at an earlier examination: a study of its own of the same patient."""
-    datasets = a_series(study=f"study of {acquired}", series="prior", **changes)  # type: ignore[arg-type]
+    datasets = a_series(
+        study=f"study of {acquired}",
+        series="prior",
+        spheres=spheres,
+        rows=rows,
+        columns=columns,
+        row_spacing_mm=pixel_mm,
+        column_spacing_mm=pixel_mm,
+    )
     for ds in datasets:
         ds.AcquisitionDate = ds.StudyDate = ds.SeriesDate = acquired.strftime("%Y%m%d")
     return loaded(datasets)

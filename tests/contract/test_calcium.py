@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from cad.domain import Artery, CalciumScore, FloatArray, NotAssessed, NotAssessedReason
+from cad.domain import Artery, CalciumScore, FloatArray, NotAssessed, NotAssessedReason, OtherCalcium
 from cad.geometry import positions_of
 from cad.policy import CalciumPolicy
 from cad.science.calcium.slabs import scored_slabs
@@ -289,6 +289,15 @@ def test_calcium_lies_where_its_lesion_is(subject: Subject) -> None:
     expected = positions_of(grid, np.argwhere(lesion.mask.full()).astype(np.float64))
     found = decoded_segments(seg)[1]
     assert sorted(map(tuple, found.round(2))) == sorted(map(tuple, expected.round(2)))
+
+
+def test_lymph_nodes_and_bone_have_a_segment_and_no_score(plain: Subject) -> None:
+    node = Plaque(OtherCalcium.OTHER, (22, 60, 70), (2, 2, 2), 900.0)
+    objects = calcium_objects(plain.source, score_of(plain, (LAD, node)), NOT_ASKED)
+    assert [s.SegmentLabel for s in seg_of(objects).SegmentSequence] == ["LAD calcium", "Other calcium"]
+    values = [value for group in measurement_groups(objects.sr) for value in measured(group).values()]
+    assert 900.0 not in values
+    assert len(measurement_groups(objects.sr)) == 2
 
 
 def test_a_score_of_zero_and_no_score_give_no_segmentation(plain: Subject) -> None:

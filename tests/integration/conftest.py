@@ -10,6 +10,7 @@ import pytest
 from cad.service.embedded_orthanc import find_orthanc
 from tests.integration.rigs import DCMTK_STORESCU, OrthancRig, ServiceRig, one_port
 
+ARCHIVE_AET = "ARCHIVE"
 MakeService = Callable[..., ServiceRig]
 
 
@@ -24,6 +25,20 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory, api_port: int) -> Iterator
     if find_orthanc() is None or not Path(DCMTK_STORESCU).exists():
         pytest.skip("Orthanc or dcmtk is not installed (Debian: orthanc, orthanc-dicomweb, orthanc-python, dcmtk)")
     rig = OrthancRig(tmp_path_factory.mktemp("pacs") / "orthanc", api_port)
+    rig.start()
+    yield rig
+    rig.kill()
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory, orthanc: OrthancRig) -> Iterator[OrthancRig]:
+    """A second Orthanc that knows the service and the first one as DICOM destinations, and tells nobody anything."""
+    modalities = {
+        "service": ["LUNGCAD", "127.0.0.1", one_port()],
+        "pacs": [orthanc.address.ae_title, "127.0.0.1", orthanc.address.dicom_port],
+    }
+    options = {"DicomAet": ARCHIVE_AET, "DicomModalities": modalities}
+    rig = OrthancRig(tmp_path_factory.mktemp("archive") / "orthanc", one_port(), options)
     rig.start()
     yield rig
     rig.kill()

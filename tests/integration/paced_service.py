@@ -21,6 +21,7 @@ from cad.domain import Candidate, ClinicalContext, Findings, LungMask, Marks, Mo
 from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy
 from cad.science.nodules import characterise
 from cad.service.jobs import job_key
+from cad.service.prior_search import History
 from cad.service.settings import Settings, load_settings
 from cad.service.wiring import serve, utc_now
 from cad.service.worker import Reader, Reading
@@ -42,8 +43,8 @@ MODEL = ModelIdentity("one-place", "1", "0" * 64)
 def make_reader(settings: Settings) -> Reader:
     """Reads a phantom with one nodule at NODULE, held up while HOLD exists."""
 
-    def read(datasets: Sequence[Dataset], _context: ClinicalContext) -> Reading:
-        _wait_while_held(settings.data_folder)
+    def read(datasets: Sequence[Dataset], _context: ClinicalContext, _history: History) -> Reading:
+        wait_while_held(settings.data_folder)
         loaded = load_datasets(datasets, SeriesPolicy())
         lungs = LungMask((loaded.volume.hu < AIR_BELOW_HU).astype(np.uint8), loaded.volume.grid)
         mark = Candidate(NODULE, NODULE_DIAMETER_MM, 0.9, MODEL.name)
@@ -55,10 +56,11 @@ def make_reader(settings: Settings) -> Reader:
         document = {"nodules": [nodule.tracking_uid for nodule in nodules]}
         return Reading(report_objects(findings, loaded, context, A_PDF).all(), document)
 
-    return Reader((MODEL,), read)
+    return Reader((MODEL,), read, list)
 
 
-def _wait_while_held(data_folder: Path) -> None:
+def wait_while_held(data_folder: Path) -> None:
+    """Notes that an analysis has begun, and holds it up while a test wants that."""
     with (data_folder / ANALYSES).open("a") as log:
         log.write("analysis\n")
     deadline = time.monotonic() + LONGEST_HOLD_S

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,16 +51,16 @@ def wait_for(claim: Callable[[], T], what: str, patience_s: float = PATIENCE_S) 
 
 
 class OrthancRig:
-    """Orthanc with our plugin, on ports and in a folder of its own."""
+    """Orthanc with our plugin, on ports and in a folder of its own; `options` are added to its configuration."""
 
-    def __init__(self, folder: Path, notify_port: int) -> None:
+    def __init__(self, folder: Path, notify_port: int, options: Mapping[str, object] | None = None) -> None:
         self.address = new_address()
         self._folder = folder
         self._environment = {"PATH": os.environ["PATH"], "LUNGCAD_NOTIFY_URL": f"http://127.0.0.1:{notify_port}"}
         folder.mkdir(parents=True)
         setup = OrthancSetup(ROOT / "docker" / "notify_plugin.py", stable_age_s=STABLE_AGE_S)
         self._config = folder / "orthanc.json"
-        self._config.write_text(json.dumps(configuration(self.address, folder, setup)))
+        self._config.write_text(json.dumps({**configuration(self.address, folder, setup), **(options or {})}))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -120,7 +120,9 @@ class OrthancRig:
 
 
 class ServiceRig:
-    """The service as a process, with a data folder that outlives it."""
+    """The service as a process, with a data folder that outlives it; `module` says how it reads."""
+
+    module = "tests.integration.paced_service"
 
     def __init__(self, orthanc: OrthancRig, folder: Path, api_port: int, **settings: object) -> None:
         self.data_folder = folder
@@ -149,7 +151,7 @@ class ServiceRig:
     def start(self) -> None:
         with (self.data_folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.integration.paced_service"],
+                [sys.executable, "-m", self.module],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,

@@ -52,7 +52,7 @@ COMPARED, ALONE = "c" * 64, "d" * 64
 SIZES = ({"width": 1280, "height": 800}, {"width": 1920, "height": 1080})
 GROWING, _, NEW, RESOLVED = NODULES
 MAP_ERROR_MM = 0.1
-"""Linear interpolation between nodes 8 mm apart (tests/unit/service/test_comparison_map.py), and rounding."""
+"""Linear interpolation between nodes 10 mm apart (tests/unit/service/test_comparison_map.py), and rounding."""
 
 
 @contextmanager
@@ -62,9 +62,8 @@ def a_console(pair: MadeUpPair, folder: Path) -> Iterator[str]:
     store.create_tables()
     pacs = InMemoryPacs()
     pacs.receive([*pair.current, *pair.prior, *pair.alone])
-    store.keep_map(COMPARED, comparison_map(a_followup(pair), pair.lungs))
-    _record(store, COMPARED, str(pair.current[0].SeriesInstanceUID), findings_of_pair(pair))
-    _record(store, ALONE, str(pair.alone[0].SeriesInstanceUID), findings_without_prior(pair))
+    _record(store, COMPARED, findings_of_pair(pair), comparison_map(a_followup(pair), pair.lungs))
+    _record(store, ALONE, findings_without_prior(pair), None)
     shelf = Shelf(SeriesPlaces(store, pacs, Spool(folder / "spool")).fetch, SeriesPolicy())
     desk = Desk(store, lambda _: None, {"pacs": pacs.check}, lambda: datetime.now(UTC), shelf, SECRET)
     with _served(desk) as origin:
@@ -72,12 +71,12 @@ def a_console(pair: MadeUpPair, folder: Path) -> Iterator[str]:
     store.close()
 
 
-def _record(store: Store, key: str, series_uid: str, document: dict[str, Any]) -> None:
-    now = datetime.now(UTC)
+def _record(store: Store, key: str, document: dict[str, Any], carried: bytes | None) -> None:
+    now, series_uid = datetime.now(UTC), document["series"]["series_uid"]
     store.accept(Job(key, Source.PACS, id_of(series_uid), series_uid, ("1",), JobState.QUEUED, now, now, now))
     claimed = store.claim("me", now + timedelta(minutes=2), now)
     assert claimed is not None
-    store.analysed(claimed, [ObjectRecord(f"2.25.{len(key)}{key[0]}", "2.25.2", "SR")], document, now)
+    store.analysed(claimed, [ObjectRecord(f"2.25.{len(key)}{key[0]}", "2.25.2", "SR")], document, now, carried)
 
 
 @contextmanager
@@ -342,6 +341,23 @@ def test_without_an_earlier_examination_the_scan_and_the_reason_are_shown(origin
         assert "holds no earlier chest CT" in said
         assert page.locator("tbody tr").count() == 3
         picture(page, "comparison_alone.png")
+
+
+def test_without_the_map_both_scans_are_shown_each_by_itself(origin: str, browser: Browser) -> None:
+    def look() -> None:
+        with opened(browser, origin, SIZES[0]) as page:
+            page.route("**/comparison-map", lambda route: route.fulfill(status=404, json={"detail": "it is gone"}))
+            page.goto(f"{origin}/jobs/{COMPARED}/comparison")
+            wait_until_drawn(page)
+            expect(page.locator("#notice")).to_contain_text("The scans are not linked: it is gone.")
+            before = (slice_of(page, "current"), slice_of(page, "prior"))
+            page.locator("#current canvas").hover()
+            page.keyboard.press("ArrowDown")
+            page.locator(f"#current[data-slice='{before[0] - 1}']").wait_for()
+            assert slice_of(page, "prior") == before[1]
+
+    with pytest.raises(AssertionError, match="404"):
+        look()
 
 
 def test_an_inline_script_is_refused_and_the_browser_complains(origin: str, browser: Browser) -> None:

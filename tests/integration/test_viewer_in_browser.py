@@ -5,6 +5,7 @@ The pictures stay in test_artifacts/.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 import threading
@@ -32,9 +33,11 @@ from cad.service.embedded_orthanc import (
 )
 from cad.service.ohif import ohif_dist, study_path
 from cad.service.viewer import DicomWebServer, viewer_app
+from dicom_io.report_objects import report_objects
 from tests.builders import Sphere, a_series
 from tests.calcium import a_score
-from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, calcium_objects, loaded, two_nodules
+from tests.contract.followups import followed_findings
+from tests.contract.subjects import A_PDF, LEFT_NODULE, RIGHT_NODULE, a_context, loaded
 
 pytestmark = [pytest.mark.browser, pytest.mark.orthanc, pytest.mark.slow]
 
@@ -61,12 +64,15 @@ LEAST_COLOURED_PIXELS = 200
 
 
 def a_study() -> list[Dataset]:
-    """A phantom CT with a nodule in each lung and calcium in two arteries, and everything that we say about it."""
+    """A phantom CT with a nodule in each lung and calcium in two arteries, and everything that we say of it.
+
+    One nodule grew since an earlier examination, and one is new.
+    """
     spheres = (Sphere(RIGHT_NODULE.centre, 14.0, hu=30), Sphere(LEFT_NODULE.centre, 16.0, hu=30))
     ct = a_series(spheres=spheres)
     source = loaded(ct)
-    grid = source.volume.grid
-    return [*ct, *calcium_objects(source, a_score(grid), two_nodules(grid)).all()]
+    findings = dataclasses.replace(followed_findings(source), calcium=a_score(source.volume.grid))
+    return [*ct, *report_objects(findings, source, a_context(), A_PDF).all()]
 
 
 def store(objects: list[Dataset], orthanc: OrthancAddress) -> None:
@@ -188,7 +194,7 @@ def test_the_report_becomes_measurements_with_finding_site_and_label(page: Page)
     assert rows.count() == 2
     measurements = page.evaluate("() => window.services.measurementService.getMeasurements()")
     assert len(measurements) == 2
-    assert "Nodule 1: 18.0 mm part-solid" in text
+    assert "Nodule 1: 18.0 mm part-solid, growing +100 %, doubling time 365 days" in text
     for measurement in measurements:
         assert measurement["finding"]["text"] == "Nodule"
         assert measurement["findingSites"][0]["text"] == "Lung"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,36 @@ def find_lesions(volume: Volume, heart: Heart, policy: CalciumPolicy) -> tuple[N
     box = surroundings(heart, policy.heart_margin_mm + policy.bone_reach_mm)
     if box is None:
         return ()
+    return _lesions(volume, box, lambda voxels: _is_near_heart(voxels, heart, policy), policy)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """Where lesions are looked for: a box about heart and aorta, and which of its voxels lie near one of them."""
+
+    box: Box
+    near: BoolArray
+
+
+def region_of(heart: Heart, policy: CalciumPolicy) -> Region | None:
+    """The region of a heart, to look for lesions in many images of it; None when its masks are empty."""
+    box = surroundings(heart, policy.heart_margin_mm + policy.bone_reach_mm)
+    if box is None:
+        return None
+    shape = tuple(part.stop - part.start for part in box)
+    voxels = np.indices(shape).reshape(3, -1).T + [part.start for part in box]
+    return Region(box, _is_near_heart(voxels, heart, policy).reshape(shape))
+
+
+def lesions_in(volume: Volume, region: Region, policy: CalciumPolicy) -> tuple[NoduleMask, ...]:
+    """What `find_lesions` finds, without looking for the heart's surroundings again."""
+    start = [part.start for part in region.box]
+    return _lesions(volume, region.box, lambda voxels: region.near[tuple((voxels - start).T)], policy)
+
+
+def _lesions(
+    volume: Volume, box: Box, near: Callable[[Indices], BoolArray], policy: CalciumPolicy
+) -> tuple[NoduleMask, ...]:
     labels, _ = ndimage.label(volume.hu[box] >= policy.threshold_hu, structure=JOINED)
     sizes = np.bincount(labels.ravel())
     kept = sizes * volume.grid.voxel_volume_mm3 <= policy.max_lesion_mm3
@@ -35,11 +66,15 @@ def find_lesions(volume: Volume, heart: Heart, policy: CalciumPolicy) -> tuple[N
     kept[0] = False
     offset = [part.start for part in box]
     voxels = np.argwhere(kept[labels])
-    near = is_near(voxels + offset, heart.heart, policy.heart_margin_mm)
-    near |= is_near(voxels + offset, heart.aorta, policy.aorta_margin_mm)
-    kept &= np.bincount(labels[tuple(voxels[near].T)], minlength=len(sizes)) >= policy.min_share_near * sizes
+    close = voxels[near(voxels + offset)]
+    kept &= np.bincount(labels[tuple(close.T)], minlength=len(sizes)) >= policy.min_share_near * sizes
     places = ndimage.find_objects(labels)
     return tuple(_lesion(labels, int(n), places[n - 1], offset, volume.grid) for n in np.flatnonzero(kept))
+
+
+def _is_near_heart(voxels: Indices, heart: Heart, policy: CalciumPolicy) -> BoolArray:
+    near = is_near(voxels, heart.heart, policy.heart_margin_mm)
+    return near | is_near(voxels, heart.aorta, policy.aorta_margin_mm)
 
 
 def surroundings(heart: Heart, margin_mm: float) -> Box | None:

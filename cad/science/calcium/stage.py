@@ -21,6 +21,7 @@ from cad.domain import (
 )
 from cad.policy import CalciumPolicy
 from cad.science.calcium.candidates import find_lesions
+from cad.science.calcium.dividing import divided
 from cad.science.calcium.scoring import (
     LesionScore,
     Site,
@@ -102,7 +103,7 @@ def variant_of(slabs: Slabs, policy: CalciumPolicy) -> str:
 
 def _lesions(slabs: Slabs, heart: Heart, reader: CalciumReader, policy: CalciumPolicy) -> tuple[CalcifiedLesion, ...]:
     """The lesions that score, each with its site."""
-    found = find_lesions(slabs.volume, heart, policy)
+    found = divided(find_lesions(slabs.volume, heart, policy), heart, policy)
     scored = [(lesion, score) for lesion in found if (score := score_lesion(slabs.volume, lesion, policy)) is not None]
     sites = reader.sites(slabs.volume, heart, tuple(lesion for lesion, _ in scored))
     return tuple(

@@ -33,6 +33,7 @@ const view = { window: { ...PRESETS[0] }, zoom: 1, linked: true, crosshair: true
 let stacks = [];
 let rows = [];
 let active = null;
+let mapTrouble = "";
 
 // -- numbers and words ---------------------------------------------------------------------------------------
 
@@ -266,8 +267,12 @@ class Stack {
     return { j, i };
   }
 
+  // The slice in its own pixels, through the window; once for each slice and window.
   paint() {
     const { window } = view;
+    const wanted = `${this.shown} ${window.centre} ${window.width}`;
+    if (this.painted === wanted) return;
+    this.painted = wanted;
     const hu = this.slices.get(this.shown);
     const image = new ImageData(this.picture.width, this.picture.height);
     const pixels = new Uint32Array(image.data.buffer);
@@ -281,11 +286,18 @@ class Stack {
     this.picture.getContext("2d").putImageData(image, 0, 0);
   }
 
+  suit(sharpness) {
+    const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight].map((side) => Math.round(side * sharpness));
+    if (this.canvas.width !== width) this.canvas.width = width;
+    if (this.canvas.height !== height) this.canvas.height = height;
+  }
+
   draw() {
     const context = this.canvas.getContext("2d");
     const sharpness = window.devicePixelRatio || 1;
-    this.canvas.width = Math.round(this.canvas.clientWidth * sharpness);
-    this.canvas.height = Math.round(this.canvas.clientHeight * sharpness);
+    this.suit(sharpness);
+    context.setTransform(sharpness, 0, 0, sharpness, 0, 0);
+    context.clearRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
     if (this.slices.has(this.wanted)) this.shown = this.wanted;
     if (this.shown !== null && !this.slices.has(this.shown)) this.shown = null;
     this.pane.dataset.slice = this.wanted;
@@ -296,7 +308,6 @@ class Stack {
     if (this.shown === null) return;
     this.say("");
     this.paint();
-    context.scale(sharpness, sharpness);
     context.imageSmoothingQuality = "high";
     const [left, top] = this.screen(-0.5, -0.5);
     const [right, bottom] = this.screen(this.geometry.shape[1] - 0.5, this.geometry.shape[2] - 0.5);
@@ -321,7 +332,7 @@ class Stack {
       context.stroke();
       context.setLineDash([]);
       context.font = "600 12px system-ui, sans-serif";
-      outlined(context, nodule.row.label, x + radius * 0.72 + 4, y - radius * 0.72 - 2);
+      outlined(context, nodule.row.short, x + radius * 0.72 + 4, y - radius * 0.72 - 2);
     }
   }
 
@@ -521,6 +532,7 @@ function setWindow(centre, width) {
 }
 
 function toggle(name) {
+  if (element(name).disabled) return;
   view[name] = !view[name];
   element(name).setAttribute("aria-pressed", view[name]);
   if (name === "linked" && view.linked && active) go(active, active.place);
@@ -641,21 +653,26 @@ function made(tag, attributes = {}, ...children) {
 
 // -- nodules -------------------------------------------------------------------------------------------------
 
-// One row for each nodule of either examination: {uid, label, status, now, change}.
+const shortOf = (label) => label.replace(/^nodule /i, "").replace(/^prior nodule /i, "prior ");
+
+// One row for each nodule of either examination: {uid, label, short, status, now, change}.
 function rowsOf(found) {
   const now = new Map((found.nodules ?? []).map((nodule) => [nodule.tracking_uid, nodule]));
   const changes = found.followup?.nodules ?? [];
   const compared = changes.map((change) => {
     const nodule = change.status === "resolved" ? undefined : now.get(change.tracking_uid);
     const status = STATUSES.includes(change.status) ? change.status : "found";
-    const label = change.label ?? nodule?.label ?? (change.prior_label ? `prior ${change.prior_label}` : "prior");
-    return { uid: change.tracking_uid, label, status, now: nodule, change };
+    const label = change.label ?? nodule?.label ?? (change.prior_label ? `Prior ${change.prior_label.toLowerCase()}` : "Prior");
+    return { uid: change.tracking_uid, label, short: shortOf(label), status, now: nodule, change };
   });
   const known = new Set(compared.map(({ uid }) => uid));
   const alone = [...now.values()].filter(({ tracking_uid: uid }) => !known.has(uid));
   return [
     ...compared,
-    ...alone.map((nodule) => ({ uid: nodule.tracking_uid, label: nodule.label, status: "found", now: nodule, change: {} })),
+    ...alone.map((nodule) => {
+      const { tracking_uid: uid, label } = nodule;
+      return { uid, label, short: shortOf(label), status: "found", now: nodule, change: {} };
+    }),
   ];
 }
 
@@ -713,7 +730,7 @@ function lineOf(row, priorDate) {
   const diameter = now?.diameters_mm?.mean ?? change.prior_mean_diameter_mm ?? then?.mean_diameter_mm;
   const whole = (value) => said(value, 0);
   return [
-    wordCell(row.label, place),
+    wordCell(row.label, [place, namedThen(row)].filter(Boolean).join("; ")),
     made("td", { class: `text is-${status}` }, made("span", { class: "status" }, status), ...partsOf(change)),
     cell(number(change.prior_volume_mm3), interval(then?.volume_interval_mm3)),
     cell(number(now?.volume_mm3), interval(now?.volume_interval_mm3)),
@@ -724,6 +741,11 @@ function lineOf(row, priorDate) {
       isNumber(diameter) && `${status === "resolved" ? "was" : "is"} ${said(diameter, 1)}`,
     ),
   ];
+}
+
+// The name that the earlier report gave, where it is another.
+function namedThen({ now, label, change }) {
+  return now && change.prior_label && change.prior_label !== label ? `then ${change.prior_label.toLowerCase()}` : "";
 }
 
 // Growth over all examinations that show the nodule, where there are three or more.
@@ -848,7 +870,7 @@ function addNames(series, axes) {
   names.forEach((name, n) => {
     const above = names.slice(0, n).filter(({ x }) => Math.abs(x - name.x) < 40).at(-1);
     if (above && name.y - above.y < 12) name.y = above.y + 12;
-    name.group.append(drawn("text", { x: name.x, y: name.y }, name.row.label));
+    name.group.append(drawn("text", { x: name.x, y: name.y }, name.row.short));
   });
 }
 
@@ -909,8 +931,9 @@ function sayWhatWasCompared(found) {
   const error = registration?.mean_tre_estimate_mm;
   const method = registration?.method ? ` (${registration.method})` : "";
   const left = isNumber(error) ? `; vessels then lie ${said(error, 1)} mm apart on average` : "";
-  element("registration").textContent = `Places are carried by the registration of the lungs${method}${left}.`;
-  notice(cautionsOf(found).join(" "));
+  const carried = `Places are carried by the registration of the lungs${method}${left}.`;
+  element("registration").textContent = mapTrouble ? "" : carried;
+  notice([mapTrouble, ...cautionsOf(found)].filter(Boolean).join(" "));
 }
 
 // What was said of the comparison in the findings: of earlier examinations, dates, the registration and the nodules.
@@ -943,6 +966,17 @@ async function openStack(stack, lattice) {
   }
 }
 
+// Without a map both scans can still be looked at, each by itself.
+async function openMap() {
+  try {
+    return latticesOf(await (await asked(`${api}/comparison-map`)).arrayBuffer());
+  } catch (error) {
+    element("linked").disabled = true;
+    mapTrouble = `The scans are not linked: ${error.message}.`;
+    return { current: null, prior: null };
+  }
+}
+
 async function openStacks(found) {
   const [current, prior] = [new Stack("current"), new Stack("prior")];
   if (!found.followup) {
@@ -950,7 +984,7 @@ async function openStacks(found) {
     prior.slider.hidden = true;
     return [await openStack(current, null), null];
   }
-  const lattices = latticesOf(await (await asked(`${api}/comparison-map`)).arrayBuffer());
+  const lattices = await openMap();
   return Promise.all([openStack(current, lattices.current), openStack(prior, lattices.prior)]);
 }
 

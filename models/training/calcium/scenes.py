@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from cad.domain import Artery, BoolArray, Float32Array, FloatArray, Heart, NoduleMask, OtherCalcium, Volume
-from cad.geometry import indices_of
+from cad.domain import Artery, BoolArray, Float32Array, FloatArray, Heart, Mask, NoduleMask, OtherCalcium, Volume
+from cad.geometry import cropped_grid, indices_of
 from cad.policy import CalciumPolicy
-from cad.science.calcium.candidates import find_lesions, surroundings
+from cad.science.calcium.candidates import Region, lesions_in, region_of, surroundings
 from cad.science.calcium.scoring import score_lesion
 from models.calcium.atlas import Atlas, Valve, outline_depth
 from models.calcium.classifier import Site
@@ -31,11 +31,9 @@ PLAIN_HU, STEEPNESS = 45.0, 0.06
 """Blood with contrast agent is pressed to this value, and what differs from it to this part of the difference."""
 
 BLOOD_MARGIN_MM = 14.0
+CROP_MM = 40.0
 WALL_MM = 4.0
 APART_MM = 9.0
-TRACED = 0.75
-"""How often a coronary plaque lies on the traced artery; else on the mean course or a branch."""
-
 COUNTS: Mapping[Site, int] = {
     Artery.LM: 2,
     Artery.LAD: 4,
@@ -75,6 +73,8 @@ class HeartScan:
     heart: FittedHeart
     traces: Mapping[Artery, FloatArray]
     lesions: tuple[LabelledLesion, ...]
+    region: Region | None = None
+    """Where lesions are looked for, when it has been worked out before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,20 +154,30 @@ def noisier(volume: Volume, heart: Heart, spread_hu: float, rng: np.random.Gener
     return Volume(full, volume.grid, volume.frame_of_reference_uid)
 
 
-def scene(
-    scan: HeartScan, atlas: Atlas, counts: Mapping[Site, int], policy: CalciumPolicy, rng: np.random.Generator
-) -> Scene:
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """How plaques are placed and searched for.
+
+    `traced`: how often a coronary plaque lies on the traced artery; else on the mean course or a branch.
+    """
+
+    atlas: Atlas
+    policy: CalciumPolicy
+    traced: float = 0.75
+
+
+def scene(scan: HeartScan, rules: Rules, counts: Mapping[Site, int], rng: np.random.Generator) -> Scene:
     """The scan with as many plaques of each site, and what the search for lesions finds in it."""
     blood = blood_of(scan.volume, scan.heart)
     extra = float(rng.choice([0.0, 0.0, rng.uniform(0, 22)]))
     volume = noisier(scan.volume, scan.heart, extra, rng)
-    plaques = tuple(_placed(scan, atlas, counts, rng))
+    plaques = tuple(_placed(scan, rules, counts, rng))
     volume, owner = blended(volume, plaques, float(rng.uniform(0.6, 1.0)))
     noise = Blood(blood.hu, blood_of(volume, scan.heart).noise_hu)
     found = [
         (lesion, score)
-        for lesion in find_lesions(volume, scan.heart, policy)
-        if (score := score_lesion(volume, lesion, policy)) is not None
+        for lesion in lesions_in(volume, _region(scan, rules.policy), rules.policy)
+        if (score := score_lesion(volume, lesion, rules.policy)) is not None
     ]
     looks = looks_of(volume, noise, [lesion for lesion, _ in found])
     regions = [
@@ -175,6 +185,12 @@ def scene(
         for (lesion, score), look in zip(found, looks, strict=True)
     ]
     return Scene(scan.name, tuple(region for region in regions if region is not None), plaques)
+
+
+def _region(scan: HeartScan, policy: CalciumPolicy) -> Region:
+    region = scan.region or region_of(scan.heart, policy)
+    assert region is not None, f"the heart of {scan.name} is empty"
+    return region
 
 
 def _named(
@@ -195,13 +211,13 @@ def _named(
     return Seen(look, site, False, 0, agatston)
 
 
-def _placed(scan: HeartScan, atlas: Atlas, counts: Mapping[Site, int], rng: np.random.Generator) -> Iterator[Plaque]:
+def _placed(scan: HeartScan, rules: Rules, counts: Mapping[Site, int], rng: np.random.Generator) -> Iterator[Plaque]:
     """Plaques that lie apart from each other and in tissue."""
     taken: list[FloatArray] = []
     for site, count in counts.items():
         for _ in range(int(rng.poisson(count)) if count > 1 else count):
             for _ in range(8):
-                plaque = _drawn(site, scan, atlas, rng)
+                plaque = _drawn(site, scan, rules, rng)
                 apart = all(np.linalg.norm(plaque.centre - other) > APART_MM for other in taken)
                 if apart and _in_tissue(scan.volume, plaque.centre):
                     taken.append(plaque.centre)
@@ -215,14 +231,14 @@ def _in_tissue(volume: Volume, centre: FloatArray) -> bool:
     return inside and float(volume.hu[k, j - 2 : j + 3, i - 2 : i + 3].mean()) > -200
 
 
-def _drawn(site: Site, scan: HeartScan, atlas: Atlas, rng: np.random.Generator) -> Plaque:
+def _drawn(site: Site, scan: HeartScan, rules: Rules, rng: np.random.Generator) -> Plaque:
     if isinstance(site, Artery):
-        return _coronary(site, scan, atlas, rng)
+        return _coronary(site, scan, rules, rng)
     if site is OtherCalcium.AORTA:
         return _of_the_wall(scan.heart.axis, rng)
     if site is OtherCalcium.OTHER:
-        return _elsewhere(scan, atlas, rng)
-    (valve,) = (v for v in atlas.drawings.valves if v.site is site)
+        return _elsewhere(scan, rules.atlas, rng)
+    (valve,) = (v for v in rules.atlas.drawings.valves if v.site is site)
     return _of_a_valve(valve, scan, rng)
 
 
@@ -231,10 +247,11 @@ def density_hu(rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(230), np.log(1500))))
 
 
-def _coronary(site: Artery, scan: HeartScan, atlas: Atlas, rng: np.random.Generator) -> Plaque:
-    if rng.random() < TRACED:
+def _coronary(site: Artery, scan: HeartScan, rules: Rules, rng: np.random.Generator) -> Plaque:
+    if rng.random() < rules.traced:
         line, jitter_mm = scan.traces[site], 1.8
     else:
+        atlas = rules.atlas
         lines = [dict(atlas.courses)[site], *(p for a, p in atlas.drawings.branches if a is site)]
         line, jitter_mm = _to_patient(scan.heart, lines[int(rng.integers(len(lines)))]), 3.5
     at = int((len(line) - 3) * rng.random() ** 1.2) + 1
@@ -314,3 +331,17 @@ def _axes(first: FloatArray, rng: np.random.Generator) -> FloatArray:
     """A right-angled frame [3, 3] whose first row is given, turned at random about it."""
     second = _unit(np.cross(first, _unit(rng.normal(size=3))))
     return np.stack([first, second, np.cross(first, second)])
+
+
+def cropped(scan: HeartScan, margin_mm: float = CROP_MM) -> HeartScan:
+    """The scan without what lies farther from heart and aorta, which nothing here looks at."""
+    box = surroundings(scan.heart, margin_mm)
+    assert box is not None
+    shape = (box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start)
+    grid = cropped_grid(scan.volume.grid, (box[0].start, box[1].start, box[2].start), shape)
+    heart, aorta, blood = (
+        Mask(np.ascontiguousarray(mask.voxels[box]), grid)
+        for mask in (scan.heart.heart, scan.heart.aorta, scan.heart.blood)
+    )
+    volume = Volume(np.ascontiguousarray(scan.volume.hu[box]), grid, scan.volume.frame_of_reference_uid)
+    return replace(scan, volume=volume, heart=replace(scan.heart, heart=heart, aorta=aorta, blood=blood), region=None)

@@ -16,7 +16,7 @@ RADII = np.array([52.0, 60.0, 64.0])
 """Half extents (x, y, z) of the lung, in mm, around the origin."""
 VESSELS = 70
 QUICK = RegistrationSettings(
-    levels=(Level(4.0, 24.0, 40, 15_000, 1.0, 200.0), Level(2.5, 12.0, 50, 20_000, 0.6, 40.0)),
+    levels=(Level(4.0, 24.0, 40, 8_000, 1.0, 200.0), Level(2.5, 12.0, 40, 10_000, 0.6, 40.0)),
     levels_back=(),
 )
 """Two resolutions, which are enough for a small lung."""
@@ -63,4 +63,5 @@ def _vessels(places: FloatArray, count: int, seed: int) -> FloatArray:
 def inner_points(share: float = 0.85, count: int = 200) -> FloatArray:
     """Positions [n, 3] in the lung, those within `share` of its radii."""
     points = np.random.default_rng(5).uniform(-1, 1, (4 * count, 3))
-    return points[np.square(points).sum(axis=1) <= share**2][:count] * RADII
+    inner: FloatArray = points[np.square(points).sum(axis=1) <= share**2][:count] * RADII
+    return inner

@@ -22,13 +22,15 @@ SHIFT = np.array([6.0, -4.0, 12.0])
 
 def affinely(positions: FloatArray) -> FloatArray:
     """Turned by 5 degrees, stretched by up to 10 % and shifted by 14 mm."""
-    return positions @ TURN.T + SHIFT
+    turned: FloatArray = positions @ TURN.T + SHIFT
+    return turned
 
 
 def wavily(positions: FloatArray) -> FloatArray:
     """Moved smoothly by up to 9 mm, in z most."""
     phase = positions[:, [1, 2, 0]] / np.array([25.0, 28.0, 26.0])
-    return positions + np.sin(phase) * np.array([4.0, 4.0, 7.0])
+    moved: FloatArray = positions + np.sin(phase) * np.array([4.0, 4.0, 7.0])
+    return moved
 
 
 def errors(found: FloatArray, wanted: FloatArray) -> FloatArray:

@@ -146,6 +146,13 @@ def test_half_the_volume_is_shrinking() -> None:
     assert change.doubling_time_days is None
 
 
+def test_the_size_of_a_mark_is_said_to_be_rough() -> None:
+    hazy = replace(LEFT, hu=-790.0)  # 70 HU above lung: no border can be measured
+    found = compared(Chest([RIGHT, hazy]), prior_of(Chest([RIGHT, hazy]), 90))
+    assert "Nodule 2" in found.text_of("change-of-the-mark")
+    assert "Nodule 1" not in found.text_of("change-of-the-mark")
+
+
 # -- searched again ----------------------------------------------------------------------------------------------
 
 
@@ -233,11 +240,12 @@ PARTS = (Sphere((-60.0, 2.0, 5.0), 10.0), Sphere((-60.0, 14.0, 5.0), 9.0))
 def test_a_nodule_that_split_is_compared_with_the_sum_of_its_parts() -> None:
     found = compared(Chest(PARTS), prior_of(Chest([WHOLE]), 90))
     (change,) = found.followup.changes
-    assert change.parts == (found.nodules[1].tracking_uid,)
+    assert {change.tracking_uid, *change.parts} == {nodule.tracking_uid for nodule in found.nodules}
     assert change.change is not None
     ratio = (10**3 + 9**3) / 18**3
     assert change.change.volume_percent == pytest.approx((ratio - 1) * 100, abs=6)
-    assert "Nodule 1 with Nodule 2" in found.text_of("nodule-split")
+    assert "Nodule 1" in found.text_of("nodule-split")
+    assert "Nodule 2" in found.text_of("nodule-split")
 
 
 def test_nodules_that_merged_are_not_resolved() -> None:
@@ -323,8 +331,13 @@ def test_an_earlier_category_belongs_to_the_only_nodule_of_then() -> None:
 
 @pytest.mark.parametrize(
     "quality",
-    [replace(GOOD, similarity=0.05), replace(GOOD, overlap=0.2), replace(GOOD, seen_fraction=0.01)],
-    ids=["unlike", "apart", "unseen"],
+    [
+        replace(GOOD, similarity=0.05),
+        replace(GOOD, overlap=0.2),
+        replace(GOOD, seen_fraction=0.01),
+        replace(GOOD, residual_mm=4.5),
+    ],
+    ids=["unlike", "apart", "unseen", "other vessels"],
 )
 def test_a_scan_that_cannot_be_registered_is_not_compared_and_the_current_one_is_not_lost(quality: object) -> None:
     from cad.domain import RegistrationQuality

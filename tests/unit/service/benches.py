@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,12 +44,14 @@ def slices(*numbers: int) -> list[Dataset]:
     return [an_instance(number) for number in numbers]
 
 
-def a_visit(date: str, count: int = 3, patient_id: str | None = "P1", **identity: str) -> list[Dataset]:
+def a_visit(
+    date: str, count: int = 3, patient_id: str = "P1", identity: Mapping[str, str] | None = None
+) -> list[Dataset]:
     """A CT series of a patient on a day, in a study of its own; `identity` are attributes of the patient."""
     images = [an_instance(n, f"1.3.{date}.1", study=f"1.3.{date}") for n in range(1, count + 1)]
     for ds in images:
         ds.AcquisitionDate = ds.StudyDate = date
-        for keyword, value in {"PatientID": patient_id, **identity}.items():
+        for keyword, value in {"PatientID": patient_id, **(identity or {})}.items():
             setattr(ds, keyword, value)
     return images
 

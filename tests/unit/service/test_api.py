@@ -15,7 +15,7 @@ from cad.errors import Reason, Refusal, Unavailable
 from cad.policy import SeriesPolicy
 from cad.service.api import Desk, create_api
 from cad.service.jobs import Event, EventKind, Job, JobState, Patience, Source
-from cad.service.shelf import Shelf
+from cad.service.shelf import Shelf, Wanted
 from cad.service.store import ObjectRecord, Store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -55,7 +55,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def no_images(_series_uid: str) -> list[Dataset]:
+def no_images(_wanted: Wanted) -> list[Dataset]:
     raise Unavailable("pacs", "there are no images")
 
 

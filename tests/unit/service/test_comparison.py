@@ -18,10 +18,11 @@ from cad.policy import SeriesPolicy
 from cad.service.api import Desk, create_api
 from cad.service.comparison_map import comparison_map
 from cad.service.jobs import Event, EventKind, Job, JobState, Patience, Source
-from cad.service.shelf import FEWEST_KEPT, MOST_KEPT, SeriesPlaces, Shelf
+from cad.service.shelf import FEWEST_KEPT, MOST_KEPT, SeriesPlaces, Shelf, Wanted
 from cad.service.store import ObjectRecord, Store
 from dicom_io.reading import load_datasets
 from orthanc.in_memory import InMemoryPacs, id_of
+from orthanc.pacs import SeriesEntry, StudySummary
 from orthanc.spool import Spool
 from tests.builders import a_series
 from tests.comparisons import MadeUpPair, a_followup, a_pair, findings_of_pair, findings_without_prior
@@ -70,11 +71,11 @@ def a_job(datasets: Sequence[Dataset], source: Source = Source.PACS, series_id: 
     return Job(KEY, source, place, uid, sop_uids, JobState.QUEUED, created=NOW, updated=NOW, not_before=NOW)
 
 
-def analysed(console: Console, job: Job, document: dict[str, Any]) -> Job:
+def analysed(console: Console, job: Job, document: dict[str, Any], carried: bytes | None = None) -> Job:
     console.store.accept(job)
     claimed = console.store.claim("me", NOW + timedelta(minutes=2), NOW)
     assert claimed is not None
-    done = console.store.analysed(claimed, [REPORT], document, NOW)
+    done = console.store.analysed(claimed, [REPORT], document, NOW, carried)
     assert done is not None
     return done
 
@@ -82,8 +83,8 @@ def analysed(console: Console, job: Job, document: dict[str, Any]) -> Job:
 def compared(console: Console, pair: MadeUpPair) -> Job:
     """A job whose comparison is done, and its images in the PACS."""
     console.pacs.receive([*pair.current, *pair.prior])
-    console.store.keep_map(KEY, comparison_map(a_followup(pair), pair.lungs))
-    return analysed(console, a_job(pair.current), findings_of_pair(pair))
+    carried = comparison_map(a_followup(pair), pair.lungs)
+    return analysed(console, a_job(pair.current), findings_of_pair(pair), carried)
 
 
 def test_the_geometry_of_both_scans_is_that_of_the_volumes(console: Console, pair: MadeUpPair) -> None:
@@ -120,8 +121,8 @@ def test_the_map_is_served_as_it_was_kept(console: Console, pair: MadeUpPair) ->
 
 
 def test_without_an_earlier_examination_only_the_current_scan_is_there(console: Console, pair: MadeUpPair) -> None:
-    console.pacs.receive(pair.current)
-    analysed(console, a_job(pair.current), findings_without_prior(pair))
+    console.pacs.receive(pair.alone)
+    analysed(console, a_job(pair.alone), findings_without_prior(pair))
     assert console.client.get(f"/jobs/{KEY}/comparison").status_code == 200
     assert console.client.get(f"{JOB}/scans/current").status_code == 200
     assert console.client.get(f"{JOB}/scans/prior").status_code == 404
@@ -166,11 +167,11 @@ def test_an_outage_of_the_pacs_is_temporary(console: Console, pair: MadeUpPair) 
 def test_a_series_received_by_c_store_is_read_from_its_folder(
     console: Console, pair: MadeUpPair, tmp_path: Path
 ) -> None:
-    for ds in pair.current:
+    for ds in pair.alone:
         path = tmp_path / "one.dcm"
         ds.save_as(path, enforce_file_format=True)
         folder = console.spool.keep(str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID), path.read_bytes())
-    analysed(console, a_job(pair.current, Source.SPOOL, folder), findings_without_prior(pair))
+    analysed(console, a_job(pair.alone, Source.SPOOL, folder), findings_without_prior(pair))
     assert console.client.get(f"{JOB}/scans/current").json()["shape"] == list(pair.volume.grid.shape)
 
 
@@ -193,7 +194,7 @@ def test_the_status_page_leads_to_the_comparison(console: Console, pair: MadeUpP
     assert f"/jobs/{KEY}/comparison" not in console.client.get("/").text
     compared(console, pair)
     assert f'<a href="/jobs/{KEY}/comparison">compare</a>' in console.client.get("/").text
-    console.store.keep_map(KEY, None)
+    console.store.forget_map(KEY)
     assert f'<a href="/jobs/{KEY}/comparison">view</a>' in console.client.get("/").text
 
 
@@ -205,20 +206,68 @@ def test_the_token_guards_images_map_and_page(tmp_path: Path, pair: MadeUpPair) 
         assert console.client.get(path, auth=("anybody", "secret")).status_code == 200
 
 
-def test_a_later_map_takes_the_place_of_an_earlier_one(console: Console) -> None:
-    console.store.keep_map(KEY, b"first")
-    console.store.keep_map(KEY, b"second")
-    assert console.store.comparison_map(KEY) == b"second"
+def test_a_map_lasts_until_it_is_forgotten_or_an_analysis_has_another(console: Console, pair: MadeUpPair) -> None:
+    delivering = analysed(console, a_job(pair.current), {}, b"first")
+    assert console.store.comparison_map(KEY) == b"first"
     assert console.store.compared([KEY, "d" * 64]) == {KEY}
-    console.store.keep_map(KEY, None)
+    lost = console.store.advance(delivering, Event(EventKind.OBJECTS_LOST), NOW)
+    assert lost is not None
+    analysed(console, lost, {}, b"second")
+    assert console.store.comparison_map(KEY) == b"second"
+    console.store.forget_map(KEY)
+    assert (console.store.comparison_map(KEY), console.store.compared([KEY])) == (None, frozenset())
+
+
+def test_an_analysis_that_comes_too_late_leaves_no_map(console: Console, pair: MadeUpPair) -> None:
+    console.store.accept(a_job(pair.current))
+    claimed = console.store.claim("me", NOW + timedelta(minutes=2), NOW)
+    assert claimed is not None
+    console.store.advance(claimed, Event(EventKind.INTERRUPTED), NOW)
+    assert console.store.analysed(claimed, [REPORT], {}, NOW, b"late") is None
     assert console.store.comparison_map(KEY) is None
 
 
-# -- the shelf
+# -- where the images are, and the shelf
+
+
+class Vault:
+    """An archive with one series; `asked` is what was asked for."""
+
+    def __init__(self, datasets: Sequence[Dataset], *, fills_pacs: bool) -> None:
+        self._datasets = tuple(datasets)
+        self.fills_pacs = fills_pacs
+        self.asked: list[SeriesEntry] = []
+
+    def studies_of(self, patient_id: str) -> tuple[StudySummary, ...]:  # noqa: ARG002 - part of the protocol
+        return ()
+
+    def fetch(self, series: SeriesEntry) -> tuple[Dataset, ...]:
+        self.asked.append(series)
+        return self._datasets
+
+
+@pytest.mark.parametrize("fills_pacs", [True, False])
+def test_what_the_pacs_does_not_hold_comes_from_the_archive(
+    console: Console, pair: MadeUpPair, *, fills_pacs: bool
+) -> None:
+    """What an archive brings into the PACS for looking at it gets no report of its own."""
+    vault = Vault(pair.prior, fills_pacs=fills_pacs)
+    places = SeriesPlaces(console.store, console.pacs, console.spool, vault)
+    wanted = Wanted(str(pair.prior[0].StudyInstanceUID), str(pair.prior[0].SeriesInstanceUID))
+    assert len(places.fetch(wanted)) == len(pair.prior)
+    assert (vault.asked[0].study_uid, vault.asked[0].series_uid) == (wanted.study_uid, wanted.series_uid)
+    assert console.store.is_fetched(wanted.series_uid) is fills_pacs
+    console.pacs.receive(pair.prior)
+    places.fetch(wanted)
+    assert len(vault.asked) == 1
 
 
 def one_series(name: str) -> list[Dataset]:
     return a_series(study=name, series=name)
+
+
+def a_wanted(name: str) -> Wanted:
+    return Wanted(f"study of {name}", name)
 
 
 def test_a_scan_is_read_once_although_many_ask_at_once() -> None:
@@ -226,13 +275,13 @@ def test_a_scan_is_read_once_although_many_ask_at_once() -> None:
     fetched: list[str] = []
     started = threading.Barrier(4)
 
-    def fetch(uid: str) -> list[Dataset]:
-        fetched.append(uid)
+    def fetch(wanted: Wanted) -> list[Dataset]:
+        fetched.append(wanted.series_uid)
         return series
 
     def ask() -> None:
         started.wait()
-        shelf.scan("a")
+        shelf.scan(a_wanted("a"))
 
     shelf = Shelf(fetch, SeriesPolicy())
     threads = [threading.Thread(target=ask) for _ in range(4)]
@@ -247,19 +296,19 @@ def test_the_shelf_lets_go_of_what_was_not_looked_at_for_longest() -> None:
     series = {name: one_series(name) for name in "abcdef"}
     fetched: list[str] = []
 
-    def fetch(uid: str) -> list[Dataset]:
-        fetched.append(uid)
-        return series[uid]
+    def fetch(wanted: Wanted) -> list[Dataset]:
+        fetched.append(wanted.series_uid)
+        return series[wanted.series_uid]
 
     shelf = Shelf(fetch, SeriesPolicy())
     for name in "abcd":
-        shelf.scan(name)
-    shelf.scan("a")
-    shelf.scan("e")
+        shelf.scan(a_wanted(name))
+    shelf.scan(a_wanted("a"))
+    shelf.scan(a_wanted("e"))
     assert len("acde") == MOST_KEPT
-    shelf.scan("a")
+    shelf.scan(a_wanted("a"))
     assert fetched == list("abcde")
-    shelf.scan("b")
+    shelf.scan(a_wanted("b"))
     assert fetched == list("abcdeb")
 
 
@@ -267,14 +316,14 @@ def test_the_shelf_keeps_two_scans_however_large(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("cad.service.shelf.MOST_BYTES", 1)
     fetched: list[str] = []
 
-    def fetch(uid: str) -> list[Dataset]:
-        fetched.append(uid)
-        return one_series(uid)
+    def fetch(wanted: Wanted) -> list[Dataset]:
+        fetched.append(wanted.series_uid)
+        return one_series(wanted.series_uid)
 
     shelf = Shelf(fetch, SeriesPolicy())
     for name in ("a", "b", "a", "b"):
-        shelf.scan(name)
+        shelf.scan(a_wanted(name))
     assert len(fetched) == FEWEST_KEPT
     for name in ("c", "a"):
-        shelf.scan(name)
+        shelf.scan(a_wanted(name))
     assert fetched == ["a", "b", "c", "a"]

@@ -135,6 +135,24 @@ def test_a_newer_set_of_slices_withdraws_the_older_result_once_it_has_its_own(be
     assert bench.pacs.held([item.sop_uid for item in first]) == frozenset()
 
 
+def test_the_map_of_a_comparison_is_kept_with_the_result_and_withdrawn_with_it(bench: Bench) -> None:
+    reads = bench.reader().read
+
+    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> Reading:
+        return replace(reads(datasets, context, history), comparison_map=b"map")
+
+    receive(bench, 1, 2)
+    bench.take_in()
+    key, epoch = bench.engine.submitted[0]
+    execute(key, epoch, bench.tools, Reader((MODEL,), read, list))
+    assert bench.store.comparison_map(key) == b"map"
+    bench.engine.end()
+    receive(bench, 3)
+    bench.settle()
+    assert bench.results() == (1, 1)
+    assert bench.store.comparison_map(key) is None
+
+
 def test_an_analysis_that_was_superseded_while_it_ran_leaves_nothing(bench: Bench) -> None:
     receive(bench, 1, 2)
     bench.take_in()

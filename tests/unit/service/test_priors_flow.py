@@ -268,7 +268,7 @@ def test_images_without_a_patient_id_are_compared_with_nothing(bench: Bench) -> 
 def test_the_same_id_of_another_patient_is_said_and_not_compared(
     bench: Bench, one: dict[str, str], other: dict[str, str]
 ) -> None:
-    first, second = a_visit(FIRST, **one), a_visit(SECOND, **other)
+    first, second = a_visit(FIRST, identity=one), a_visit(SECOND, identity=other)
     for visits in ((second,), (first,)):
         arrive(bench, *visits)
         bench.settle()
@@ -278,8 +278,8 @@ def test_the_same_id_of_another_patient_is_said_and_not_compared(
 
 
 def test_an_unstated_issuer_is_accepted_with_the_same_birth_date(bench: Bench) -> None:
-    first = a_visit(FIRST, IssuerOfPatientID="NORTH", PatientBirthDate="19500101")
-    second = a_visit(SECOND, PatientBirthDate="19500101")
+    first = a_visit(FIRST, identity={"IssuerOfPatientID": "NORTH", "PatientBirthDate": "19500101"})
+    second = a_visit(SECOND, identity={"PatientBirthDate": "19500101"})
     arrive(bench, first, second)
     bench.settle(4)
     assert priors(bench, second) == [series_of(first)]

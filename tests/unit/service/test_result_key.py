@@ -7,6 +7,8 @@ import pytest
 from cad.domain import ClinicalContext, ExamObservations, NoduleObservation, PatientFactors
 from cad.service.case import CaseRequest, result_key
 from cad.wording.words import Language
+from dicom_io.priors import Priors
+from tests.unit.science.compared_chests import Chest, prior_of
 
 JOB = "ab" * 32
 SMOKER = ClinicalContext(PatientFactors(ever_smoker=True))
@@ -18,6 +20,9 @@ REQUESTS = (
     CaseRequest(language=Language.CHINESE),
     CaseRequest(language=Language.ENGLISH),
     CaseRequest(min_score=0.3, context=SMOKER),
+    CaseRequest(priors=Priors((prior_of(Chest([]), 90)[2],))),
+    CaseRequest(priors=Priors((prior_of(Chest([]), 200)[2],))),
+    CaseRequest(priors=Priors((prior_of(Chest([]), 200)[2], prior_of(Chest([]), 90)[2]))),
 )
 
 
@@ -31,7 +36,8 @@ def test_a_request_that_changes_the_objects_has_a_key_of_its_own(request_: CaseR
     assert key != JOB
     assert (len(key), set(key) - set("0123456789abcdef")) == (64, set())
     assert key == result_key(
-        JOB, CaseRequest(request_.parts, request_.min_score, request_.context, language=request_.language)
+        JOB,
+        CaseRequest(request_.parts, request_.min_score, request_.context, request_.priors, language=request_.language),
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 from cad.errors import Unavailable
 from cad.service.jobs import Event, EventKind, Job, JobState, Patience, Source, advance
 from cad.service.store import ObjectRecord, Store
+from cad.service.tables import FETCHED, METADATA, open_engine
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEASE = NOW + timedelta(minutes=2)
@@ -236,3 +237,18 @@ def test_our_own_mistake_in_sql_is_a_bug(store: Store, url: str) -> None:
     with pytest.raises(Exception, match="no") as caught:
         store.accept(a_job())
     assert not isinstance(caught.value, Unavailable)
+
+
+def test_a_table_of_an_older_version_is_completed_and_keeps_its_jobs(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'older.sqlite'}"
+    engine = open_engine(url)
+    METADATA.create_all(engine, tables=[table for table in METADATA.sorted_tables if table is not FETCHED])
+    engine.dispose()
+    store = Store(url, Patience())
+    store.accept(a_job())
+    store.create_tables()
+    store.note_fetched("1.2.3")
+    store.note_fetched("1.2.3")
+    assert (store.is_fetched("1.2.3"), store.is_fetched("1.2.4")) == (True, False)
+    assert store.job(a_job().key) is not None
+    store.close()

@@ -201,8 +201,9 @@ def test_the_summary_counts_rightly(nodules: tuple[Nodule, ...] | NotAssessed, e
     assert (english.summary(nodules), chinese.summary(nodules)) == expected
 
 
-@pytest.mark.parametrize(("followup", "calcium"), [(False, False), (True, False), (False, True), (True, True)])
-def test_says_which_parts_were_not_done(followup: bool, calcium: bool) -> None:
-    for words, prior, coronary in ((english, "prior", "coronary"), (chinese, "既往", "冠状动脉")):
+@pytest.mark.parametrize(("prior", "calcium"), [(False, False), (True, False), (False, True), (True, True)])
+def test_says_which_parts_were_not_done(prior: bool, calcium: bool) -> None:
+    followup = NotAssessedReason.NO_PRIOR if prior else None
+    for words, examination, coronary in ((english, "prior", "coronary"), (chinese, "既往", "冠状动脉")):
         text = words.not_assessed(followup=followup, calcium=calcium)
-        assert (prior in text, coronary in text, bool(text)) == (followup, calcium, followup or calcium)
+        assert (examination in text, coronary in text, bool(text)) == (prior, calcium, prior or calcium)
