@@ -29,9 +29,9 @@ class SiteRecipe:
     Each region is learnt under `copies` maps that miss the heart by `shift_mm` and its size by `stretch`.
     """
 
-    members: int = 5
+    members: int = 4
     hidden: int = 48
-    epochs: int = 40
+    epochs: int = 25
     batch: int = 256
     rate: float = 3e-3
     decay: float = 3e-3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ import torch
 from cad.domain import Artery, PointLps, Volume
 from cad.geometry import grid_from, indices_of
 from models.calcium.atlas import load_atlas
-from models.calcium.heart import find_heart
+from models.calcium.heart import FittedHeart, find_heart
 from tests.unit.models.calcium.chests import AORTA_MM, COURSES, a_patient, an_atlas
 
 SHIFT = np.array([-12.0, -150.0, 333.0])
@@ -18,8 +20,14 @@ VOXEL_MM = 5.0
 """Of the frame: what is found may be off by one voxel where edges are sharp, and is not expected to be better."""
 
 
+@cache
+def whole_heart() -> FittedHeart | None:
+    """The heart of the whole chest."""
+    return find_heart(a_patient(SHIFT, SIZE), an_atlas())
+
+
 def test_courses_are_carried_to_where_the_chest_was_put() -> None:
-    heart = find_heart(a_patient(SHIFT, SIZE), an_atlas())
+    heart = whole_heart()
     assert heart is not None
     assert heart.likeness > 0.9
     for artery, course in heart.courses:
@@ -29,7 +37,7 @@ def test_courses_are_carried_to_where_the_chest_was_put() -> None:
 
 def test_the_descending_aorta_is_where_its_disc_lies() -> None:
     volume = a_patient(SHIFT, SIZE)
-    heart = find_heart(volume, an_atlas())
+    heart = whole_heart()
     assert heart is not None
     height = 0.0 * SIZE[2] + SHIFT[2]
     k = round(float(indices_of(volume.grid, np.array([[0.0, 0.0, height]]))[0, 0]))
@@ -52,7 +60,7 @@ def test_a_view_of_the_heart_alone_is_enough() -> None:
 
 
 def test_coverage_falls_when_the_heart_is_cut() -> None:
-    whole = find_heart(a_patient(SHIFT, SIZE), an_atlas())
+    whole = whole_heart()
     cut = find_heart(a_patient(SHIFT, SIZE, low=(-180.0, -125.0, -25.0)), an_atlas())
     assert whole is not None
     assert cut is not None
@@ -61,8 +69,7 @@ def test_coverage_falls_when_the_heart_is_cut() -> None:
 
 
 def test_the_same_volume_gives_the_same_heart() -> None:
-    volume, atlas = a_patient(SHIFT, SIZE), an_atlas()
-    first, second = find_heart(volume, atlas), find_heart(volume, atlas)
+    first, second = whole_heart(), find_heart(a_patient(SHIFT, SIZE), an_atlas())
     assert first is not None
     assert second is not None
     assert np.array_equal(first.heart.voxels, second.heart.voxels)
