@@ -87,6 +87,8 @@ def report_of(
 
 def _read(row: ManifestRow, analyse: Analyse) -> tuple[Figures, CaseComparison | None, Mapping[str, Any] | None]:
     """What is said of one row, its comparison and its document; without these two when it cannot be read."""
+    if not all(path.exists() for path in (row.series, row.prior) if path is not None):
+        return {"status": "failed", "reason": "not-found", "text": "the series is not there"}, None, None
     try:
         truth = read_truth(row.truth)
         document = analyse(row)
@@ -94,8 +96,6 @@ def _read(row: ManifestRow, analyse: Analyse) -> tuple[Figures, CaseComparison |
         return {"status": "failed", "reason": "bad-reference", "text": str(problem)}, None, None
     except Refusal as refusal:
         return {"status": "failed", "reason": refusal.reason.value, "text": refusal.text}, None, None
-    except FileNotFoundError:
-        return {"status": "failed", "reason": "not-found", "text": "the series is not there"}, None, None
     case = compared(row.name, document, truth)
     return {"status": "read", **_row_figures(document, case)}, case, document
 
