@@ -87,10 +87,10 @@ def report_of(
 
 def _read(row: ManifestRow, analyse: Analyse) -> tuple[Figures, CaseComparison | None, Mapping[str, Any] | None]:
     """What is said of one row, its comparison and its document; without these two when it cannot be read."""
-    if not all(path.exists() for path in (row.series, row.prior) if path is not None):
-        return {"status": "failed", "reason": "not-found", "text": "the series is not there"}, None, None
     try:
         truth = read_truth(row.truth)
+        if not all(path.exists() for path in (row.series, row.prior) if path is not None):
+            return {"status": "failed", "reason": "not-found", "text": "the series is not there"}, None, None
         document = analyse(row)
     except BadReference as problem:
         return {"status": "failed", "reason": "bad-reference", "text": str(problem)}, None, None
