@@ -612,8 +612,8 @@ class FollowUpPolicy:
     """Scans with less correlation of brightness in the lungs, with less of the lungs on the other's lungs or with less
     of them in the other's field of view are not compared: places would be guesses."""
     most_residual_mm: float = 3.0
-    """The same for a deformable registration that leaves vessels farther apart than this: three pairs of scans of
-    different patients were left 4.2 to 4.9 mm apart, a follow-up pair of one patient 1.6 mm (docs/followup.md)."""
+    """The same for a deformable registration that leaves vessels farther apart than this: two pairs of scans of
+    different patients were left 3.2 and 4.1 mm apart, a follow-up pair of one patient 1.6 mm (docs/followup.md)."""
     alike_min_certainty: float = 0.5
     """Where a network outlined a nodule in one examination and not in the other, both are taken by outlines of at least
     this expected overlap, else both by attenuation: the same way twice matters more than the better way once."""

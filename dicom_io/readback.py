@@ -312,7 +312,7 @@ def _segmentation(objects: Sequence[Dataset], sop_uid: str | None) -> Dataset:
 
 def segment_centres(segmentation: Dataset) -> dict[str, PointLps]:
     """The centre of gravity (LPS mm) of each segment that has voxels, by tracking UID."""
-    uid_of = {int(item.SegmentNumber): str(item.TrackingUID) for item in segmentation.SegmentSequence}
+    uid_of = {int(item.SegmentNumber): str(item.get("TrackingUID")) for item in segmentation.SegmentSequence}
     frames = np.atleast_3d(segmentation.pixel_array).reshape(-1, segmentation.Rows, segmentation.Columns)
     sums: dict[str, FloatArray] = {uid: np.zeros(4) for uid in uid_of.values()}
     for groups, pixels in zip(segmentation.PerFrameFunctionalGroupsSequence, frames, strict=True):

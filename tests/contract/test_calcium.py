@@ -13,6 +13,7 @@ from cad.domain import Artery, CalciumScore, FloatArray, NotAssessed, NotAssesse
 from cad.geometry import positions_of
 from cad.policy import CalciumPolicy
 from cad.science.calcium.slabs import scored_slabs
+from dicom_io.readback import read_back
 from dicom_io.report_objects import ReportObjects
 from dicom_io.segments import calcium_tracking_uid
 from tests.builders import a_series
@@ -339,3 +340,13 @@ def test_the_report_of_calcium_follows_the_templates_but_for_the_known_false_pos
     assert "IOD validation complete" in output
     errors = [line for line in output.splitlines() if line.startswith("Error")]
     assert [error for error in errors if "Template 1411" not in error] == []
+
+
+def test_calcium_does_not_hide_the_nodules_when_our_report_is_read_back(plain: Subject) -> None:
+    series, nodules = plain.source.series, two_nodules(plain.source.volume.grid)
+    for found in (nodules, ()):
+        objects = calcium_objects(plain.source, score_of(plain), found)
+        report, cautions = read_back(objects.all(), series)
+        assert cautions == ()
+        assert report is not None
+        assert [nodule.tracking_uid for nodule in report.nodules] == [nodule.tracking_uid for nodule in found]

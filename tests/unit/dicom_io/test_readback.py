@@ -29,10 +29,13 @@ from dicom_io.readback import EarlierReport, read_back, reported_series, segment
 from dicom_io.reading import LoadedSeries
 from dicom_io.report_objects import ReportObjects, report_objects
 from tests.builders import a_series, an_enhanced_series
+from tests.calcium import PLAQUES, a_score
+from tests.contract.followups import followed_findings
 from tests.contract.subjects import (
     A_PDF,
     a_context,
     a_full_nodule,
+    calcium_objects,
     loaded,
     objects_of,
     some_findings,
@@ -165,6 +168,23 @@ def test_the_lung_rads_category_is_read_back(source: LoadedSeries, nodules: tupl
     report = the_report(report_objects(findings, source, a_context(), A_PDF).all(), source)
     assert category is not None
     assert report.lung_rads is LungRadsCategory(category.removesuffix("S"))
+
+
+def test_a_report_with_a_comparison_gives_the_nodules_of_its_own_images_alone(source: LoadedSeries) -> None:
+    findings = followed_findings(source)
+    objects = report_objects(findings, source, a_context(), A_PDF)
+    assert isinstance(findings.nodules, tuple)
+    read = the_report(objects.all(), source).nodules
+    assert reported_series(objects.sr) == source.series.series_uid
+    for one, nodule in zip(read, findings.nodules, strict=True):
+        assert_same(one, nodule)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_calcium_in_a_report_is_no_nodule(source: LoadedSeries, nodules: tuple[Nodule, ...], count: int) -> None:
+    objects = calcium_objects(source, a_score(source.volume.grid, PLAQUES), nodules[:count])
+    report = the_report(objects.all(), source)
+    assert [nodule.label for nodule in report.nodules] == ["Nodule 1", "Nodule 2"][:count]
 
 
 def test_without_a_report_of_ours_there_is_nothing_to_say(source: LoadedSeries, objects: ReportObjects) -> None:

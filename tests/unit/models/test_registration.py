@@ -22,8 +22,8 @@ SHIFT = np.array([6.0, -4.0, 12.0])
 
 def affinely(positions: FloatArray) -> FloatArray:
     """Turned by 5 degrees, stretched by up to 10 % and shifted by 14 mm."""
-    turned: FloatArray = positions @ TURN.T + SHIFT
-    return turned
+    moved: FloatArray = positions @ TURN.T + SHIFT
+    return moved
 
 
 def wavily(positions: FloatArray) -> FloatArray:
