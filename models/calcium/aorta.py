@@ -19,6 +19,9 @@ EVERY = 4
 """Every so many points of the axis are fitted; those between follow."""
 
 RADII = (0.85, 0.95, 1.05, 1.15, 1.3, 1.45)
+FADE = 15
+"""Over so many points (mm) beyond those that were fitted, the axis goes back to where it is expected."""
+
 SHIFT_COST_PER_MM = 0.012
 RADIUS_COST = 0.15
 LEAST_GAIN = 0.05
@@ -43,16 +46,18 @@ def fitted_axis(axis: FloatArray, found: HeartMap, image: Seen) -> FloatArray:
 
 
 def _moved(axis: FloatArray, chosen: np.ndarray, image: Seen, reach_mm: float) -> FloatArray:
-    """The axis with the discs `chosen` moved to where they fit, and those between them with them."""
+    """The axis with the discs `chosen` moved to where they fit, and the others with them as far as they are near."""
     if len(chosen) < 5:
         return axis
     fits = np.array([_disc_fit(axis[n], image, reach_mm) for n in chosen])
     smooth = ndimage.gaussian_filter1d(ndimage.median_filter(fits, size=(7, 1), mode="nearest"), 1.5, axis=0)
-    within = np.arange(chosen[0], chosen[-1] + 1)
+    within = np.arange(max(0, chosen[0] - FADE), min(len(axis), chosen[-1] + FADE + 1))
+    beyond = np.maximum(chosen[0] - within, within - chosen[-1])
+    share = np.clip(1 - beyond / FADE, 0, 1)
     change = np.stack([np.interp(within, chosen, smooth[:, c]) for c in range(3)], axis=1)
     found = axis.copy()
-    found[within, :2] += change[:, :2]
-    found[within, 3] *= change[:, 2]
+    found[within, :2] += share[:, None] * change[:, :2]
+    found[within, 3] *= 1 + share * (change[:, 2] - 1)
     return found
 
 

@@ -6,11 +6,12 @@ import tomllib
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from cad.domain import Artery, Float32Array, FloatArray, ModelIdentity, OtherCalcium
+from cad.domain import Artery, BoolArray, Float32Array, FloatArray, ModelIdentity, OtherCalcium
 from models.calcium.features import NAMES
 from models.cards import CARDS, WEIGHTS, WeightsMismatchError, sha256_of
 
@@ -18,6 +19,14 @@ CLASSIFIER_NAME = "calcium"
 Site = Artery | OtherCalcium
 SITES: tuple[Site, ...] = (*Artery, *OtherCalcium)
 ARTERIES = len(Artery)
+REACH_MM = 30.0
+"""No artery is expected farther from its course and branches: traces lie within 15 mm but for ends of turned hearts."""
+
+OUTSIDE_MM = 12.0
+"""Nor so far outside the drawn outline of the heart."""
+
+TO_ARTERIES = [NAMES.index(f"to {artery}") for artery in Artery]
+DEPTH = NAMES.index("depth")
 
 
 class SiteNet(nn.Module):
@@ -50,7 +59,8 @@ class SiteClassifier:
         with torch.inference_mode():
             mean = torch.stack([torch.softmax(member(x), dim=1) for member in self.members]).mean(dim=0)
         found: FloatArray = mean.double().numpy()
-        return found
+        found[:, :ARTERIES] *= _possible(features)
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
 
     def sites(self, features: Float32Array) -> list[tuple[Site, float]]:
         """The site of each lesion, and how sure: the probability of that artery, or of being no artery's."""
@@ -63,6 +73,12 @@ class SiteClassifier:
             return SITES[best], float(row[best])
         best = ARTERIES + int(row[ARTERIES:].argmax())
         return SITES[best], float(row[best])
+
+
+def _possible(features: Float32Array) -> BoolArray:
+    """Which arteries [n, arteries] a lesion may belong to by its place alone."""
+    near = features[:, TO_ARTERIES] * 10 <= REACH_MM
+    return np.asarray(near & (features[:, [DEPTH]] * 10 >= -OUTSIDE_MM), dtype=np.bool_)
 
 
 def load_classifier() -> tuple[SiteClassifier, ModelIdentity]:

@@ -26,7 +26,7 @@ NOISE = 0.05
 class SiteRecipe:
     """How the classifier is trained.
 
-    Each region is learnt under `copies` maps that miss the heart by `shift_mm` and its size by `stretch`.
+    Each region is learnt under `copies` maps that miss the heart by `shift_mm` and its size and turn by `stretch`.
     """
 
     members: int = 4
@@ -36,10 +36,10 @@ class SiteRecipe:
     rate: float = 3e-3
     decay: float = 3e-3
     copies: int = 4
-    shift_mm: float = 2.5
-    stretch: float = 0.02
+    shift_mm: float = 3.0
+    stretch: float = 0.035
     smoothing: float = 0.03
-    threshold: float = 0.5
+    threshold: float = 0.3
     seed: int = 11
 
 
@@ -70,7 +70,7 @@ def _weight(region: Seen) -> float:
 
 
 def _shaken(place: Place, recipe: SiteRecipe, rng: np.random.Generator) -> Place:
-    stretch = torch.diag(torch.tensor(1 + rng.normal(0, recipe.stretch, 3), dtype=torch.float32))
+    stretch = torch.eye(3) + torch.tensor(rng.normal(0, recipe.stretch, (3, 3)), dtype=torch.float32)
     shift = torch.tensor(rng.normal(0, recipe.shift_mm, 3), dtype=torch.float32)
     return Place(replace(place.map, matrix=place.map.matrix @ stretch, offset=place.map.offset + shift), place.axis)
 

@@ -27,8 +27,8 @@ LABEL_REACH_MM = 5.0
 """A labelled centre belongs to the region whose centre lies so near."""
 
 ENHANCED_HU = 70.0
-PLAIN_HU, STEEPNESS = 45.0, 0.06
-"""Blood with contrast agent is pressed to this value, and what differs from it to this part of the difference."""
+PLAIN_HU, STEEPNESS, MOST_OVER_HU = 45.0, 0.06, 12.0
+"""Blood with contrast agent is pressed to this value, what differs to this part of the difference, at most so much."""
 
 BLOOD_MARGIN_MM = 14.0
 CROP_MM = 40.0
@@ -41,8 +41,8 @@ COUNTS: Mapping[Site, int] = {
     Artery.RCA: 4,
     OtherCalcium.AORTA: 4,
     OtherCalcium.AORTIC_VALVE: 2,
-    OtherCalcium.MITRAL_VALVE: 2,
-    OtherCalcium.OTHER: 6,
+    OtherCalcium.MITRAL_VALVE: 1,
+    OtherCalcium.OTHER: 7,
 }
 MOTION_MM = {Artery.LM: 2.0, Artery.LAD: 4.0, Artery.LCX: 6.0, Artery.RCA: 8.0}
 NODES = (
@@ -130,7 +130,7 @@ def without_contrast(scan: HeartScan, rng: np.random.Generator) -> HeartScan:
     over = np.maximum(hu - PLAIN_HU, 0)
     share = np.clip(over / 40.0, 0, 1)
     noise = noise_like(hu.shape, scan.volume, blood.noise_hu, rng)
-    plain = np.minimum(hu, PLAIN_HU) + STEEPNESS * over + share * noise
+    plain = np.minimum(hu, PLAIN_HU) + np.minimum(STEEPNESS * over, MOST_OVER_HU) + share * noise
     full = scan.volume.hu.copy()
     full[box] = np.where(away <= BLOOD_MARGIN_MM, np.rint(plain), hu).astype(np.int16)
     return replace(scan, volume=Volume(full, scan.volume.grid, scan.volume.frame_of_reference_uid), lesions=())
@@ -258,7 +258,8 @@ def _coronary(site: Artery, scan: HeartScan, rules: Rules, rng: np.random.Genera
     along = _unit(line[at + 1] - line[at - 1])
     choices = [line[at] + rng.normal(0, jitter_mm, 3) for _ in range(4)]
     centre = max(choices, key=lambda place: _fat(scan.volume, place)) if rng.random() < 0.6 else choices[0]
-    radii = np.array([np.exp(rng.uniform(np.log(0.7), np.log(5))), rng.uniform(0.6, 1.9), rng.uniform(0.6, 1.9)])
+    thick = rng.uniform(0.6, 1.9, 2) if rng.random() < 0.7 else rng.uniform(1.5, 3.2, 2)
+    radii = np.array([np.exp(rng.uniform(np.log(0.7), np.log(9))), *thick])
     way = rng.normal(size=3) * np.array([1, 1, 0.3])
     reach = MOTION_MM[site] * rng.random() if rng.random() < 0.6 else 0.0
     return Plaque(site, centre, _axes(along, rng), radii, density_hu(rng), _unit(way) * reach)
@@ -284,7 +285,7 @@ def _of_the_wall(axis: FloatArray, rng: np.random.Generator) -> Plaque:
 def _of_a_valve(valve: Valve, scan: HeartScan, rng: np.random.Generator) -> Plaque:
     axes = _axes(valve.normal, rng)
     is_ring = valve.site is OtherCalcium.MITRAL_VALVE
-    out = rng.uniform(0.75, 1.1) if is_ring else 0.9 * np.sqrt(rng.random())
+    out = rng.uniform(0.55, 0.95) if is_ring else 0.9 * np.sqrt(rng.random())
     place = valve.centre + axes[1] * valve.radius_mm * out + rng.normal(0, 2.5, 3)
     centre = _to_patient(scan.heart, place[None])[0]
     radii = np.exp(rng.uniform(np.log(0.8), np.log(6 if is_ring else 4), 3))
@@ -293,14 +294,16 @@ def _of_a_valve(valve: Valve, scan: HeartScan, rng: np.random.Generator) -> Plaq
 
 
 def _elsewhere(scan: HeartScan, atlas: Atlas, rng: np.random.Generator) -> Plaque:
-    """A lymph node, a fleck of the pericardium, or something in the muscle, away from every artery."""
+    """A lymph node, cartilage of the chest wall, a fleck of the pericardium, or something in the muscle."""
     kind = rng.random()
-    if kind < 0.5:
+    if kind < 0.35:
         centre, spread = NODES[int(rng.integers(len(NODES)))]
         place = np.array(centre) + rng.normal(size=3) * np.array(spread)
     else:
         depth = outline_depth(atlas.drawings, scan.heart.map.frame).reshape(-1)
-        wanted = (depth > -5) & (depth < 1) if kind < 0.8 else depth > 13
+        ranges = ((0.7, -25.0, -9.0), (0.9, -6.0, 0.0), (1.0, 14.0, 99.0))
+        low, high = next((a, b) for up_to, a, b in ranges if kind <= up_to)
+        wanted = (depth > low) & (depth < high)
         place = _away_from_arteries(scan, atlas, wanted, rng)
     radii = np.exp(rng.uniform(np.log(0.7), np.log(6), 3))
     at = _to_patient(scan.heart, place[None])[0]
