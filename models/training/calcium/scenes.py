@@ -35,7 +35,7 @@ CROP_MM = 40.0
 WALL_MM = 4.0
 APART_MM = 9.0
 COUNTS: Mapping[Site, int] = {
-    Artery.LM: 2,
+    Artery.LM: 1,
     Artery.LAD: 4,
     Artery.LCX: 4,
     Artery.RCA: 4,
