@@ -92,5 +92,6 @@ def table(rows: list[Registered]) -> str:
 
 
 def as_json(rows: list[Registered]) -> str:
-    """The result as JSON."""
-    return json.dumps([asdict(row) for row in rows], indent=1)
+    """The result as JSON; null stands for what a registration that did not end left unknown."""
+    facts = [{name: None if value != value else value for name, value in asdict(row).items()} for row in rows]
+    return json.dumps(facts, indent=1, allow_nan=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -20,6 +20,8 @@ from models.registration.registering import RegistrationSettings, TorchRegistrar
 
 OURS, SIMPLEITK, ELASTIX = "lungcad", "SimpleITK", "itk-elastix"
 FOLDING_PLACES = 20_000
+LIMIT_S = 600.0
+"""A registration that takes longer is ended."""
 STEP_MM = 1.0
 """What differences of a map are taken over, when it is asked whether it folds."""
 
@@ -58,11 +60,17 @@ def installed() -> tuple[str, ...]:
 
 def raced(names: Sequence[str], course: Course, settings: RegistrationSettings, device: str) -> list[Registered]:
     """Each of the named registrations in turn, alone on the machine as far as this program goes."""
-    rows = []
-    for name in names:
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            rows.append(process.submit(_race, name, course, TorchRegistrar(device, settings)).result())
-    return rows
+    return [_raced(name, course, TorchRegistrar(device, settings)) for name in names]
+
+
+def _raced(name: str, course: Course, registrar: TorchRegistrar) -> Registered:
+    """One registration in a process of its own, which is ended when it takes too long; its errors are then unknown."""
+    with multiprocessing.get_context("spawn").Pool(1) as process:
+        try:
+            return process.apply_async(_race, (name, course, registrar)).get(LIMIT_S)
+        except multiprocessing.TimeoutError:
+            unknown = math.nan
+            return Registered(name, unknown, unknown, unknown, unknown, LIMIT_S, unknown, unknown)
 
 
 def _race(name: str, course: Course, registrar: TorchRegistrar) -> Registered:
