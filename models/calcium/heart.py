@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +40,22 @@ class FittedHeart(Heart):
 
 def find_heart(volume: Volume, atlas: Atlas) -> FittedHeart | None:
     """The heart in a chest CT; None when there is none in view. Lungs are not asked for: they may be cut off."""
+    with _on_one_thread():
+        return _found(volume, atlas)
+
+
+@contextmanager
+def _on_one_thread() -> Iterator[None]:
+    """Hundreds of small steps gain little from threads, and lose tenfold where these wait for a core that is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _found(volume: Volume, atlas: Atlas) -> FittedHeart | None:
     fine = seen(volume, SPACING_MM)
     image = coarser(fine, round(atlas.chest.frame.spacing_mm / SPACING_MM))
     fit = fit_chest(atlas.chest, image)
