@@ -11,7 +11,7 @@ PYTHON_READY := $(VENV)/.python-ready
 DEBIAN_READY := $(VENV)/.debian-ready
 PACKAGE_READY := $(VENV)/.package-ready
 
-.PHONY: help setup demo serve viewer test lint gate-format gate-rules gate-types gate-imports unit format docs constraints clean distclean
+.PHONY: help setup demo serve viewer test test-services test-units lint gate-format gate-rules gate-types gate-imports unit format docs constraints clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,10 +54,14 @@ gate-imports:
 	@echo "== import contracts"; $(BIN)/lint-imports --no-cache
 
 # In processes of their own: after OpenVINO has run and torch's DataLoader has forked a worker, the end of any program that
-# is started later crashes the interpreter.
+# is started later crashes the interpreter. Services wait much and units compute much, so that they run side by side.
 OPENVINO_TESTS := tests/unit/models/test_runtimes.py
 test: setup lint ## Every gate and every test; says what was skipped and why
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-services test-units
+
+test-services:
 	@echo "== pytest: objects and services"; $(BIN)/python -m pytest tests/contract tests/integration
+test-units:
 	@echo "== pytest: units"; $(BIN)/python -m pytest tests/unit --ignore=tests/unit/models
 	@echo "== pytest: networks"; $(BIN)/python -m pytest tests/unit/models --ignore=$(OPENVINO_TESTS)
 	@echo "== pytest: runtimes"; $(BIN)/python -m pytest $(OPENVINO_TESTS)
