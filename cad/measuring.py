@@ -51,28 +51,30 @@ def detected(scene: Scene, networks: Networks, min_score: float, policy: Policy,
 
 def measured(scene: Scene, candidates: tuple[Candidate, ...], networks: Networks, policy: Policy) -> tuple[Nodule, ...]:
     """The nodules at these candidates, in their order, without places and signs."""
-    readings = () if networks.reader is None else networks.reader(scene.volume, scene.lungs, candidates)
-    marks = Marks(candidates, readings)
-    return characterise(scene.volume, scene.lungs, marks, policy.nodules, scene.identity_seed)
+    return _characterised(scene, marks_read(scene, candidates, networks), policy)
 
 
 def measured_apart(
     scene: Scene, candidates: tuple[Candidate, ...], networks: Networks, policy: Policy
 ) -> tuple[Nodule, ...]:
     """One nodule at each candidate, also where two of them are the same lesion, without places and signs."""
-    readings = () if networks.reader is None else networks.reader(scene.volume, scene.lungs, candidates)
-    nodules: list[Nodule] = []
-    for candidate, reading in Marks(candidates, readings).pairs():
-        marks = Marks((candidate,), (reading,))
-        nodules += characterise(scene.volume, scene.lungs, marks, policy.nodules, scene.identity_seed)
-    return tuple(nodules)
+    pairs = marks_read(scene, candidates, networks).pairs()
+    return tuple(_characterised(scene, Marks((mark,), (reading,)), policy)[0] for mark, reading in pairs)
 
 
 def measured_as(scene: Scene, candidate: Candidate, outline: NoduleReading | None, policy: Policy) -> Nodule:
     """The nodule at a candidate by this outline, however sure it is, or without one by the attenuation alone."""
     sure = None if outline is None else replace(outline, certainty=1.0)
-    marks = Marks((candidate,), (sure,))
-    return characterise(scene.volume, scene.lungs, marks, policy.nodules, scene.identity_seed)[0]
+    return _characterised(scene, Marks((candidate,), (sure,)), policy)[0]
+
+
+def marks_read(scene: Scene, candidates: tuple[Candidate, ...], networks: Networks) -> Marks:
+    """The candidates with what the networks see at each, where there are such networks."""
+    return Marks(candidates, () if networks.reader is None else networks.reader(scene.volume, scene.lungs, candidates))
+
+
+def _characterised(scene: Scene, marks: Marks, policy: Policy) -> tuple[Nodule, ...]:
+    return characterise(scene.volume, scene.lungs, marks, policy.nodules, scene.identity_seed)
 
 
 def described(scene: Scene, nodules: tuple[Nodule, ...], policy: Policy) -> tuple[Nodule, ...]:

@@ -7,23 +7,19 @@ the two volumes would then be that of the methods.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cad.comparison.examining import Examined, Tools, prior_nodule
 from cad.domain import Candidate, Delineation, Match, Nodule, NoduleReading, PointLps, PriorNodule
 from cad.geometry import sphere_diameter_mm
-from cad.measuring import Scene, measured_as
+from cad.measuring import Scene, marks_read, measured_as
 
 ORIGIN = "measured-alike"
 """`Candidate.origin` of a nodule that is measured again where it is."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """A nodule that is measured again: where, and what the networks see there."""
-
-    candidate: Candidate
-    reading: NoduleReading | None
+_Look = tuple[Candidate, NoduleReading | None]
+"""A nodule that is measured again: where, and what the networks see there."""
 
 
 def measured_alike(
@@ -56,25 +52,22 @@ def _mark(centre: PointLps, volume_mm3: float) -> Candidate:
     return Candidate(centre, sphere_diameter_mm(volume_mm3), 0.0, ORIGIN)
 
 
-def _looks(scene: Scene, candidates: Sequence[Candidate], tools: Tools) -> list[_Look]:
-    reader = tools.networks.reader
-    if reader is None or not candidates:
-        return [_Look(candidate, None) for candidate in candidates]
-    readings = reader(scene.volume, scene.lungs, tuple(candidates))
-    return [_Look(candidate, reading) for candidate, reading in zip(candidates, readings, strict=True)]
+def _looks(scene: Scene, candidates: Sequence[Candidate], tools: Tools) -> tuple[_Look, ...]:
+    return marks_read(scene, tuple(candidates), tools.networks).pairs() if candidates else ()
 
 
 def _both(scene: Scene, now: _Look, scene_then: Scene, then: _Look, tools: Tools) -> tuple[Nodule, Nodule]:
     """Both nodules by the networks' outlines where these are sure enough, else by attenuation."""
     is_outlined = all(
-        look.reading is not None and look.reading.certainty >= tools.policy.followup.alike_min_certainty
-        for look in (now, then)
+        reading is not None and reading.certainty >= tools.policy.followup.alike_min_certainty
+        for _, reading in (now, then)
     )
-    readings = (now.reading, then.reading) if is_outlined else (None, None)
-    return (
-        measured_as(scene, now.candidate, readings[0], tools.policy),
-        measured_as(scene_then, then.candidate, readings[1], tools.policy),
-    )
+
+    def again(where: Scene, look: _Look) -> Nodule:
+        candidate, reading = look
+        return measured_as(where, candidate, reading if is_outlined else None, tools.policy)
+
+    return again(scene, now), again(scene_then, then)
 
 
 def _resized(nodule: Nodule, again: Nodule) -> Nodule:

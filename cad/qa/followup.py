@@ -14,6 +14,7 @@ import numpy as np
 
 from cad.domain import ChangeStatus, Composition, Nodule, NoduleChange, PointLps
 from cad.geometry import distance_mm, sphere_diameter_mm
+from cad.qa.froc import is_hit
 
 STABLE_PERCENT, CLEAR_PERCENT = 5.0, 25.0
 """A true change below the first ought to be called stable, one beyond the second growing or shrinking."""
@@ -110,7 +111,7 @@ def _hit(centre: PointLps | None, truth: Iterable[tuple[PointLps | None, float |
     reached = [
         (distance_mm(centre, place), number)
         for number, (place, volume) in enumerate(truth)
-        if place is not None and volume is not None and distance_mm(centre, place) <= sphere_diameter_mm(volume) / 2
+        if place is not None and volume is not None and is_hit(centre, place, sphere_diameter_mm(volume))
     ]
     return min(reached)[1] if reached else None
 

@@ -52,12 +52,17 @@ class ScanMatch:
     cluster: str = ""
 
 
+def is_hit(mark: PointLps, nodule: PointLps, diameter_mm: float) -> bool:
+    """Whether a mark hits a nodule of this diameter: it lies within its radius."""
+    return distance_mm(mark, nodule) <= diameter_mm / 2
+
+
 def match_marks(marks: Sequence[Candidate], references: Sequence[Reference], cluster: str = "") -> ScanMatch:
     """The marks of one scan matched to its references by the hit rule."""
     best: dict[int, float] = {}
     false: list[float] = []
     for mark in marks:
-        on = [n for n, r in enumerate(references) if distance_mm(mark.centre, r.centre) <= r.diameter_mm / 2]
+        on = [n for n, r in enumerate(references) if is_hit(mark.centre, r.centre, r.diameter_mm)]
         for n in on:
             best[n] = max(best.get(n, 0.0), mark.score)
         if not on:

@@ -14,7 +14,7 @@ from cad.domain import Artery, Candidate, PointLps
 from cad.errors import Refusal
 from cad.geometry import distance_mm
 from cad.policy import CalciumPolicy
-from cad.qa.froc import match_marks
+from cad.qa.froc import is_hit, match_marks
 from cad.qa.validation import (
     CalciumReading,
     CaseComparison,
@@ -129,7 +129,7 @@ def _volumes(nodules: Sequence[Mapping[str, Any]], truths: Sequence[TrueNodule])
         on = [
             nodule
             for nodule in nodules
-            if distance_mm(PointLps(*nodule["centre_lps_mm"]), reference.centre) <= reference.diameter_mm / 2
+            if is_hit(PointLps(*nodule["centre_lps_mm"]), reference.centre, reference.diameter_mm)
         ]
         if on and truth.volume_mm3 is not None and not reference.ignore:
             best = max(on, key=lambda nodule: float(nodule["score"]))

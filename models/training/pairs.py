@@ -303,14 +303,11 @@ def rendered(
 def _sampled(sketch: Sketch, axes: Sequence[FloatArray], scale: float) -> Float32Array:
     """The shape's opacity at places (k, j, i) in mm about its centre of mass."""
     shape = sketch.shape.solid
-    mass = [np.average(np.arange(n), weights=shape.sum(axis=o)) for n, o in zip(shape.shape, OTHERS, strict=True)]
+    mass = ndimage.center_of_mass(shape)
     k, j, i = np.meshgrid(*axes, indexing="ij")
     at = np.tensordot(sketch.rotation / scale, np.stack([k, j, i]), axes=1) + np.array(mass)[:, None, None, None]
     sampled = ndimage.map_coordinates(shape, at, order=1, mode="constant")
     return np.asarray(sampled, dtype=np.float32)
-
-
-OTHERS = ((1, 2), (0, 2), (0, 1))
 
 
 def _blurred(opacity: Float32Array, sigma: FloatArray) -> Float32Array:
