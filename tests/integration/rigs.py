@@ -8,12 +8,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
+import uvicorn
+from fastapi import FastAPI
 from pydicom.dataset import Dataset
 
 from cad.service.embedded_orthanc import OrthancSetup, configuration, find_orthanc, free_ports, new_address
@@ -262,6 +266,22 @@ def store_by_dcmtk(folder: Path, port: int, called: str) -> None:
     files = sorted(str(path) for path in folder.iterdir())
     command = [DCMTK_STORESCU, "-R", "-aec", called, "127.0.0.1", str(port), *files]
     subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """A web application on a free port, in a thread; its origin."""
+    port = one_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def one_port() -> int:

@@ -5,8 +5,6 @@ The pictures stay in test_artifacts/.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,14 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cad.geometry import indices_of
 from cad.policy import SeriesPolicy
 from cad.service.api import Desk, create_api
 from cad.service.comparison_map import comparison_map
-from cad.service.embedded_orthanc import free_ports
 from cad.service.jobs import Job, JobState, Patience, Source
 from cad.service.shelf import SeriesPlaces, Shelf
 from cad.service.store import ObjectRecord, Store
@@ -40,6 +36,7 @@ from tests.comparisons import (
     findings_of_pair,
     findings_without_prior,
 )
+from tests.integration.rigs import served
 from tests.integration.test_viewer_in_browser import CHROMIUM, CHROMIUM_OPTIONS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -66,7 +63,7 @@ def a_console(pair: MadeUpPair, folder: Path) -> Iterator[str]:
     _record(store, ALONE, findings_without_prior(pair), None)
     shelf = Shelf(SeriesPlaces(store, pacs, Spool(folder / "spool")).fetch, SeriesPolicy())
     desk = Desk(store, lambda _: None, {"pacs": pacs.check}, lambda: datetime.now(UTC), shelf, SECRET)
-    with _served(desk) as origin:
+    with served(create_api(desk)) as origin:
         yield origin
     store.close()
 
@@ -77,21 +74,6 @@ def _record(store: Store, key: str, document: dict[str, Any], carried: bytes | N
     claimed = store.claim("me", now + timedelta(minutes=2), now)
     assert claimed is not None
     store.analysed(claimed, [ObjectRecord(f"2.25.{len(key)}{key[0]}", "2.25.2", "SR")], document, now, carried)
-
-
-@contextmanager
-def _served(desk: Desk) -> Iterator[str]:
-    (port,) = free_ports(1)
-    server = uvicorn.Server(uvicorn.Config(create_api(desk), host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="module")

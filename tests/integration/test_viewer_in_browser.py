@@ -8,16 +8,13 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import requests
-import uvicorn
 from PIL import Image
 from playwright.sync_api import FloatRect, Locator, Page, sync_playwright
 from pydicom.dataset import Dataset
@@ -28,7 +25,6 @@ from cad.service.embedded_orthanc import (
     OrthancSetup,
     embedded_orthanc,
     find_orthanc,
-    free_ports,
     new_address,
 )
 from cad.service.ohif import ohif_dist, study_path
@@ -38,6 +34,7 @@ from tests.builders import Sphere, a_series
 from tests.calcium import a_score
 from tests.contract.followups import followed_findings
 from tests.contract.subjects import A_PDF, LEFT_NODULE, RIGHT_NODULE, a_context, loaded
+from tests.integration.rigs import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.orthanc, pytest.mark.slow]
 
@@ -84,23 +81,6 @@ def store(objects: list[Dataset], orthanc: OrthancAddress) -> None:
         requests.post(f"{orthanc.url}/instances", content.getvalue(), auth=login, timeout=60).raise_for_status()
 
 
-@contextmanager
-def a_viewer(dist: Path, orthanc: OrthancAddress) -> Iterator[str]:
-    """The viewer's server on a free port; its origin."""
-    pacs = DicomWebServer(orthanc.dicomweb_url, orthanc.username, orthanc.password)
-    (port,) = free_ports(1)
-    server = uvicorn.Server(uvicorn.Config(viewer_app(dist, pacs), host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The viewer in front of an Orthanc that holds the study."""
@@ -114,7 +94,8 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(f"the OHIF viewer cannot be had: {problem}")
     with embedded_orthanc(new_address(), tmp_path_factory.mktemp("pacs"), OrthancSetup()) as orthanc:
         store(a_study(), orthanc)
-        with a_viewer(dist, orthanc) as address:
+        pacs = DicomWebServer(orthanc.dicomweb_url, orthanc.username, orthanc.password)
+        with served(viewer_app(dist, pacs)) as address:
             yield address
 
 
