@@ -2,7 +2,7 @@
 
 import sys
 
-from cad.cli import main
+from cad.commands.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

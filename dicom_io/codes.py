@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pydicom.sr.coding import Code
 
 from cad.domain import Artery, CalcificationPattern, ChangeStatus, Composition, Guideline, Lobe, OtherCalcium, Side
-from cad.wording.said import Sign
+from cad.report.statements.nodules import Sign
 
 OWN_SCHEME = "99LUNGCAD"
 """Designator of lungcad's own codes, for what no public scheme names. Their values and meanings do not change."""

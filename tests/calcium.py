@@ -13,6 +13,7 @@ from cad.domain import (
     CalciumCategory,
     CalciumNotAssessed,
     CalciumScore,
+    CalciumSite,
     CalciumTier,
     Caution,
     Grid,
@@ -22,8 +23,6 @@ from cad.domain import (
     SiteScore,
 )
 from cad.geometry import position_of
-
-Site = Artery | OtherCalcium
 
 ADVICE = "Moderate coronary calcium: assess risk factors (a source of 2020)."
 VARIANT = "Agatston, non-gated estimate: lesions per slice (2-D), 8-connected, >= 130 HU"
@@ -41,7 +40,7 @@ CONTRAST = CalciumNotAssessed(
 class Plaque:
     """A box of calcium: its first voxel (k, j, i), its size in voxels, and what it scores."""
 
-    site: Site
+    site: CalciumSite
     first: tuple[int, int, int]
     size: tuple[int, int, int]
     agatston: float
@@ -102,7 +101,7 @@ def a_score(
     )
 
 
-def _sum(lesions: tuple[CalcifiedLesion, ...], site: Site) -> SiteScore:
+def _sum(lesions: tuple[CalcifiedLesion, ...], site: CalciumSite) -> SiteScore:
     own = [lesion for lesion in lesions if lesion.site is site]
     return SiteScore(sum(one.agatston for one in own), sum(one.volume_mm3 for one in own), len(own))
 

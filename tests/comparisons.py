@@ -22,7 +22,7 @@ from cad.domain import (
 )
 from cad.geometry import positions_of
 from cad.policy import SeriesPolicy
-from dicom_io.reading import load_datasets
+from dicom_io.read.reading import load_datasets
 from tests.builders import Sphere, Vector, a_series, a_uid, chest_hu, pixel_positions, set_stored_values, stored_values
 
 STRETCH = 1.1

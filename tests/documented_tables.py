@@ -17,6 +17,7 @@ from typing import get_args, get_type_hints
 from highdicom.sr import Measurement
 from pydantic.fields import FieldInfo
 
+from cad.case.patient import NUMBERS
 from cad.domain import (
     AirwayFinding,
     CystFinding,
@@ -26,13 +27,12 @@ from cad.domain import (
     NoduleRisks,
     PatientFactors,
 )
-from cad.service.patient import NUMBERS
 from cad.service.settings import PREFIX, Settings
-from dicom_io.followup_items import change_measurements
-from dicom_io.nodule_items import volumetric_measurements
-from dicom_io.volume import DECODERS, NATIVE_SYNTAXES
-from models.cards import CARDS
-from models.nodule_cards import OUTLINE_NAME, RATING_NAME
+from dicom_io.read.volume import DECODERS, NATIVE_SYNTAXES
+from dicom_io.write.sr.followup import change_measurements
+from dicom_io.write.sr.nodules import volumetric_measurements
+from models.nodules.cards import OUTLINE_NAME, RATING_NAME
+from models.running.cards import CARDS
 from orthanc.dimse import CT_CLASSES, RECEIVED_SYNTAXES, SENT_SYNTAXES
 from tests.builders import a_series
 from tests.contract.followups import a_grown
@@ -161,8 +161,8 @@ def _json_values(name: str, kind: type[object]) -> str:
 
 def _policy_tables() -> Iterator[tuple[str, str]]:
     """One table per policy record: its fields, each with the sentence that follows it."""
-    module = ast.parse((ROOT / "cad" / "policy.py").read_text())
-    for record in module.body:
+    modules = [ast.parse(path.read_text()) for path in sorted((ROOT / "cad" / "policy").rglob("*.py"))]
+    for record in (node for module in modules for node in module.body):
         if isinstance(record, ast.ClassDef) and record.name != "Policy":
             yield f"policy-{record.name}", _table(("value", "now", "why, and source"), _fields(record))
 

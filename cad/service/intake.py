@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from cad.case.identity import series_key
 from cad.domain import ModelIdentity
-from cad.service.jobs import Job, JobState, Source, series_key
+from cad.service.jobs import Job, JobState, Source
 from cad.service.prior_choice import Current, earlier_studies, later_studies
 from cad.service.store import Store
 from cad.service.worker import Clock

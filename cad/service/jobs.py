@@ -13,12 +13,10 @@ DELIVERING means that the encoded objects lie on our disk: a PACS outage sends a
 from __future__ import annotations
 
 import enum
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from cad.domain import CtSeries, ModelIdentity
 from cad.errors import Fact
 
 
@@ -174,29 +172,6 @@ class Job:
     code: str | None = None
     text: str | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
-
-
-def series_key(
-    series_uid: str,
-    sop_uids: Iterable[str],
-    software_version: str,
-    models: Sequence[ModelIdentity],
-    earlier: Iterable[str] = (),
-) -> str:
-    """Identity (64 hex digits) of the analysis of these slices by this software and these weights.
-
-    `earlier` says which earlier examinations there are to compare with. The order of the slices, the models and of
-    `earlier` does not matter. SHA-256 over length-prefixed parts, so that no two inputs share one byte string.
-    """
-    parts = [series_uid, *sorted(set(sop_uids)), software_version, *sorted(model.sha256 for model in models)]
-    known = sorted(set(earlier))
-    parts += ["earlier", *known] if known else []
-    return hashlib.sha256("".join(f"{len(part)}:{part}," for part in parts).encode()).hexdigest()
-
-
-def job_key(series: CtSeries, software_version: str, models: Sequence[ModelIdentity]) -> str:
-    """Identity (64 hex digits) of the analysis of a series that has been read."""
-    return series_key(series.series_uid, series.sop_uids, software_version, models)
 
 
 def advance(job: Job, event: Event, now: datetime, patience: Patience | None = None) -> Job:

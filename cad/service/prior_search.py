@@ -16,8 +16,8 @@ from cad.errors import Refusal, Unavailable
 from cad.service.jobs import Job, Source
 from cad.service.prior_choice import Current, Earlier, ct_series, earlier_studies, merged
 from cad.service.store import Store
-from dicom_io.dates import image_date, text_of
-from dicom_io.readback import reported_series, segmentation_series
+from dicom_io.read.dates import image_date, text_of
+from dicom_io.read.readback import reported_series, segmentation_series
 from orthanc.pacs import Archive, Pacs, PatientIdentity, SeriesEntry, StudySummary
 
 MOST_WAITS = 5

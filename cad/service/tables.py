@@ -74,7 +74,7 @@ MAPS = Table(
     Column("job_key", String(64), primary_key=True),
     Column("map", LargeBinary(64 * 1024 * 1024), nullable=False),
 )
-"""Where places of a compared scan lie in the earlier one and back (cad.service.comparison_map)."""
+"""Where places of a compared scan lie in the earlier one and back (cad.report.json.followup_map)."""
 
 OBJECTS = Table(
     "objects",

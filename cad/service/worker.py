@@ -11,11 +11,11 @@ from datetime import datetime
 
 from pydicom.dataset import Dataset
 
+from cad.case.patient import clinical_context
 from cad.domain import ClinicalContext, ModelIdentity
 from cad.errors import Refusal, Unavailable
 from cad.service.jobs import Event, EventKind, Job, JobState, Source
 from cad.service.outbox import Outbox
-from cad.service.patient import clinical_context
 from cad.service.prior_search import Choose, History, Library, Search
 from cad.service.store import ObjectRecord, Store
 from orthanc.pacs import Archive, Destination, Pacs

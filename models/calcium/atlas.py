@@ -18,7 +18,7 @@ from skimage.draw import polygon
 from cad.domain import Artery, BoolArray, Float32Array, FloatArray, ModelIdentity, OtherCalcium
 from models.calcium.fitting import MeanChest
 from models.calcium.frames import Frame
-from models.cards import CARDS, WEIGHTS, WeightsMismatchError, sha256_of
+from models.running.cards import CARDS, WEIGHTS, WeightsMismatchError, sha256_of
 
 DRAWINGS = Path(__file__).parent / "drawings.toml"
 HEART_NAME = "heart"

@@ -13,7 +13,7 @@ from torch import nn
 
 from cad.domain import Artery, BoolArray, Float32Array, FloatArray, ModelIdentity, OtherCalcium
 from models.calcium.features import NAMES
-from models.cards import CARDS, WEIGHTS, WeightsMismatchError, sha256_of
+from models.running.cards import CARDS, WEIGHTS, WeightsMismatchError, sha256_of
 
 CLASSIFIER_NAME = "calcium"
 Site = Artery | OtherCalcium

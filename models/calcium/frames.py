@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from cad.domain import Volume
-from models.resample import resampled
+from models.running.resample import resampled
 
 UNKNOWN_HU = -1015.0
 """Below it lies what the scanner filled in beyond its field of view: air is noisy and averages -1000 HU."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from cad.domain import FloatArray, LungMask
 from cad.geometry import positions_of
-from models.bench import peak_memory_gib
+from models.detector.bench import peak_memory_gib
 from models.registration.images import Scan
 from models.registration.peers import Positions, by_elastix, by_simpleitk
 from models.registration.registering import RegistrationSettings, TorchRegistrar

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from cad.domain import FloatArray, Grid, LungMask, Volume
 from cad.geometry import cropped_grid, indices_of, positions_of
-from models.resample import resampled
+from models.running.resample import resampled
 
 MARGIN_MM = 12.0
 """What is seen around the lungs."""

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from cad.domain import Caution, Float32Array, FloatArray, LungMask, RegistrationQuality, Volume
-from models.inference import device_named
 from models.registration.affine import Affine, affine_fit
 from models.registration.deformable import LEVELS, Deformation, Level, deformed
 from models.registration.images import Frame, Scan, Source, source_of
 from models.registration.quality import Pair, measured
+from models.running.device import device_named
 
 INVERSE_STEPS = 30
 SEED = 0

@@ -34,9 +34,9 @@ from cad.domain import (
     SizeThen,
     VolumeTrend,
 )
-from dicom_io.reading import LoadedSeries
-from dicom_io.report_objects import ReportObjects, report_objects
+from dicom_io.read.reading import LoadedSeries
 from dicom_io.uids import derived_uid
+from dicom_io.write.objects import ReportObjects, report_objects
 from tests.builders import Sphere, a_series, a_uid
 from tests.contract.subjects import A_PDF, a_context, loaded, some_findings, two_nodules
 

@@ -39,9 +39,9 @@ from cad.domain import (
 )
 from cad.geometry import index_of, indices_of, position_of, positions_of
 from cad.policy import SeriesPolicy
-from dicom_io.reading import LoadedSeries, load_datasets
-from dicom_io.report_objects import EncodingContext, ReportObjects, report_objects
+from dicom_io.read.reading import LoadedSeries, load_datasets
 from dicom_io.uids import derived_uid, device_uid
+from dicom_io.write.objects import EncodingContext, ReportObjects, report_objects
 
 MODEL = ModelIdentity("rpn3d", "1", "ab" * 32)
 A_PDF = b"%PDF-1.4\n%%EOF\n"

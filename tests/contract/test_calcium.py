@@ -13,9 +13,9 @@ from cad.domain import Artery, CalciumScore, FloatArray, NotAssessed, NotAssesse
 from cad.geometry import positions_of
 from cad.policy import CalciumPolicy
 from cad.science.calcium.slabs import scored_slabs
-from dicom_io.readback import read_back
-from dicom_io.report_objects import ReportObjects
-from dicom_io.segments import calcium_tracking_uid
+from dicom_io.read.readback import read_back
+from dicom_io.write.objects import ReportObjects
+from dicom_io.write.segments import calcium_tracking_uid
 from tests.builders import a_series
 from tests.calcium import ADVICE, AORTA, CONTRAST, LAD, NON_GATED, PLAQUES, RCA, VARIANT, Plaque, a_lesion, a_score
 from tests.contract.subjects import (

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from cad.domain import Artery, CalciumScore, NotAssessed, NotAssessedReason, OtherCalcium, UInt8Array
 from cad.policy import HeartLungPolicy
-from dicom_io.calcium_images import (
+from cad.report.pictures.calcium import (
     calcium_page,
     calcium_panel,
     calcium_slices,
@@ -17,7 +17,7 @@ from dicom_io.calcium_images import (
     heart_lung_page,
     legend,
 )
-from dicom_io.segments import SITE_RGB
+from cad.report.pictures.colours import SITE_RGB
 from tests.calcium import AORTA, CONTRAST, LAD, RCA, Plaque, a_score
 from tests.contract.subjects import Subject, calcium_objects, some_findings, two_nodules
 

@@ -11,17 +11,17 @@ import pytest
 
 from cad.domain import Findings, FollowUp, NoduleChange, PointLps
 from cad.policy import WordingPolicy
-from cad.service.overlay import overlay_pictures
-from cad.wording.compared import compared
-from dicom_io.comparison_images import (
+from cad.report.pictures.followup import (
     PANEL_PIXELS,
     THEN_RGB,
     comparison_lines,
     comparison_pages,
     shown_in_prior,
 )
-from dicom_io.key_image_pages import CONTOUR_RGB, HEADER_PIXELS, PANEL_GAP_PIXELS
-from dicom_io.reading import LoadedSeries
+from cad.report.pictures.nodules import CONTOUR_RGB, HEADER_PIXELS, PANEL_GAP_PIXELS
+from cad.report.pictures.overlay import overlay_pictures
+from cad.report.statements.followup import compared
+from dicom_io.read.reading import LoadedSeries
 from tests.builders import Sphere, a_series
 from tests.contract.followups import (
     GONE,

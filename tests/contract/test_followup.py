@@ -12,7 +12,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from cad.domain import ChangeStatus, FollowUp, Nodule, NotAssessed
-from dicom_io.report_objects import ReportObjects, report_objects
+from dicom_io.write.objects import ReportObjects, report_objects
 from tests.contract.followups import (
     GONE,
     NOW,

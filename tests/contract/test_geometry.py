@@ -10,9 +10,9 @@ from pydicom.dataset import Dataset
 
 from cad.domain import FloatArray, NoduleMask
 from cad.geometry import position_of
-from dicom_io.outlines import contours_of
-from dicom_io.reading import LoadedSeries
-from dicom_io.segmentation import zero_padded
+from dicom_io.read.reading import LoadedSeries
+from dicom_io.write.outlines import contours_of
+from dicom_io.write.seg import zero_padded
 from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, Ellipsoid, Subject, a_nodule, objects_of
 
 AXES = 2

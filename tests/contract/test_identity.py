@@ -12,8 +12,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from cad.domain import ModelIdentity
-from dicom_io.report_objects import EncodingContext, ReportObjects, report_objects
 from dicom_io.uids import device_uid
+from dicom_io.write.objects import EncodingContext, ReportObjects, report_objects
 from tests.builders import CHINESE_NAME, a_series
 from tests.contract.subjects import (
     A_PDF,

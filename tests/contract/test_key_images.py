@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cad.domain import PointLps
-from dicom_io.key_image_pages import (
+from cad.report.pictures.nodules import (
     CONTOUR_RGB,
     HEADER_PIXELS,
     PANEL_GAP_PIXELS,
@@ -18,7 +18,7 @@ from dicom_io.key_image_pages import (
     nodule_page,
     summary_page,
 )
-from dicom_io.key_images import MAX_NODULE_PAGES
+from dicom_io.write.key_images import MAX_NODULE_PAGES
 from tests.builders import Sphere, a_series
 from tests.contract.subjects import RIGHT_NODULE, Subject, a_nodule, loaded, objects_of
 

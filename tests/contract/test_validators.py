@@ -10,7 +10,6 @@ from pydicom.config import IGNORE
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
-from cad.assessment import assess
 from cad.domain import (
     ClinicalContext,
     ExamObservations,
@@ -22,9 +21,10 @@ from cad.domain import (
     Region,
     Sex,
 )
+from cad.exam.assessment import assess
 from cad.policy import Policy
-from dicom_io.reading import LoadedSeries
-from dicom_io.report_objects import ReportObjects, report_objects
+from dicom_io.read.reading import LoadedSeries
+from dicom_io.write.objects import ReportObjects, report_objects
 from tests.builders import CHINESE_NAME, a_series
 from tests.contract.subjects import (
     A_PDF,

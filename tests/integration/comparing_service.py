@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydicom.dataset import Dataset
 
+from cad.case.networks import CaseTools
+from cad.commands.wiring import serve
 from cad.domain import (
     Candidate,
     ClinicalContext,
@@ -26,11 +28,9 @@ from cad.domain import (
     Volume,
 )
 from cad.geometry import index_of
-from cad.service.case import CaseTools
+from cad.service.analysis import reader_with
 from cad.service.prior_search import History
-from cad.service.reader import reader_with
 from cad.service.settings import Settings, load_settings
-from cad.service.wiring import serve
 from cad.service.worker import Reader, Reading
 from tests.builders import Sphere
 from tests.integration.paced_service import wait_while_held

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cad.service.embedded_orthanc import find_orthanc
+from cad.commands.embedded_orthanc import find_orthanc
 from tests.integration.rigs import DCMTK_STORESCU, OrthancRig, ServiceRig, one_port
 
 ARCHIVE_AET = "ARCHIVE"

@@ -17,17 +17,17 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
+from cad.case.identity import job_key
+from cad.commands.wiring import serve, utc_now
 from cad.domain import Candidate, ClinicalContext, Findings, LungMask, Marks, ModelIdentity, PointLps
 from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy
 from cad.science.nodules import characterise
-from cad.service.jobs import job_key
 from cad.service.prior_search import History
 from cad.service.settings import Settings, load_settings
-from cad.service.wiring import serve, utc_now
 from cad.service.worker import Reader, Reading
-from dicom_io.reading import load_datasets
-from dicom_io.report_objects import EncodingContext, report_objects
+from dicom_io.read.reading import load_datasets
 from dicom_io.uids import device_uid
+from dicom_io.write.objects import EncodingContext, report_objects
 
 AIR_BELOW_HU = -500
 NODULE = PointLps(-60.0, -4.0, 0.0)

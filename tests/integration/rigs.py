@@ -20,7 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydicom.dataset import Dataset
 
-from cad.service.embedded_orthanc import OrthancSetup, configuration, find_orthanc, free_ports, new_address
+from cad.commands.embedded_orthanc import OrthancSetup, configuration, find_orthanc, free_ports, new_address
 from cad.service.intake import CURSOR
 from cad.service.jobs import Patience
 from cad.service.store import Store

@@ -17,12 +17,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cad.geometry import indices_of
 from cad.policy import SeriesPolicy
-from cad.service.api import Desk, create_api
-from cad.service.comparison_map import comparison_map
+from cad.report.json.followup_map import comparison_map
 from cad.service.jobs import Job, JobState, Patience, Source
-from cad.service.shelf import SeriesPlaces, Shelf
 from cad.service.store import ObjectRecord, Store
-from dicom_io.reading import load_datasets
+from cad.web.api import Desk, create_api
+from cad.web.scan_cache import SeriesPlaces, Shelf
+from dicom_io.read.reading import load_datasets
 from orthanc.in_memory import InMemoryPacs, id_of
 from orthanc.spool import Spool
 from tests.comparisons import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cad.cli import main
+from cad.commands.main import main
 
 DAYS = 180
 

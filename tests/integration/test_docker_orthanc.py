@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from cad.service.embedded_orthanc import PLUGIN_FOLDER, find_orthanc, free_ports, stop
+from cad.commands.embedded_orthanc import PLUGIN_FOLDER, find_orthanc, free_ports, stop
 
 pytestmark = pytest.mark.orthanc
 

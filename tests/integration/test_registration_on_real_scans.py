@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cad.cli import main
+from cad.commands.main import main
 from cad.domain import FloatArray, RegistrationQuality
 from cad.policy import LungPolicy, SeriesPolicy
 from cad.science.lungs import segment_lungs
-from dicom_io.reading import load_series
+from dicom_io.read.reading import load_series
 from models.registration.images import Scan
 from models.registration.registering import Registration, TorchRegistrar
-from models.training.breathing import breath_of, breathed, coarser_grid, tissue_points
+from models.training.material.breathing import breath_of, breathed, coarser_grid, tissue_points
 
 DATA = Path(os.environ.get("LUNGCAD_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 PAIR = DATA / "followup_pair"

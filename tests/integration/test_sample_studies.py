@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from cad.cli import main
+from cad.case.networks import CaseTools
+from cad.commands.main import main
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
-from cad.service.case import CaseTools
-from models.nodule_reader import load_nodule_networks
-from models.training.simulate import Recipe, simulate
+from models.nodules.reader import load_nodule_networks
+from models.phantom.simulate import Recipe, simulate
 
 ROOT = Path(__file__).parents[2]
 STUDIES = tomllib.loads((ROOT / "sample_studies" / "manifest.toml").read_text(encoding="utf-8"))["study"]

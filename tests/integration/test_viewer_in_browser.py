@@ -19,17 +19,17 @@ from PIL import Image
 from playwright.sync_api import FloatRect, Locator, Page, sync_playwright
 from pydicom.dataset import Dataset
 
-from cad.errors import Unavailable
-from cad.service.embedded_orthanc import (
+from cad.commands.embedded_orthanc import (
     OrthancAddress,
     OrthancSetup,
     embedded_orthanc,
     find_orthanc,
     new_address,
 )
-from cad.service.ohif import ohif_dist, study_path
-from cad.service.viewer import DicomWebServer, viewer_app
-from dicom_io.report_objects import report_objects
+from cad.errors import Unavailable
+from cad.web.ohif import ohif_dist, study_path
+from cad.web.viewer import DicomWebServer, viewer_app
+from dicom_io.write.objects import report_objects
 from tests.builders import Sphere, a_series
 from tests.calcium import a_score
 from tests.contract.followups import followed_findings

@@ -14,23 +14,20 @@ import numpy as np
 from scipy import ndimage
 
 from cad.domain import (
-    Artery,
     BoolArray,
     CalcifiedLesion,
     CalciumCategory,
+    CalciumSite,
     CalciumTier,
     Grid,
     Int16Array,
     NoduleMask,
-    OtherCalcium,
     PointLps,
     SiteScore,
     Volume,
 )
 from cad.geometry import positions_of
 from cad.policy import CalciumPolicy
-
-Site = Artery | OtherCalcium
 
 AREA_TOLERANCE = 1e-6
 """Relative: pixel spacings are decimal fractions, and an area of exactly the smallest counts."""
@@ -105,7 +102,7 @@ def _centre(counted: BoolArray, lesion: NoduleMask) -> PointLps:
     return PointLps(float(x), float(y), float(z))
 
 
-def site_score(lesions: Sequence[CalcifiedLesion], site: Site) -> SiteScore:
+def site_score(lesions: Sequence[CalcifiedLesion], site: CalciumSite) -> SiteScore:
     """The sums over the lesions of one site."""
     own = [lesion for lesion in lesions if lesion.site is site]
     return SiteScore(sum(lesion.agatston for lesion in own), sum(lesion.volume_mm3 for lesion in own), len(own))

@@ -11,6 +11,7 @@ from cad.domain import (
     CalciumNotAssessed,
     CalciumReader,
     CalciumScore,
+    CalciumSite,
     Caution,
     CtSeries,
     Heart,
@@ -22,18 +23,11 @@ from cad.domain import (
 from cad.policy import CalciumPolicy
 from cad.science.calcium.candidates import find_lesions
 from cad.science.calcium.dividing import divided
-from cad.science.calcium.scoring import (
-    LesionScore,
-    Site,
-    categories_of,
-    score_lesion,
-    site_score,
-    tier_of,
-)
+from cad.science.calcium.scoring import LesionScore, categories_of, score_lesion, site_score, tier_of
 from cad.science.calcium.slabs import Slabs, scored_slabs
 from cad.science.calcium.suitability import caveats_of, measure_heart, no_heart, technique_of, unsuitable
 
-SITES: tuple[Site, ...] = (*Artery, *OtherCalcium)
+SITES: tuple[CalciumSite, ...] = (*Artery, *OtherCalcium)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +106,7 @@ def _lesions(slabs: Slabs, heart: Heart, reader: CalciumReader, policy: CalciumP
     )
 
 
-def _lesion(mask: NoduleMask, score: LesionScore, site: Site, certainty: float) -> CalcifiedLesion:
+def _lesion(mask: NoduleMask, score: LesionScore, site: CalciumSite, certainty: float) -> CalcifiedLesion:
     return CalcifiedLesion(
         site=site,
         certainty=certainty,

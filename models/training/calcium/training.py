@@ -18,7 +18,7 @@ from models.calcium.features import Place
 from models.calcium.fitting import MeanChest
 from models.calcium.frames import HeartMap, seen
 from models.calcium.heart import FittedHeart, find_heart
-from models.cards import sha256_of
+from models.running.cards import sha256_of
 from models.training.calcium.cards import classifier_card, heart_card, heart_tensors
 from models.training.calcium.classifying import SiteRecipe, samples_of, trained
 from models.training.calcium.evaluating import CalciumSummary, SceneResult, result_of, summary_of

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cad.cli import main
+from cad.case.networks import CaseTools, Machinery
+from cad.commands.main import main
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
-from cad.service.case import CaseTools, Machinery
 from tests.builders import CHINESE_NAME, Sphere, a_series, save_series
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
-from cad.cli import main
-from cad.service.case import CaseTools, Machinery
+from cad.case.networks import CaseTools, Machinery
+from cad.commands.main import main
 from tests.builders import a_series, save_series
 from tests.unit.cli.conftest import SPHERES, VESSELS, marking_tools
 

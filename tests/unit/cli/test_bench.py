@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cad.cli import main
+from cad.commands.detector_bench import BenchResult, table
+from cad.commands.main import main
 from cad.domain import LungMask, PointLps, Volume
 from cad.geometry import grid_from
-from cad.service.bench import BenchResult, table
-from models.bench import PEER, PUBLISHED, Contest, Measured, measured
-from models.training.simulate import Recipe, simulate
+from models.detector.bench import PEER, PUBLISHED, Contest, Measured, measured
+from models.phantom.simulate import Recipe, simulate
 
 OURS = Measured("lungcad, torch bf16", 0.5, 2.0, 1.5, 0.9)
 PEERS = Measured("MONAI RetinaNet, torch bf16", 3.0, 60.0, 60.0, 7.0)

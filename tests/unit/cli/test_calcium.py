@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from cad.cli import main
+from cad.case.networks import CaseTools, Machinery
+from cad.commands.main import main
 from cad.domain import Artery, BoolArray, Heart, Mask, Networks, OtherCalcium, PointLps, Volume
 from cad.geometry import positions_of
-from cad.service.case import CaseTools, Machinery
 from tests.builders import Sphere, a_series, save_series
 from tests.unit.cli.conftest import NOW, VESSELS, MarkingDetector
 from tests.unit.science.calcium.hearts import READER, ToldReader

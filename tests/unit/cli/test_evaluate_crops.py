@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cad.cli import main
-from models.folds import honest_member
-from models.nodule_cards import read_outline_card
+from cad.commands.main import main
+from models.nodules.cards import read_outline_card
+from models.nodules.folds import honest_member
 from tests.unit.models.crops import write_archive
 
 CROPS = Path(os.environ.get("LUNGCAD_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data")) / "lidc_crops.npz"

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from cad.cli import main
+from cad.case.folders import FolderInUse, complete_folder
+from cad.case.networks import CaseTools
+from cad.commands.main import main
 from cad.domain import Candidate, LungMask, Networks, Volume
 from cad.errors import Unavailable
-from cad.service.case import CaseTools
-from cad.service.folders import FolderInUse, complete_folder
 from tests.unit.cli.conftest import MarkingDetector
 
 FILE_LIMIT_BYTES = 200_000
@@ -59,7 +59,7 @@ def test_a_bug_leaves_as_itself_and_leaves_nothing(phantom: Path, tmp_path: Path
 
 def test_a_bug_exits_with_1_and_keeps_its_traceback(phantom: Path, tmp_path: Path) -> None:
     arguments = ["analyze", str(phantom), "--out", str(tmp_path / "out")]
-    program = f"import sys; from cad.cli import main; sys.exit(main({arguments!r}, lambda device: 1 / 0))"
+    program = f"import sys; from cad.commands.main import main; sys.exit(main({arguments!r}, lambda device: 1 / 0))"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "Traceback" in ended.stderr
@@ -88,7 +88,7 @@ def test_sigkill_while_writing_leaves_only_the_hidden_folder(tmp_path: Path) -> 
     program = f"""
 import os, signal
 from pathlib import Path
-from cad.service.folders import complete_folder
+from cad.case.folders import complete_folder
 with complete_folder(Path({str(tmp_path / "out")!r})) as folder:
     (folder / "half").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -133,6 +133,6 @@ def test_files_that_appear_meanwhile_are_not_replaced(tmp_path: Path) -> None:
 
 
 def test_help_does_not_load_the_networks() -> None:
-    program = "import sys, cad.cli; print(sorted({'torch', 'highdicom', 'numpy'} & set(sys.modules)))"
+    program = "import sys, cad.commands.main; print(sorted({'torch', 'highdicom', 'numpy'} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

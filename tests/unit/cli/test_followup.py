@@ -12,11 +12,11 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from cad.cli import main
+from cad.case.networks import CaseTools, Machinery
+from cad.commands.main import main
 from cad.domain import FloatArray, LungMask, Networks, RegistrationQuality, Volume
 from cad.policy import SeriesPolicy
-from cad.service.case import CaseTools, Machinery
-from dicom_io.reading import load_series
+from dicom_io.read.reading import load_series
 from tests.builders import Sphere, a_series, save_series
 from tests.unit.cli.conftest import NOW, SPHERES, VESSELS, MarkingDetector
 from tests.unit.cli.test_analyze import assert_fits_schema, read_json

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cad.cli import main
+from cad.commands.main import main
 from cad.errors import Reason
 from tests.malformed import MALFORMED_INPUTS, MalformedInput
 from tests.unit.cli.conftest import marking_tools, no_tools

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cad.cli import main
-from cad.service.references import BadReference, read_manifest, truth_of
+from cad.commands.main import main
+from cad.commands.references import BadReference, read_manifest, truth_of
 from tests.builders import a_series, save_series
 from tests.unit.cli.conftest import SPHERES, VESSELS, no_tools
 from tests.unit.cli.test_calcium import PLAQUE, ROOT, calcium_tools

@@ -20,7 +20,7 @@ from cad.domain import (
     ReaderRatings,
     Side,
 )
-from cad.wording.said import Sign
+from cad.report.statements.nodules import Sign
 from dicom_io import codes
 
 SHORT_STRING, LONG_STRING = 16, 64

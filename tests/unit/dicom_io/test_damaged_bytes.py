@@ -16,10 +16,10 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
 
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
-from dicom_io.files import PARSE_ERRORS, find_instances
-from dicom_io.headers import frames_of
-from dicom_io.series import refuse_unsupported_pixels
-from dicom_io.volume import raw_frames
+from dicom_io.read.files import PARSE_ERRORS, find_instances
+from dicom_io.read.headers import frames_of
+from dicom_io.read.series import refuse_unsupported_pixels
+from dicom_io.read.volume import raw_frames
 from tests.builders import a_series, save_file
 
 SYNTAXES = (ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossless)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cad.domain import PointLps
 from cad.geometry import index_of, positions_of
 from cad.policy import SeriesPolicy
-from dicom_io.reading import LoadedSeries, load_datasets, load_series
+from dicom_io.read.reading import LoadedSeries, load_datasets, load_series
 from tests.builders import AXIAL, Sphere, a_series, an_enhanced_series, chest_hu, save_series
 
 POLICY = SeriesPolicy()

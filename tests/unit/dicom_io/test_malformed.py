@@ -8,7 +8,7 @@ import pytest
 
 from cad.errors import Refusal
 from cad.policy import SeriesPolicy
-from dicom_io.reading import load_series
+from dicom_io.read.reading import load_series
 from tests.malformed import MALFORMED_INPUTS, MalformedInput
 
 

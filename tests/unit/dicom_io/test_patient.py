@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset
 
 from cad.domain import PatientFactors, Sex
 from cad.policy import SeriesPolicy
-from dicom_io.patient import patient_factors_of
-from dicom_io.reading import load_datasets
+from dicom_io.read.patient import patient_factors_of
+from dicom_io.read.reading import load_datasets
 from tests.builders import a_series
 
 

@@ -9,9 +9,9 @@ import pytest
 from pydicom.dataset import Dataset
 
 from cad.policy import SeriesPolicy
-from dicom_io.dates import image_date
-from dicom_io.priors import Priors, load_priors, priors_of
-from dicom_io.reading import LoadedSeries, load_datasets
+from dicom_io.read.dates import image_date
+from dicom_io.read.priors import Priors, load_priors, priors_of
+from dicom_io.read.reading import LoadedSeries, load_datasets
 from tests.builders import a_series, save_series
 
 POLICY = SeriesPolicy()

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from cad.assessment import assess
 from cad.domain import (
     ClinicalContext,
     Composition,
@@ -24,10 +23,11 @@ from cad.domain import (
     PriorNodule,
     Side,
 )
+from cad.exam.assessment import assess
 from cad.policy import Policy
-from dicom_io.readback import EarlierReport, read_back, reported_series, segmentation_series
-from dicom_io.reading import LoadedSeries
-from dicom_io.report_objects import ReportObjects, report_objects
+from dicom_io.read.readback import EarlierReport, read_back, reported_series, segmentation_series
+from dicom_io.read.reading import LoadedSeries
+from dicom_io.write.objects import ReportObjects, report_objects
 from tests.builders import a_series, an_enhanced_series
 from tests.calcium import PLAQUES, a_score
 from tests.contract.followups import followed_findings

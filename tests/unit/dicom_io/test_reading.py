@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
-from dicom_io.reading import LoadedSeries, load_datasets, load_series
+from dicom_io.read.reading import LoadedSeries, load_datasets, load_series
 from tests.builders import CHINESE_NAME, a_series, a_uid, save_file, save_series
 
 POLICY = SeriesPolicy()

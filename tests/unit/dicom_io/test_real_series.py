@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from cad.domain import PointLps
 from cad.geometry import index_of
 from cad.policy import SeriesPolicy
-from dicom_io.reading import load_series
+from dicom_io.read.reading import load_series
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
 SHARED = Path(os.environ.get("LUNGCAD_SHARED_DATA", _REPOSITORY.parent / "shared" / "data"))

@@ -25,9 +25,9 @@ from pydicom.uid import (
 )
 
 from cad.policy import SeriesPolicy
-from dicom_io.codestreams import coded_size
-from dicom_io.reading import load_datasets, load_series
-from dicom_io.volume import DECODERS, NATIVE_SYNTAXES, raw_frames
+from dicom_io.read.codestreams import coded_size
+from dicom_io.read.reading import load_datasets, load_series
+from dicom_io.read.volume import DECODERS, NATIVE_SYNTAXES, raw_frames
 from tests.builders import a_series, an_enhanced_series, save_file, save_series
 
 POLICY = SeriesPolicy()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.lidc_crops import FIELDS, RATINGS, SIDE
+from models.nodules.lidc_crops import FIELDS, RATINGS, SIDE
 
 TYPES = ("<U14", "<f4", "<f4", "<i4")
 

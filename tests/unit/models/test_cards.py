@@ -15,14 +15,14 @@ from cad.errors import Unavailable
 from cad.geometry import grid_from
 from cad.qa.froc import Reference, ScanMatch
 from cad.qa.reliability import expected_calibration_error, fitted_calibration, reliability_bins
-from models import cards
-from models.cards import WEIGHTS, Score, WeightsMismatchError, load_networks, read_detector_card, sha256_of
-from models.detector import DETECTOR_NAME, load_detector
-from models.inference import device_named
-from models.rpn3d import Mirrored, Rpn3d, RpnConfig
-from models.training.card import Shipped, write_card
-from models.training.members import Architecture, Trained
-from models.verifier import Verifier, VerifierConfig
+from models.detector.detector import DETECTOR_NAME, load_detector
+from models.detector.rpn3d import Mirrored, Rpn3d, RpnConfig
+from models.detector.verifier import Verifier, VerifierConfig
+from models.running import cards
+from models.running.cards import WEIGHTS, Score, WeightsMismatchError, load_networks, read_detector_card, sha256_of
+from models.running.device import device_named
+from models.training.detector.card import Shipped, write_card
+from models.training.detector.members import Architecture, Trained
 from tests.unit.models.test_report import FOUND
 
 CPU = torch.device("cpu")

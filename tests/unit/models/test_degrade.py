@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.training.degrade import breathing, degraded, noisy, sharpened, thick_slices, with_contrast, with_holes
+from models.training.material.degrade import (
+    breathing,
+    degraded,
+    noisy,
+    sharpened,
+    thick_slices,
+    with_contrast,
+    with_holes,
+)
 
 
 def _lung() -> np.ndarray:

@@ -11,8 +11,7 @@ from scipy import ndimage
 from cad.domain import Candidate, LungMask, ModelIdentity, PointLps, Volume
 from cad.geometry import sphere_diameter_mm
 from cad.qa.froc import Reference, ScanMatch
-from models.training.blend import Optics
-from models.training.evaluate import (
+from models.training.detector.evaluate import (
     AS_IS,
     NATURAL,
     CopyResult,
@@ -20,10 +19,11 @@ from models.training.evaluate import (
     FoldResult,
     evaluate_fold,
 )
-from models.training.sampling import Background, Lesion
-from models.training.scans import Protocol
-from models.training.shapes import NoduleShape
-from models.training.summary import summary
+from models.training.detector.sampling import Background, Lesion
+from models.training.detector.summary import summary
+from models.training.material.blend import Optics
+from models.training.material.scans import Protocol
+from models.training.material.shapes import NoduleShape
 
 PLAN = EvaluationPlan(copies=2, nodules=3, seed=1, degradations=("3 mm slices",))
 

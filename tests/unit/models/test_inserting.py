@@ -10,10 +10,10 @@ import pytest
 
 from cad.domain import Int16Array, UInt8Array
 from cad.geometry import distance_mm
-from models.training.blend import Optics
-from models.training.inserting import LOCATIONS, Places, filled, places_of, size_of, suitable, wishes
-from models.training.sampling import Background, Lesion
-from models.training.shapes import NoduleShape
+from models.training.detector.sampling import Background, Lesion
+from models.training.material.blend import Optics
+from models.training.material.inserting import LOCATIONS, Places, filled, places_of, size_of, suitable, wishes
+from models.training.material.shapes import NoduleShape
 
 SHAPE = (60, 50, 56)
 VESSEL = (25, 28)

@@ -10,7 +10,7 @@ import pytest
 from cad.domain import Delineation
 from cad.geometry import sphere_volume_mm3
 from cad.policy import NodulePolicy
-from models.training.measuring import (
+from models.training.figures.measuring import (
     DIAMETERS_MM,
     DOCUMENT,
     Cell,
@@ -21,7 +21,7 @@ from models.training.measuring import (
     pairs,
     performance,
 )
-from models.training.repeats import KERNELS, LUNG_HU, SOLID_HU, an_ellipsoid, repeats
+from models.training.figures.repeats import KERNELS, LUNG_HU, SOLID_HU, an_ellipsoid, repeats
 
 SOFT, STANDARD, SHARP = KERNELS
 

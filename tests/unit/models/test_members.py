@@ -12,19 +12,19 @@ import torch
 
 from cad.domain import LungMask, PointLps, Volume
 from cad.geometry import grid_from
-from models import cards
-from models.cards import Score
-from models.detector import DETECTOR_NAME, load_detector
-from models.rpn3d import RpnConfig
-from models.training.detector import compare_variants, fitted_score, read_variants, train_detector, variants_of
-from models.training.evaluate import EvaluationPlan
-from models.training.members import Architecture, Material, Member, load_member, source_of, train_member
-from models.training.plan import ROOT_A, ROOT_B, SHIPPED, DetectorRecipe, Place, TrainingData, branches, roots
-from models.training.sampling import Background, patient_of
-from models.training.scans import LabelledNodule, TrainingScan
-from models.training.shapes import NoduleShape
-from models.training.train import Recipe
-from models.verifier import VerifierConfig
+from models.detector.detector import DETECTOR_NAME, load_detector
+from models.detector.rpn3d import RpnConfig
+from models.detector.verifier import VerifierConfig
+from models.running import cards
+from models.running.cards import Score
+from models.training.detector.evaluate import EvaluationPlan
+from models.training.detector.members import Architecture, Material, Member, load_member, source_of, train_member
+from models.training.detector.plan import ROOT_A, ROOT_B, SHIPPED, DetectorRecipe, Place, TrainingData, branches, roots
+from models.training.detector.sampling import Background, patient_of
+from models.training.detector.train import Recipe
+from models.training.detector.training import compare_variants, fitted_score, read_variants, train_detector, variants_of
+from models.training.material.scans import LabelledNodule, TrainingScan
+from models.training.material.shapes import NoduleShape
 from tests.unit.models.test_training import _background, _ball
 
 TINY = Architecture(RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1)), VerifierConfig(24, (4, 4, 8, 8)))

@@ -19,8 +19,8 @@ from monai.transforms.utility.dictionary import EnsureTyped
 from cad.domain import Grid, LungMask, Volume
 from cad.errors import Unavailable
 from cad.geometry import position_of
-from models.monai_bundle import load_monai_bundle, preprocessed, read_bundle_config, world_boxes
-from models.monai_retinanet import lung_nodule_retinanet
+from models.detector.monai_bundle import load_monai_bundle, preprocessed, read_bundle_config, world_boxes
+from models.detector.monai_retinanet import lung_nodule_retinanet
 
 CPU = torch.device("cpu")
 

@@ -13,10 +13,9 @@ from cad.domain import Candidate, LungMask, PointLps, Volume
 from cad.errors import Reason, Refusal
 from cad.geometry import grid_from, position_of
 from cad.qa.readers import dice
-from models.crop_evaluation import CropReading, crop_of, evaluation, measurable, suspicion_of
-from models.folds import FOLDS, MEMBERS, fold_of, honest_member
-from models.lidc_crops import RATINGS, RatedNodule, read_crops
-from models.nodule_inputs import (
+from models.nodules.crop_evaluation import CropReading, crop_of, evaluation, measurable, suspicion_of
+from models.nodules.folds import FOLDS, MEMBERS, fold_of, honest_member
+from models.nodules.inputs import (
     Crop,
     contrast_of_crop,
     contrast_of_hu,
@@ -25,19 +24,20 @@ from models.nodule_inputs import (
     size_facts,
     without_margin,
 )
-from models.nodule_nets import OutlineNet, RatingNet, TrunkConfig
-from models.nodule_reader import NoduleNetworks, certainty_of
-from models.nodule_reader import crop_of as crop_in
-from models.training.crop_places import placed
-from models.training.nodule_networks import (
+from models.nodules.lidc_crops import RATINGS, RatedNodule, read_crops
+from models.nodules.networks import OutlineNet, RatingNet, TrunkConfig
+from models.nodules.reader import NoduleNetworks, certainty_of
+from models.nodules.reader import crop_of as crop_in
+from models.training.detector.plan import Place
+from models.training.detector.train import Recipe
+from models.training.nodules.crop_places import placed
+from models.training.nodules.outlining import OutlineRecipe, augmented, batch_of, extended, groups, sample_of
+from models.training.nodules.training import (
     RatingRecipe,
     train_outline_member,
     train_outlines,
     train_ratings,
 )
-from models.training.outlining import OutlineRecipe, augmented, batch_of, extended, groups, sample_of
-from models.training.plan import Place
-from models.training.train import Recipe
 from tests.unit.models.crops import ball_hu, scaled, write_archive
 
 TINY = TrunkConfig((4, 4, 8, 8))
@@ -192,7 +192,7 @@ def test_a_member_learns_to_outline_balls_it_has_not_seen(archive: Path, tmp_pat
 
 
 def test_training_writes_cards_that_can_be_read(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models import nodule_cards
+    from models.nodules import cards as nodule_cards
 
     nodules = read_crops(archive)
     short = Recipe(steps=2, warm_up=1)

@@ -9,11 +9,11 @@ import pytest
 
 from cad.domain import Composition, LungMask, PointLps, Volume
 from cad.geometry import grid_from, index_of, position_of, sphere_volume_mm3
-from models.training.blend import Optics
-from models.training.breathing import breath_of
-from models.training.pairs import BlendedPair, PairPlan, Sketch, Visit, blended_pair, rendered, to_breathed
-from models.training.scans import LabelledNodule, TrainingScan
-from models.training.shapes import NoduleShape
+from models.training.figures.pairs import BlendedPair, PairPlan, Sketch, Visit, blended_pair, rendered, to_breathed
+from models.training.material.blend import Optics
+from models.training.material.breathing import breath_of
+from models.training.material.scans import LabelledNodule, TrainingScan
+from models.training.material.shapes import NoduleShape
 
 SPACING = (2.0, 0.9, 0.9)
 LUNG_HU, TISSUE_HU = -860, 40

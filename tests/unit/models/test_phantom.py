@@ -9,13 +9,13 @@ import pytest
 
 from cad.domain import Composition, FloatArray
 from cad.geometry import sphere_volume_mm3
-from models.training.phantom.anatomy import AIR_HU, Build, Positions, chest, lungs
-from models.training.phantom.coronaries import Plaque, agatston, place_plaques
-from models.training.phantom.deformation import random_deformation
-from models.training.phantom.imaging import scan_grid
-from models.training.phantom.nodules import TRUTH_STEP_MM, SyntheticNodule, place_nodules, sample_points, true_size
-from models.training.phantom.vessels import grow_tree
-from models.training.simulate import Recipe
+from models.phantom.anatomy import AIR_HU, Build, Positions, chest, lungs
+from models.phantom.coronaries import Plaque, agatston, place_plaques
+from models.phantom.deformation import random_deformation
+from models.phantom.imaging import scan_grid
+from models.phantom.nodules import TRUTH_STEP_MM, SyntheticNodule, place_nodules, sample_points, true_size
+from models.phantom.simulate import Recipe
+from models.phantom.vessels import grow_tree
 
 BUILD = Build()
 

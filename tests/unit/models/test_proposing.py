@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from cad.domain import LungMask, PointLps
 from cad.geometry import grid_from, position_of
-from models.cards import load_networks, read_detector_card
-from models.detector import DETECTOR_NAME, load_detector
-from models.proposing import ALIGNMENT, CONTEXT, MARGIN_MM, cells_near, lung_boxes, response, tiles_of
-from models.resample import working_box
-from models.rpn3d import STRIDE, Proposal, decode, suppressed
-from models.runtimes import DIAMETER_TOLERANCE, POSITION_TOLERANCE_MM, SCORE_TOLERANCE
+from models.detector.detector import DETECTOR_NAME, load_detector
+from models.detector.proposing import ALIGNMENT, CONTEXT, MARGIN_MM, cells_near, lung_boxes, response, tiles_of
+from models.detector.rpn3d import STRIDE, Proposal, decode, suppressed
+from models.running.cards import load_networks, read_detector_card
+from models.running.resample import working_box
+from models.running.runtimes import DIAMETER_TOLERANCE, POSITION_TOLERANCE_MM, SCORE_TOLERANCE
 from tests.unit.models.lung_parts import lung_hu, lung_part
 
 

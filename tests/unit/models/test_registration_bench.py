@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cad.cli import main
+from cad.commands.main import main
+from cad.commands.registration_bench import parse_landmarks, table
 from cad.domain import FloatArray
-from cad.service.registration_bench import parse_landmarks, table
 from models.registration.bench import Registered, folding
 from models.registration.peers import by_simpleitk
 from tests.unit.models.breathing_lung import a_scan, inner_points, scan_grid

@@ -10,9 +10,9 @@ import pytest
 
 from cad.qa.froc import Estimate
 from cad.qa.reliability import Calibration, ReliabilityBin
-from models.training.evaluate import RealNodule
-from models.training.report import Variant, document_text, measured_lines, write_document
-from models.training.summary import DegradationEffect, Stratum, Summary, Transferred
+from models.training.detector.evaluate import RealNodule
+from models.training.detector.report import Variant, document_text, measured_lines, write_document
+from models.training.detector.summary import DegradationEffect, Stratum, Summary, Transferred
 
 HALF, UNKNOWN = Estimate(0.5, 0.4, 0.6), Estimate(0.5, float("nan"), float("nan"))
 FOUND = Summary(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cad.domain import PointLps, Volume
 from cad.geometry import grid_from, indices_of, position_of, positions_of
-from models.resample import axis_weights, isotropic_grid, working_box
+from models.running.resample import axis_weights, isotropic_grid, working_box
 
 CPU = torch.device("cpu")
 

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rpn3d import Mirrored, Proposal, Rpn3d, RpnConfig, decode, folded, normalised, suppressed
-from models.training.sampling import Lesion, Patch, targets_of
+from models.detector.rpn3d import Mirrored, Proposal, Rpn3d, RpnConfig, decode, folded, normalised, suppressed
+from models.training.detector.sampling import Lesion, Patch, targets_of
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
 

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from cad import cli
+from cad.commands import main as cli
 from cad.domain import Candidate
 from cad.errors import Unavailable
-from models.cards import read_detector_card
-from models.detector import DETECTOR_NAME, RpnDetector, detector_on, load_detector
-from models.inference import is_bf16_fast
-from models.proposing import propose
-from models.rpn3d import Rpn3d, RpnConfig
-from models.runtimes import (
+from models.detector.detector import DETECTOR_NAME, RpnDetector, detector_on, load_detector
+from models.detector.proposing import propose
+from models.detector.rpn3d import Rpn3d, RpnConfig
+from models.detector.verifier import Verifier, VerifierConfig
+from models.running.cards import read_detector_card
+from models.running.device import is_bf16_fast
+from models.running.runtimes import (
     DIAMETER_TOLERANCE,
     POSITION_TOLERANCE_MM,
     RUNTIMES,
@@ -28,7 +29,6 @@ from models.runtimes import (
     TorchRuntime,
     runtime_named,
 )
-from models.verifier import Verifier, VerifierConfig
 from tests.unit.models.lung_parts import lung_part
 
 CPU = torch.device("cpu")

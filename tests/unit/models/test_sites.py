@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.training.sites import SHARES, drawn_site, sites_of
+from models.training.material.sites import SHARES, drawn_site, sites_of
 
 
 def _chest() -> tuple[np.ndarray, np.ndarray]:

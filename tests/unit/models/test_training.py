@@ -12,10 +12,9 @@ import pytest
 import torch
 
 from cad.domain import Composition
-from models.rpn3d import Rpn3d, RpnConfig
-from models.training.blend import Optics, blend, is_visible, overlap, render
-from models.training.plan import DetectorRecipe
-from models.training.sampling import (
+from models.detector.rpn3d import Rpn3d, RpnConfig
+from models.training.detector.plan import DetectorRecipe
+from models.training.detector.sampling import (
     PATCH,
     Background,
     Lesion,
@@ -27,10 +26,11 @@ from models.training.sampling import (
     drawn_patch,
     targets_of,
 )
-from models.training.scans import unlabelled_places
-from models.training.shapes import NoduleShape, split_by_patient
-from models.training.sites import sites_of
-from models.training.train import Recipe, false_marks, fit, learning_rate_at, new_rpn, quality_loss
+from models.training.detector.train import Recipe, false_marks, fit, learning_rate_at, new_rpn, quality_loss
+from models.training.material.blend import Optics, blend, is_visible, overlap, render
+from models.training.material.scans import unlabelled_places
+from models.training.material.shapes import NoduleShape, split_by_patient
+from models.training.material.sites import sites_of
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
 OPTICS = Optics(in_plane_sigma_mm=0.4, axial_sigma_mm=0.4, noise_hu=5.0)

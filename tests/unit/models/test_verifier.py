@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.rpn3d import Rpn3d
-from models.training.sampling import Lesion, Patch, Source
-from models.training.train import Recipe
-from models.training.verifying import VerifierRecipe, drawn_cube, fit_verifier, label_of
-from models.verifier import Verifier, VerifierConfig, cubes_at, verified
+from models.detector.rpn3d import Rpn3d
+from models.detector.verifier import Verifier, VerifierConfig, cubes_at, verified
+from models.training.detector.sampling import Lesion, Patch, Source
+from models.training.detector.train import Recipe
+from models.training.detector.verifying import VerifierRecipe, drawn_cube, fit_verifier, label_of
 from tests.unit.models.test_training import TINY, _background, _ball
 
 SMALL = VerifierConfig(side=24, channels=(4, 4, 8, 8))

@@ -32,8 +32,8 @@ from cad.domain import (
     RegistrationQuality,
     Volume,
 )
+from cad.exam.analyze import Request, analyze
 from cad.geometry import grid_from, index_of, positions_of
-from cad.pipeline import Request, analyze
 from cad.policy import Policy
 from tests.builders import Sphere, Vector, chest_hu
 

@@ -14,7 +14,7 @@ from cad.domain import (
     Sighting,
 )
 from cad.policy import GrowthPolicy
-from cad.science.growth import growth_from_diameters, volume_growth
+from cad.science.followup.growth import growth_from_diameters, volume_growth
 
 SOLID, PART_SOLID, GROUND_GLASS = Composition.SOLID, Composition.PART_SOLID, Composition.GROUND_GLASS
 

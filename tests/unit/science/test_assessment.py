@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cad.assessment import assess, assessment_cautions
 from cad.domain import (
     AxialAxis,
     CalcificationPattern,
@@ -34,6 +33,7 @@ from cad.domain import (
     Side,
     SolidComponent,
 )
+from cad.exam.assessment import assess, assessment_cautions
 from cad.geometry import grid_from, sphere_volume_mm3
 from cad.policy import Policy, RiskPolicy
 

@@ -29,7 +29,7 @@ from cad.domain import (
 )
 from cad.geometry import grid_from
 from cad.policy import AttributePolicy
-from cad.science.attributes import attributes_of, has_benign_pattern, is_present
+from cad.science.nodules.attributes import attributes_of, has_benign_pattern, is_present
 
 POLICY = AttributePolicy()
 ORIGIN = PointLps(0, 0, 0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cad.domain import Candidate, LungMask, PointLps
 from cad.geometry import distance_mm, grid_from
 from cad.policy import CandidatePolicy
-from cad.science.candidates import select_candidates
+from cad.science.nodules.candidates import select_candidates
 
 
 def a_lung() -> LungMask:

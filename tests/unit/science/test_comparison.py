@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cad.comparison import CurrentScan, Tools, compare
-from cad.comparison.examining import is_in_view, prior_nodule
 from cad.domain import (
     AxisLengths,
     ChangeStatus,
@@ -27,9 +25,11 @@ from cad.domain import (
     PriorSource,
     Side,
 )
+from cad.exam.analyze import Request
+from cad.exam.followup import CurrentScan, Tools, compare
+from cad.exam.followup.examining import is_in_view, prior_nodule
+from cad.exam.nodules import Scene
 from cad.geometry import sphere_volume_mm3
-from cad.measuring import Scene
-from cad.pipeline import Request
 from cad.science.lungs import segment_lungs
 from tests.builders import Sphere
 from tests.unit.science.compared_chests import (
@@ -112,7 +112,7 @@ def test_an_earlier_scan_gives_the_same_uids_as_when_it_is_analysed_by_itself() 
 
 def analyze_alone(volume: object, detector: MarkingDetector, seed: str) -> tuple[Nodule, ...]:
     from cad.domain import Volume
-    from cad.pipeline import analyze
+    from cad.exam.analyze import analyze
     from tests.unit.science.compared_chests import no_stage
 
     assert isinstance(volume, Volume)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cad.domain import GrowthVerdict, VolumeGrowth, mass_mg
 from cad.policy import GrowthPolicy
-from cad.science.growth import (
+from cad.science.followup.growth import (
     diameter_doubling_time_days,
     growth_from_diameters,
     volume_doubling_time_days,

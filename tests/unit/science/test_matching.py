@@ -14,7 +14,7 @@ from cad.domain import Composition, Lobe, Sighted
 from cad.domain import PointLps as P
 from cad.geometry import distance_mm, sphere_volume_mm3
 from cad.policy import MatchingPolicy
-from cad.science.matching import IMPOSSIBLE, _cost, match_nodules
+from cad.science.followup.matching import IMPOSSIBLE, _cost, match_nodules
 
 POLICY = MatchingPolicy()
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from cad.comparison.examining import prior_nodule
 from cad.domain import (
     Candidate,
     ChangeStatus,
@@ -20,8 +19,9 @@ from cad.domain import (
     PriorNodule,
     Volume,
 )
+from cad.exam.analyze import Request, analyze
+from cad.exam.followup.examining import prior_nodule
 from cad.geometry import positions_of, sphere_volume_mm3
-from cad.pipeline import Request, analyze
 from tests.builders import Sphere
 from tests.unit.science.compared_chests import (
     POLICY,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cad.domain import ChangeStatus, SizeAt
 from cad.policy import GrowthPolicy
-from cad.science.growth import size_change, volume_trend
+from cad.science.followup.growth import size_change, volume_trend
 
 POLICY = GrowthPolicy()
 

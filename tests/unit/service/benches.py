@@ -21,7 +21,7 @@ from cad.service.outbox import Outbox
 from cad.service.prior_search import History
 from cad.service.store import Store
 from cad.service.worker import Reader, Reading, Tools, execute
-from dicom_io.encoding import MANUFACTURER, MODEL_NAME
+from dicom_io.write.identity import MANUFACTURER, MODEL_NAME
 from orthanc.in_memory import InMemoryPacs
 from orthanc.spool import Spool
 

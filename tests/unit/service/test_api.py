@@ -13,10 +13,10 @@ from pydicom.dataset import Dataset
 
 from cad.errors import Reason, Refusal, Unavailable
 from cad.policy import SeriesPolicy
-from cad.service.api import Desk, create_api
 from cad.service.jobs import Event, EventKind, Job, JobState, Patience, Source
-from cad.service.shelf import Shelf, Wanted
 from cad.service.store import ObjectRecord, Store
+from cad.web.api import Desk, create_api
+from cad.web.scan_cache import Shelf, Wanted
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEASE = NOW + timedelta(minutes=2)

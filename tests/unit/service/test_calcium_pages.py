@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cad.assessment import assess
+from cad.case.case import report_case
 from cad.domain import CalciumNotAssessed, CalciumScore, Nodule, NotAssessed, NotAssessedReason
+from cad.exam.assessment import assess
 from cad.policy import CalciumPolicy, Policy
-from cad.service.overlay import overlay_pictures
-from cad.service.report import ReportCase, report_pdf
-from cad.wording.words import Language
+from cad.report.pdf.report import ReportCase, report_pdf
+from cad.report.pictures.overlay import overlay_pictures
+from cad.report.words.language import Language
 from tests.calcium import CONTRAST, a_score
 from tests.contract.subjects import some_findings
 from tests.unit.service.test_report import SCREENED, document_of, nodules, pages_of, poppler, source, text_of
@@ -29,7 +30,7 @@ def a_case(
     findings = dataclasses.replace(some_findings(source().volume, found), calcium=calcium)
     if not isinstance(found, NotAssessed):
         findings = dataclasses.replace(findings, assessment=assess(found, SCREENED, Policy()))
-    return ReportCase(source(), findings, document_of(findings), language)
+    return report_case(source(), findings, document_of(findings), language, Policy())
 
 
 def scored(*, critical: bool = False) -> CalciumScore:

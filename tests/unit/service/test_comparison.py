@@ -15,12 +15,12 @@ from fastapi.testclient import TestClient
 from pydicom.dataset import Dataset
 
 from cad.policy import SeriesPolicy
-from cad.service.api import Desk, create_api
-from cad.service.comparison_map import comparison_map
+from cad.report.json.followup_map import comparison_map
 from cad.service.jobs import Event, EventKind, Job, JobState, Patience, Source
-from cad.service.shelf import FEWEST_KEPT, MOST_KEPT, SeriesPlaces, Shelf, Wanted
 from cad.service.store import ObjectRecord, Store
-from dicom_io.reading import load_datasets
+from cad.web.api import Desk, create_api
+from cad.web.scan_cache import FEWEST_KEPT, MOST_KEPT, SeriesPlaces, Shelf, Wanted
+from dicom_io.read.reading import load_datasets
 from orthanc.in_memory import InMemoryPacs, id_of
 from orthanc.pacs import SeriesEntry, StudySummary
 from orthanc.spool import Spool
@@ -313,7 +313,7 @@ def test_the_shelf_lets_go_of_what_was_not_looked_at_for_longest() -> None:
 
 
 def test_the_shelf_keeps_two_scans_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cad.service.shelf.MOST_BYTES", 1)
+    monkeypatch.setattr("cad.web.scan_cache.MOST_BYTES", 1)
     fetched: list[str] = []
 
     def fetch(wanted: Wanted) -> list[Dataset]:

@@ -12,7 +12,7 @@ from scipy.ndimage import map_coordinates
 
 from cad.domain import FloatArray
 from cad.geometry import positions_of
-from cad.service.comparison_map import MARGIN_MM, SCHEMA, STEP_MM, comparison_map
+from cad.report.json.followup_map import MARGIN_MM, SCHEMA, STEP_MM, comparison_map
 from tests.comparisons import STRETCH, SWING_LENGTH_MM, SWING_MM, KnownMap, MadeUpPair, a_followup, a_pair
 
 TOLERANCE_MM = STEP_MM**2 / 8 * SWING_MM * (2 * np.pi * STRETCH / SWING_LENGTH_MM) ** 2 + 1e-4

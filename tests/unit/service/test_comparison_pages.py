@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cad.assessment import assess
+from cad.case.case import report_case
 from cad.domain import FollowUp, NotAssessed, NotAssessedReason
+from cad.exam.assessment import assess
 from cad.policy import GrowthPolicy, Policy
-from cad.service.report import ReportCase, report_pdf
-from cad.wording.words import Language
+from cad.report.pdf.report import ReportCase, report_pdf
+from cad.report.words.language import Language
 from tests.contract.followups import ROUGH, a_change, a_followup
 from tests.contract.subjects import some_findings
 from tests.unit.service.test_report import SCREENED, document_of, nodules, pages_of, source, text_of
@@ -37,7 +38,7 @@ def a_case(
         assessment=assess(found, SCREENED, Policy()),
         followup=followup(count) if compared is None else compared,
     )
-    return ReportCase(source(), findings, document_of(findings), language)
+    return report_case(source(), findings, document_of(findings), language, Policy())
 
 
 def page(pdf: bytes, number: int, folder: Path) -> str:

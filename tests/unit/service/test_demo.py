@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cad.errors import Unavailable
-from cad.service.demo import (
+from cad.case.folders import FolderInUse
+from cad.commands.demo import (
     MARKER,
     Afterwards,
     ServiceAddress,
@@ -21,7 +21,7 @@ from cad.service.demo import (
     summarise,
     wait_for_result,
 )
-from cad.service.folders import FolderInUse
+from cad.errors import Unavailable
 
 NODULE = {
     "label": "Nodule 1",

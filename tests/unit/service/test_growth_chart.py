@@ -11,7 +11,7 @@ import pytest
 from reportlab.graphics.shapes import Circle, Drawing, Line, PolyLine, String
 
 from cad.domain import PointLps, SizeAt, SizeThen
-from cad.service.growth_chart import MAX_LINES, NAME_DISTANCE, Course, courses, growth_chart
+from cad.report.pdf.growth_chart import MAX_LINES, NAME_DISTANCE, Course, courses, growth_chart
 from tests.unit.wording.changes import SHRINKAGE, STABLE, a_followup, followed, gone, new
 
 PLACE = PointLps(0.0, 0.0, 0.0)

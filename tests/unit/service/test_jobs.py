@@ -10,20 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cad.case.identity import job_key, series_key
 from cad.domain import CtSeries, ModelIdentity
-from cad.service.jobs import (
-    TRANSITIONS,
-    Event,
-    EventKind,
-    IllegalTransition,
-    Job,
-    JobState,
-    Patience,
-    Source,
-    advance,
-    job_key,
-    series_key,
-)
+from cad.service.jobs import TRANSITIONS, Event, EventKind, IllegalTransition, Job, JobState, Patience, Source, advance
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=7)

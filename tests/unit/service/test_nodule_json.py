@@ -12,7 +12,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from cad.assessment import assess
 from cad.domain import (
     ClinicalContext,
     Composition,
@@ -23,8 +22,9 @@ from cad.domain import (
     NotAssessed,
     NotAssessedReason,
 )
+from cad.exam.assessment import assess
 from cad.policy import Policy
-from cad.service.nodule_json import Missing, missing_parts, nodule_documents
+from cad.report.json.nodules import Missing, missing_parts, nodule_documents
 from tests.unit.wording.nodules import EVERY_SIGN, LOCATION, MEASURES, RATINGS, SOLID, a_nodule
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "findings.schema.json").read_text(encoding="utf-8"))

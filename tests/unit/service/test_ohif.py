@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cad.errors import Unavailable
-from cad.service import ohif
+from cad.web import ohif
 
 
 def an_npm(folder: Path, script: str) -> None:

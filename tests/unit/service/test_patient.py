@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cad.case.patient import parse_patient, with_header
 from cad.domain import (
     AirwayFinding,
     AirwaySite,
@@ -25,8 +26,7 @@ from cad.domain import (
     Sex,
 )
 from cad.errors import Reason, Refusal
-from cad.service.findings_json import observations_document
-from cad.service.patient import parse_patient, with_header
+from cad.report.json.findings import observations_document
 
 EVERY_FACTOR: dict[str, Any] = {
     "age_years": 63,

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from cad.service.jobs import series_key
+from cad.case.identity import series_key
 from cad.service.prior_choice import Current, earlier_studies, is_same_patient, later_studies, merged
 from orthanc.pacs import PatientIdentity, SeriesEntry, StudySummary, date_of, matching_key
 

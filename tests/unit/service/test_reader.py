@@ -9,10 +9,10 @@ from pydicom.dataset import Dataset
 
 from cad.domain import Caution
 from cad.policy import SeriesPolicy
+from cad.service.analysis import priors_in
 from cad.service.prior_search import EarlierScan, History
-from cad.service.reader import priors_in
-from dicom_io.priors import Priors
-from dicom_io.reading import best_series, load_datasets
+from dicom_io.read.priors import Priors
+from dicom_io.read.reading import best_series, load_datasets
 from tests.builders import a_series
 from tests.contract.subjects import a_context, loaded, objects_of, two_nodules
 

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from cad.assessment import assess
+from cad.case.case import report_case
 from cad.domain import ClinicalContext, Findings, Nodule, NotAssessed, NotAssessedReason, PatientFactors, Region
+from cad.exam.assessment import assess
 from cad.policy import Policy
-from cad.service.findings_json import Circumstances, Provenance, findings_document
-from cad.service.lettering import CJK_FONT, LATIN_FONT, OTHER_FONT, font_for
-from cad.service.report import ReportCase, report_pdf
-from cad.wording import english
-from cad.wording.words import Language
-from dicom_io.reading import LoadedSeries
+from cad.report.json.findings import Circumstances, Provenance, findings_document
+from cad.report.pdf.lettering import CJK_FONT, LATIN_FONT, OTHER_FONT, font_for
+from cad.report.pdf.report import ReportCase, report_pdf
+from cad.report.words.en import nodules as english
+from cad.report.words.language import Language
+from dicom_io.read.reading import LoadedSeries
 from tests.builders import CHINESE_NAME, a_series
 from tests.contract.subjects import NOW, a_full_nodule, a_nodule, loaded, some_findings
 
@@ -42,7 +43,7 @@ def a_case(found: tuple[Nodule, ...] | NotAssessed, language: Language = Languag
     findings = some_findings(source().volume, found)
     if not isinstance(found, NotAssessed):
         findings = dataclasses.replace(findings, assessment=assess(found, SCREENED, Policy()))
-    return ReportCase(source(), findings, document_of(findings), language)
+    return report_case(source(), findings, document_of(findings), language, Policy())
 
 
 def document_of(findings: Findings) -> dict[str, object]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from cad.case.identity import result_key
+from cad.case.request import CaseRequest
 from cad.domain import ClinicalContext, ExamObservations, NoduleObservation, PatientFactors
-from cad.service.case import CaseRequest, result_key
-from cad.wording.words import Language
-from dicom_io.priors import Priors
+from cad.report.words.language import Language
+from dicom_io.read.priors import Priors
 from tests.unit.science.compared_chests import Chest, prior_of
 
 JOB = "ab" * 32

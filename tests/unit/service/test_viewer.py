@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from cad.service.embedded_orthanc import free_ports
-from cad.service.ohif import app_config, study_path
-from cad.service.viewer import DicomWebServer, viewer_app
+from cad.commands.embedded_orthanc import free_ports
+from cad.web.ohif import app_config, study_path
+from cad.web.viewer import DicomWebServer, viewer_app
 
 
 class _RecordingPacs(BaseHTTPRequestHandler):

@@ -10,8 +10,9 @@ import pytest
 
 from cad.domain import Artery, CalciumNotAssessed, Grid, NotAssessedReason, OtherCalcium
 from cad.policy import CalciumPolicy
-from cad.wording import calcium_chinese, calcium_english
-from cad.wording.calcium_words import score
+from cad.report.words.calcium import score
+from cad.report.words.en import calcium as calcium_english
+from cad.report.words.zh import calcium as calcium_chinese
 from tests.calcium import CONTRAST, PLAQUES, Plaque, a_score
 
 GRID = Grid((40, 96, 128), np.diag([2.5, 2.0, 2.0, 1.0]))

@@ -23,8 +23,9 @@ from cad.domain import (
     Recommendation,
 )
 from cad.policy import GuidelinePolicy, HeartLungPolicy
-from cad.wording import calcium_chinese, calcium_english
-from cad.wording.heart_lung import HeartLevel, Level, LungLevel, heart_lung_of, lung_level, most_suspicious
+from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel, heart_lung_of, lung_level, most_suspicious
+from cad.report.words.en import calcium as calcium_english
+from cad.report.words.zh import calcium as calcium_chinese
 from tests.calcium import CONTRAST, a_score
 from tests.unit.wording.nodules import a_nodule, axes
 

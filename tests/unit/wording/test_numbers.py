@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cad.domain import AxisLengths
-from cad.wording.numbers import axes_mm, percent, percent_range, volume_mm3, whole
+from cad.report.words.numbers import axes_mm, percent, percent_range, volume_mm3, whole
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,9 @@ from cad.domain import (
     Side,
 )
 from cad.policy import WordingPolicy
-from cad.wording import chinese, english
-from cad.wording.said import Border, Said, Sign, said_of, unknown_inputs
+from cad.report.statements.nodules import Border, Said, Sign, said_of, unknown_inputs
+from cad.report.words.en import nodules as english
+from cad.report.words.zh import nodules as chinese
 from tests.unit.wording.nodules import (
     EVERY_SIGN,
     LOCATION,

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from cad.assessment import assess
 from cad.domain import ClinicalContext, PatientFactors, Region
+from cad.exam.assessment import assess
 from cad.policy import GuidelinePolicy, Policy
-from cad.wording import chinese
-from cad.wording.chinese_terms import translated
+from cad.report.words.zh import nodules as chinese
+from cad.report.words.zh.guidelines import translated
 
 NAMES = re.compile(r"PET-CT|PET/CT|LDCT|CT|mm|Brock|Herder|VDT|S|\[unverified\]|\d[ABX]")
 """What stays in Latin letters: names, units, categories and the mark of what was not verified."""

@@ -10,13 +10,13 @@ import numpy as np
 from cad.domain import (
     Artery,
     BoolArray,
+    CalciumSite,
     Heart,
     Int16Array,
     LungMask,
     Mask,
     ModelIdentity,
     NoduleMask,
-    OtherCalcium,
     PointLps,
     Volume,
 )
@@ -24,8 +24,6 @@ from cad.geometry import grid_from, index_of, position_of
 
 Spacing = tuple[float, float, float]
 Index = tuple[int, int, int]
-Site = Artery | OtherCalcium
-
 HALF_MM: Spacing = (3.0, 0.5, 0.5)
 """Pixels of 0.25 mm² on slices of 3 mm."""
 READER = ModelIdentity("told", "1", "cd" * 32)
@@ -75,13 +73,18 @@ class ToldReader:
     """Finds the heart by a function, and puts lesions where another says for their voxel nearest to the middle."""
 
     heart_of: Callable[[Volume], Heart | None] = heart_box
-    site_of: Callable[[PointLps], Site] = lambda _: Artery.LAD
+    site_of: Callable[[PointLps], CalciumSite] = lambda _: Artery.LAD
     identities: tuple[ModelIdentity, ...] = (READER,)
 
     def heart(self, volume: Volume, lungs: LungMask | None) -> Heart | None:  # noqa: ARG002
         return self.heart_of(volume)
 
-    def sites(self, volume: Volume, heart: Heart, lesions: tuple[NoduleMask, ...]) -> tuple[tuple[Site, float], ...]:  # noqa: ARG002
+    def sites(
+        self,
+        volume: Volume,  # noqa: ARG002
+        heart: Heart,  # noqa: ARG002
+        lesions: tuple[NoduleMask, ...],
+    ) -> tuple[tuple[CalciumSite, float], ...]:
         return tuple((self.site_of(middle_of(lesion)), 0.9) for lesion in lesions)
 
 

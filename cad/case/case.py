@@ -1,0 +1,108 @@
+"""One case from a loaded series to results: shared by the command line and the worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cad.case.identity import job_key, result_key
+from cad.case.networks import CaseTools
+from cad.case.patient import with_header
+from cad.case.request import CaseRequest, Part
+from cad.domain import (
+    ClinicalContext,
+    Findings,
+    NotAssessed,
+    NotAssessedReason,
+)
+from cad.exam.analyze import Request, analyze
+from cad.policy import Policy
+from cad.report.json.findings import Circumstances, Document, Provenance, findings_document, with_timings
+from cad.report.pdf.report import ReportCase, report_pdf
+from cad.report.words.language import Language
+from dicom_io.read.priors import Priors
+from dicom_io.read.reading import LoadedSeries
+from dicom_io.read.study_header import study_header_of
+from dicom_io.uids import device_uid
+from dicom_io.write.objects import EncodingContext, ReportObjects, report_objects
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseResult:
+    """Everything about one series. `document` is findings.json as far as it is known before the results are written.
+
+    `pdf` is the page for people, which `objects` hold too.
+    """
+
+    loaded: LoadedSeries
+    findings: Findings
+    objects: ReportObjects
+    pdf: bytes
+    document: Document
+    job_key: str
+
+
+def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> CaseResult:
+    """Analyses a series and encodes its results.
+
+    Raises Refusal when there are no lungs in view, unless calcium alone is asked for.
+    """
+    started = tools.clock()
+    context, disagreements = with_header(request.context, loaded.patient)
+    order = _order(loaded, context, request)
+    found = analyze(loaded.volume, tools.networks, tools.policy, order, request.stopwatch.stage)
+    findings = _with_priors_left_out(found, request.priors)
+    key = result_key(job_key(loaded.series, tools.software_version, findings.models), request)
+    device = device_uid(tools.software_version, findings.models)
+    document = findings_document(
+        loaded.series,
+        findings,
+        Circumstances(context, (*loaded.cautions, *disagreements)),
+        Provenance(tools.software_version, key, started, tools.host_cores),
+    )
+    wording = tools.policy.wording
+    with request.stopwatch.stage("write"):
+        pdf = report_pdf(report_case(loaded, findings, document, request.language, tools.policy))
+        encoding = EncodingContext(key, started, tools.software_version, device, wording)
+        objects = report_objects(findings, loaded, encoding, pdf)
+    return CaseResult(loaded, findings, objects, pdf, with_timings(document, request.stopwatch.seconds()), key)
+
+
+def report_case(
+    loaded: LoadedSeries, findings: Findings, document: Document, language: Language, policy: Policy
+) -> ReportCase:
+    """What the page for people shows of a series and its findings."""
+    return ReportCase(
+        header=study_header_of(loaded.evidence.datasets[0]),
+        series=loaded.series,
+        volume=loaded.volume,
+        cautions=loaded.cautions,
+        findings=findings,
+        document=document,
+        language=language,
+        wording=policy.wording,
+        growth=policy.growth,
+    )
+
+
+def _order(loaded: LoadedSeries, context: ClinicalContext, request: CaseRequest) -> Request:
+    """What the pipeline is asked for."""
+    return Request(
+        identity_seed=loaded.series.series_uid,
+        min_score=request.min_score,
+        with_nodules=Part.NODULES in request.parts,
+        context=context,
+        contrast=loaded.series.contrast,
+        priors=request.priors.scans,
+        acquired=request.priors.acquired,
+        clock=request.stopwatch.now,
+        with_calcium=Part.CALCIUM in request.parts,
+        series=loaded.series,
+    )
+
+
+def _with_priors_left_out(findings: Findings, priors: Priors) -> Findings:
+    """The findings with what is to be said of the earlier series that were given, usable or not."""
+    followup = findings.followup
+    if priors.were_given and followup == NotAssessed(NotAssessedReason.NO_PRIOR):
+        followup = NotAssessed(NotAssessedReason.NO_SUITABLE_PRIOR)
+    return replace(findings, warnings=(*priors.cautions, *findings.warnings), followup=followup)

@@ -1,0 +1,58 @@
+"""What names a job and its objects: hashes of what went in, so that the same input makes the same names. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from cad.case.request import CaseRequest
+from cad.domain import ClinicalContext, CtSeries, ModelIdentity, PriorScan
+from cad.report.words.language import Language
+
+
+def series_key(
+    series_uid: str,
+    sop_uids: Iterable[str],
+    software_version: str,
+    models: Sequence[ModelIdentity],
+    earlier: Iterable[str] = (),
+) -> str:
+    """Identity (64 hex digits) of the analysis of these slices by this software and these weights.
+
+    `earlier` says which earlier examinations there are to compare with. The order of the slices, the models and of
+    `earlier` does not matter. SHA-256 over length-prefixed parts, so that no two inputs share one byte string.
+    """
+    parts = [series_uid, *sorted(set(sop_uids)), software_version, *sorted(model.sha256 for model in models)]
+    known = sorted(set(earlier))
+    parts += ["earlier", *known] if known else []
+    return hashlib.sha256("".join(f"{len(part)}:{part}," for part in parts).encode()).hexdigest()
+
+
+def job_key(series: CtSeries, software_version: str, models: Sequence[ModelIdentity]) -> str:
+    """Identity (64 hex digits) of the analysis of a series that has been read."""
+    return series_key(series.series_uid, series.sop_uids, software_version, models)
+
+
+def result_key(job_key: str, request: CaseRequest) -> str:
+    """The identity of the objects of one analysis: the job's own, but other objects where the request changes them.
+
+    A threshold changes the nodules, earlier examinations what is said of them, what was given beside the images the
+    risks and recommendations of the report, and the language its page. What comes from the header belongs to the
+    series.
+    """
+    differs = [] if request.min_score is None else [f"min_score {request.min_score!r}"]
+    if request.priors.scans:
+        differs.append(f"priors {[_prior_key(scan) for scan in request.priors.scans]!r}")
+    if request.priors.cautions:
+        differs.append(f"said of priors {sorted(caution.code for caution in request.priors.cautions)!r}")
+    if request.context != ClinicalContext():
+        differs.append(f"context {asdict(request.context)!r}")
+    if request.language is not Language.BOTH:
+        differs.append(f"language {request.language.value}")
+    return hashlib.sha256(" ".join([job_key, *differs]).encode()).hexdigest() if differs else job_key
+
+
+def _prior_key(scan: PriorScan) -> tuple[object, ...]:
+    """What decides how an earlier examination is compared: its images, and our report that its nodules come from."""
+    return (scan.series.series_uid, scan.series.slices, *(report.sop_instance_uid for report in scan.reports))

@@ -1,0 +1,34 @@
+"""What is asked of one series."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from cad.case.stopwatch import Stopwatch
+from cad.domain import ClinicalContext
+from cad.report.words.language import Language
+from dicom_io.read.priors import Priors
+
+
+class Part(enum.StrEnum):
+    """What can be asked for by itself."""
+
+    NODULES = "nodules"
+    CALCIUM = "calcium"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRequest:
+    """What to do with one series. `stopwatch` belongs to this case alone and may hold the time of reading it.
+
+    `context` is what was given beside the images; age and sex of the header complete it. `priors` are earlier
+    examinations to compare with. `language` is that of the page for people.
+    """
+
+    parts: frozenset[Part] = frozenset(Part)
+    min_score: float | None = None
+    context: ClinicalContext = field(default_factory=ClinicalContext)
+    priors: Priors = field(default_factory=Priors)
+    language: Language = Language.BOTH
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)

@@ -1,0 +1,331 @@
+"""Builds every object of the service once; called by the command line and by tests."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import logging
+import os
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from cad.domain import ModelIdentity
+from cad.errors import Unavailable
+from cad.policy import SeriesPolicy
+from cad.service.dispatch import Dispatcher, Ownership, Plan
+from cad.service.engine import DaskEngine
+from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
+from cad.service.jobs import Patience
+from cad.service.outbox import Outbox
+from cad.service.settings import Settings
+from cad.service.store import Store
+from cad.service.worker import Beat, Reader, Tools, execute, run_loop
+from cad.web.api import Desk, create_api
+from cad.web.scan_cache import SeriesPlaces, Shelf
+from orthanc.client import OrthancDoor, OrthancPacs
+from orthanc.dicomweb import WebArchive, WebDoor
+from orthanc.dimse import DimseDestination, DimsePeer, ListenerAddress, StoreListener
+from orthanc.pacs import Archive, Destination
+from orthanc.query_retrieve import DimseArchive
+from orthanc.spool import Spool
+
+logger = logging.getLogger(__name__)
+
+DISPATCH_PAUSE_S = 1.0
+"""The dispatcher is woken when an execution ends or a job arrives; this bounds the delay of all else."""
+
+ReaderMaker = Callable[[Settings], Reader]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a worker process needs to build its tools. Travels to it pickled: `make_reader` is a named function."""
+
+    settings: Settings
+    make_reader: ReaderMaker
+
+
+def serve(settings: Settings, make_reader: ReaderMaker) -> int:
+    """Run the service until SIGTERM or SIGINT; the exit code.
+
+    Raises Unavailable when the data folder is in use by another service, a port is taken or the table is away.
+    """
+    configure_logging(settings)
+    stop = threading.Event()
+    with ExitStack() as stack:
+        stack.enter_context(locked(settings.data_folder))
+        door = stack.enter_context(_listening(settings.api_host, settings.api_port))
+        recipe = Recipe(settings, make_reader)
+        engine = DaskEngine(functools.partial(run_job, recipe), settings.analyses_at_once, settings.dask_scheduler)
+        stack.callback(engine.close)
+        service = Service(settings, engine, engine.call(functools.partial(models_of, recipe)))
+        stack.callback(service.close)
+        stack.enter_context(service.running(stop))
+        server = _Server(uvicorn.Config(create_api(service.desk()), log_level="warning", access_log=False))
+        stack.enter_context(_on_signals(lambda: setattr(server, "should_exit", True)))
+        logger.info("lungcad %s listens on %s:%d", version("lungcad"), settings.api_host, settings.api_port)
+        server.run(sockets=[door])
+        logger.info("stopping")
+        stop.set()
+    return 0
+
+
+class Service:
+    """The parts of a running service and its threads."""
+
+    def __init__(self, settings: Settings, engine: DaskEngine, models: tuple[ModelIdentity, ...]) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._tools = make_tools(settings)
+        self._tools.store.create_tables()
+        self._wake_intake = threading.Event()
+        identity = Identity(version("lungcad"), models)
+        clock = self._tools.clock
+        backlog = timedelta(hours=settings.backlog_hours)
+        self._pacs_intake = PacsIntake(self._tools.pacs, self._tools.store, identity, backlog, clock)
+        times = SpoolTimes(settings.scp_quiet_s, settings.spool_keep_hours)
+        self._spool_intake = SpoolIntake(self._tools.spool, self._tools.store, identity, times, clock)
+        ownership = Ownership(
+            installation_id(settings.data_folder), uuid.uuid4().hex, timedelta(seconds=settings.lease_s)
+        )
+        plan = Plan(
+            settings.analyses_at_once,
+            timedelta(seconds=settings.reconcile_s),
+            timedelta(seconds=settings.confirm_after_s),
+        )
+        self._dispatcher = Dispatcher(engine, self._tools, ownership, plan)
+
+    def desk(self) -> Desk:
+        """What the API needs."""
+        token, tools = self._settings.api_token, self._tools
+        return Desk(
+            store=tools.store,
+            notify=self._notify,
+            checks={"pacs": tools.pacs.check, "engine": self._check_engine},
+            clock=tools.clock,
+            shelf=Shelf(SeriesPlaces(tools.store, tools.pacs, tools.spool, tools.archive).fetch, SeriesPolicy()),
+            token=None if token is None else token.get_secret_value(),
+        )
+
+    @contextmanager
+    def running(self, stop: threading.Event) -> Iterator[None]:
+        """The loops run until the block ends; then what is under way is given back."""
+        listener = self._listener()
+        poll = Beat(self._settings.poll_s, self._wake_intake, stop)
+        spool = Beat(min(self._settings.poll_s, self._settings.scp_quiet_s), threading.Event(), stop)
+        dispatch = Beat(DISPATCH_PAUSE_S, self._engine.activity, stop)
+        threads = [
+            threading.Thread(target=run_loop, args=("orthanc intake", self._follow, poll)),
+            threading.Thread(target=run_loop, args=("spool intake", self._receive, spool)),
+            threading.Thread(target=run_loop, args=("dispatch", self._dispatcher.step, dispatch)),
+        ]
+        if listener is not None:
+            listener.start()
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            if listener is not None:
+                listener.stop()
+            for beat in (poll, spool, dispatch):
+                beat.wake.set()
+            for thread in threads:
+                thread.join()
+            self._dispatcher.release()
+
+    def close(self) -> None:
+        """Give back the table's connections."""
+        self._tools.store.close()
+
+    def _follow(self) -> None:
+        self._pacs_intake.step()
+        self._engine.activity.set()
+
+    def _receive(self) -> None:
+        self._spool_intake.step()
+
+    def _notify(self, series_id: str) -> None:
+        self._tools.store.watch(series_id)
+        self._wake_intake.set()
+
+    def _check_engine(self) -> None:
+        if self._engine.workers() == 0:
+            raise Unavailable("engine", "no worker process is connected")
+
+    def _listener(self) -> StoreListener | None:
+        settings = self._settings
+        if settings.scp_port is None:
+            return None
+        address = ListenerAddress(settings.scp_host, settings.scp_port, settings.aet, settings.scp_callers)
+        return StoreListener(address, self._tools.spool)
+
+
+def make_tools(settings: Settings) -> Tools:
+    """The tools of a job, as the settings describe them."""
+    secret = settings.orthanc_password
+    pacs = OrthancPacs(
+        OrthancDoor(
+            settings.orthanc_url,
+            settings.orthanc_user,
+            None if secret is None else secret.get_secret_value(),
+            settings.orthanc_dicomweb_root,
+            settings.orthanc_connect_timeout_s,
+            settings.orthanc_read_timeout_s,
+        )
+    )
+    patience = Patience(first_delay_s=settings.retry_first_s, longest_delay_s=settings.retry_longest_s)
+    return Tools(
+        store=Store(database_url(settings), patience),
+        pacs=pacs,
+        spool=Spool(settings.data_folder / "spool"),
+        outbox=Outbox(settings.data_folder / "outbox"),
+        destination=_destination(settings, pacs),
+        clock=utc_now,
+        archive=_archive(settings, pacs),
+        archive_tries=settings.prior_archive_tries,
+    )
+
+
+def run_job(recipe: Recipe, key: str, epoch: int) -> None:
+    """Execute a job in this worker process."""
+    execute(key, epoch, _tools_of(recipe), _reader_of(recipe))
+
+
+def models_of(recipe: Recipe) -> tuple[ModelIdentity, ...]:
+    """The networks that a worker process reads with; loads them."""
+    return _reader_of(recipe).models
+
+
+@functools.lru_cache(maxsize=1)
+def _tools_of(recipe: Recipe) -> Tools:
+    return make_tools(recipe.settings)
+
+
+@functools.lru_cache(maxsize=1)
+def _reader_of(recipe: Recipe) -> Reader:
+    """Once per process: loading networks takes seconds. A worker process is recognised by this being called."""
+    configure_logging(recipe.settings)
+    return recipe.make_reader(recipe.settings)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Our own lines at the chosen level, warnings of all libraries, on stderr."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for package in ("cad", "dicom_io", "models", "orthanc"):
+        logging.getLogger(package).setLevel(settings.log_level)
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def database_url(settings: Settings) -> str:
+    """The table's URL."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return f"sqlite:///{settings.data_folder / 'jobs.sqlite'}"
+
+
+def installation_id(data_folder: Path) -> str:
+    """What tells this data folder from another's: 32 hex digits, made once."""
+    path = data_folder / "installation-id"
+    if not path.exists():
+        partial = path.with_suffix(".part")
+        partial.write_text(uuid.uuid4().hex)
+        partial.replace(path)
+    return path.read_text().strip()
+
+
+@contextmanager
+def locked(data_folder: Path) -> Iterator[None]:
+    """The data folder, made if need be, is ours alone; a crash frees it.
+
+    Raises Unavailable("data-folder") when another service has it or it cannot be made.
+    """
+    try:
+        data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(data_folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unavailable("data-folder", f"the data folder cannot be used ({error.strerror})") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable("data-folder", "another service is running on this data folder") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        door = socket.create_server((host, port))
+    except OSError as error:
+        raise Unavailable("port", f"cannot listen on {host}:{port} ({error.strerror})") from error
+    with door:
+        yield door
+
+
+def _destination(settings: Settings, pacs: OrthancPacs) -> Destination:
+    match settings.results_to:
+        case "orthanc":
+            return pacs
+        case "dimse":
+            peer = DimsePeer(settings.dimse_host, settings.dimse_port, settings.dimse_aet, settings.aet)
+            return DimseDestination(peer)
+
+
+def _archive(settings: Settings, pacs: OrthancPacs) -> Archive | None:
+    """Where earlier studies are looked for beside Orthanc."""
+    timeout_s = settings.prior_archive_timeout_s
+    match settings.prior_archive:
+        case "none":
+            return None
+        case "dimse":
+            host, port = settings.prior_archive_host, settings.prior_archive_port
+            peer = DimsePeer(host, port, settings.prior_archive_aet, settings.aet, timeout_s)
+            return DimseArchive(peer, settings.prior_archive_move_to, pacs)
+        case "dicomweb":
+            secret = settings.prior_archive_password
+            password = None if secret is None else secret.get_secret_value()
+            url, user = settings.prior_archive_url, settings.prior_archive_user
+            return WebArchive(WebDoor(url, user, password, read_timeout_s=timeout_s))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers, which would end the process before we have given back our jobs."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+@contextmanager
+def _on_signals(react: Callable[[], None]) -> Iterator[None]:
+    """Calls `react` on SIGTERM and SIGINT; the former handlers come back afterwards."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        react()
+
+    former = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

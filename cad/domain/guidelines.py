@@ -1,0 +1,170 @@
+"""What guidelines are given of a nodule, and what they say."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from cad.domain.nodules import AxisLengths, Composition
+from cad.domain.observations import LungRadsCategory
+from cad.domain.risk import NoduleRisks
+
+
+class GrowthVerdict(enum.StrEnum):
+    """A change of volume against the error of measurement."""
+
+    INCREASE = "increase"
+    STABLE = "stable"
+    DECREASE = "decrease"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeGrowth:
+    """Change of volume between two examinations.
+
+    `doubling_time_days` is negative for a smaller volume and infinite for the same. `from_diameters`: the volumes were
+    not measured but taken from the cube of the diameters.
+    """
+
+    interval_days: float
+    change_percent: float
+    doubling_time_days: float
+    verdict: GrowthVerdict
+    from_diameters: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.interval_days > 0:
+            raise ValueError(f"the interval must be positive, not {self.interval_days} days")
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleSize:
+    """A nodule's composition and size at one examination.
+
+    `solid_axes` and `solid_volume_mm3` are of the solid component of a part-solid nodule. None means not measured.
+    """
+
+    composition: Composition
+    axes: AxisLengths
+    volume_mm3: float | None = None
+    solid_axes: AxisLengths | None = None
+    solid_volume_mm3: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierSize:
+    """A nodule at an examination `interval_days` before the current one, by acquisition dates.
+
+    `growth` is from then to now. `lung_rads` is the category that it was given then, None when that is not known.
+    """
+
+    interval_days: float
+    size: NoduleSize
+    growth: VolumeGrowth | None = None
+    lung_rads: LungRadsCategory | None = None
+
+    def __post_init__(self) -> None:
+        if not self.interval_days > 0:
+            raise ValueError(f"the interval must be positive, not {self.interval_days} days")
+
+
+class Sighting(enum.StrEnum):
+    """How a nodule relates to earlier examinations."""
+
+    BASELINE = "baseline"
+    """There is no earlier examination to compare with."""
+    NEW = "new"
+    """An earlier examination does not show it."""
+    FOLLOWED = "followed"
+    """An earlier examination shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuidelineNodule:
+    """One nodule as the guidelines see it; None means not known.
+
+    `earlier` holds the examinations that show it, oldest first. `suspicious` names features beside spiculation.
+    `brock`, `herder` and `mayo` are ranges of probability; `model_probability` is that of C-Lung-RADS's own model.
+    """
+
+    label: str
+    size: NoduleSize
+    sighting: Sighting = Sighting.BASELINE
+    earlier: tuple[EarlierSize, ...] = ()
+    benign_pattern: bool | None = None
+    juxtapleural_smooth: bool | None = None
+    cavitary: bool | None = None
+    proven_benign: bool | None = None
+    spiculated: bool | None = None
+    suspicious: tuple[str, ...] = ()
+    brock: tuple[float, float] | None = None
+    herder: tuple[float, float] | None = None
+    mayo: tuple[float, float] | None = None
+    model_probability: float | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.earlier) != (self.sighting is Sighting.FOLLOWED):
+            raise ValueError("a followed nodule has earlier sizes, and no other has")
+        intervals = [earlier.interval_days for earlier in self.earlier]
+        if intervals != sorted(set(intervals), reverse=True):
+            raise ValueError("earlier sizes must be oldest first")
+
+
+@dataclass(frozen=True, slots=True)
+class NodulePast:
+    """What earlier examinations say of one current nodule; `earlier` holds those that show it, oldest first."""
+
+    sighting: Sighting = Sighting.BASELINE
+    earlier: tuple[EarlierSize, ...] = ()
+
+
+class Guideline(enum.StrEnum):
+    """The guidelines, by their names in findings.json."""
+
+    LUNG_RADS = "lung_rads"
+    FLEISCHNER = "fleischner"
+    BTS = "bts"
+    C_LUNG_RADS = "c_lung_rads"
+    NELSON = "nelson"
+    EU_POSITION = "eu_position"
+    CHINESE_CONSENSUS = "chinese_consensus"
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What one guideline says of an examination.
+
+    `category` is None when unknown inputs leave several possible, which `possible` lists, least suspicious first; it
+    is empty when the guideline does not cover what was found. `because` is the rule that fired, with its numbers;
+    `assuming` says what was taken for granted and `unverified` what was not read in the guideline itself.
+    """
+
+    scheme: str
+    edition: str
+    category: str | None
+    possible: tuple[str, ...]
+    management: str
+    because: str
+    assuming: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicableGuideline:
+    """Which guideline applies, and why; None when the context does not say."""
+
+    guideline: Guideline | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Malignancy risk of each nodule, in their order, and what every guideline says of the examination."""
+
+    risks: tuple[NoduleRisks, ...]
+    recommendations: tuple[tuple[Guideline, Recommendation], ...]
+    applicable: ApplicableGuideline
+
+    def recommendation(self, guideline: Guideline) -> Recommendation:
+        """What one guideline says."""
+        return dict(self.recommendations)[guideline]

@@ -1,0 +1,103 @@
+"""One scan and the marks on it → measured and described nodules: the stages that every examination goes through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cad.domain import AxisLengths, Candidate, LungMask, Marks, Networks, Nodule, NoduleReading, NoduleSize, Volume
+from cad.policy import Policy
+from cad.science.lobes.locating import find_borders, locate
+from cad.science.nodules import characterise
+from cad.science.nodules.attributes import attributes_of
+from cad.science.nodules.candidates import select_candidates
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """One scan in which nodules are measured.
+
+    `identity_seed` makes their tracking UIDs deterministic: the series UID. `contrast` says whether the patient was
+    given contrast agent, None when that is not known.
+    """
+
+    volume: Volume
+    lungs: LungMask
+    identity_seed: str
+    contrast: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """Candidates by their score, best first: those to report, and fainter ones that only a second look considers."""
+
+    sure: tuple[Candidate, ...]
+    faint: tuple[Candidate, ...] = ()
+
+
+def detected(scene: Scene, networks: Networks, min_score: float, policy: Policy, *, faint: bool = False) -> Detected:
+    """The candidates of a scan from `min_score` on; with `faint` also those that a second look considers.
+
+    The sure ones are the same with and without the faint ones, as better marks suppress fainter ones and never the
+    other way round.
+    """
+    least = min(min_score, policy.followup.again_min_score) if faint else min_score
+    marks = networks.detector(scene.volume, scene.lungs, least)
+    candidates = select_candidates(marks, scene.lungs, policy.candidates)
+    return Detected(
+        sure=tuple(candidate for candidate in candidates if candidate.score >= min_score),
+        faint=tuple(candidate for candidate in candidates if candidate.score < min_score),
+    )
+
+
+def measured(scene: Scene, candidates: tuple[Candidate, ...], networks: Networks, policy: Policy) -> tuple[Nodule, ...]:
+    """The nodules at these candidates, in their order, without places and signs."""
+    return _characterised(scene, marks_read(scene, candidates, networks), policy)
+
+
+def measured_apart(
+    scene: Scene, candidates: tuple[Candidate, ...], networks: Networks, policy: Policy
+) -> tuple[Nodule, ...]:
+    """One nodule at each candidate, also where two of them are the same lesion, without places and signs."""
+    pairs = marks_read(scene, candidates, networks).pairs()
+    return tuple(_characterised(scene, Marks((mark,), (reading,)), policy)[0] for mark, reading in pairs)
+
+
+def measured_as(scene: Scene, candidate: Candidate, outline: NoduleReading | None, policy: Policy) -> Nodule:
+    """The nodule at a candidate by this outline, however sure it is, or without one by the attenuation alone."""
+    sure = None if outline is None else replace(outline, certainty=1.0)
+    return _characterised(scene, Marks((candidate,), (sure,)), policy)[0]
+
+
+def marks_read(scene: Scene, candidates: tuple[Candidate, ...], networks: Networks) -> Marks:
+    """The candidates with what the networks see at each, where there are such networks."""
+    return Marks(candidates, () if networks.reader is None else networks.reader(scene.volume, scene.lungs, candidates))
+
+
+def _characterised(scene: Scene, marks: Marks, policy: Policy) -> tuple[Nodule, ...]:
+    return characterise(scene.volume, scene.lungs, marks, policy.nodules, scene.identity_seed)
+
+
+def described(scene: Scene, nodules: tuple[Nodule, ...], policy: Policy) -> tuple[Nodule, ...]:
+    """The measured nodules with their places and signs."""
+    if not nodules:
+        return ()
+    borders = find_borders(scene.volume, scene.lungs, policy.lobes)
+    located = (replace(n, location=locate(n.mask, n.side, borders, policy.lobes)) for n in nodules)
+    return tuple(
+        replace(n, attributes=attributes_of(scene.volume, n, n.location, policy.attributes, scene.contrast))
+        for n in located
+    )
+
+
+def nodule_size(nodule: Nodule) -> NoduleSize:
+    """Composition and size of a nodule as guidelines compare them."""
+    solid = None if nodule.measures is None else nodule.measures.solid
+    if solid is None:
+        return NoduleSize(nodule.composition, axes_of(nodule), nodule.volume_mm3)
+    axes = AxisLengths(solid.diameters.long_axis_mm, solid.diameters.short_axis_mm)
+    return NoduleSize(nodule.composition, axes_of(nodule), nodule.volume_mm3, axes, solid.volume_mm3)
+
+
+def axes_of(nodule: Nodule) -> AxisLengths:
+    """The lengths of the nodule's axes."""
+    return AxisLengths(nodule.diameters.long_axis_mm, nodule.diameters.short_axis_mm)

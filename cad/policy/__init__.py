@@ -1,0 +1,45 @@
+"""Every clinical number of lungcad, frozen, each with its source. A change here is a clinical change.
+
+Bump `POLICY_VERSION` and write a line under *Clinical behaviour* in CHANGELOG.md with every change of a value.
+Import from here: `from cad.policy import Policy`.
+
+- `version`, `whole`: the version, and all policies of one analysis.
+- `series`, `lungs`, `lobes`: which series are read; constants of the segmentations.
+- `nodules`, `signs`: borders, measures and signs of nodules: constants of filters, and the limits that decide.
+- `risk`, `followup`, `calcium`: coefficients of models, limits of growth and of a comparison, scores of calcium.
+- `guidelines`: the published limits and categories, a module for each guideline.
+- `report`: what a report names and shows; no measurement follows from it.
+"""
+
+from __future__ import annotations
+
+from cad.policy.calcium import CalciumPolicy as CalciumPolicy
+from cad.policy.calcium import CalciumSuitabilityPolicy as CalciumSuitabilityPolicy
+from cad.policy.followup import FollowUpPolicy as FollowUpPolicy
+from cad.policy.followup import GrowthPolicy as GrowthPolicy
+from cad.policy.followup import MatchingPolicy as MatchingPolicy
+from cad.policy.guidelines.all import GuidelinePolicy as GuidelinePolicy
+from cad.policy.guidelines.bts import BtsPolicy as BtsPolicy
+from cad.policy.guidelines.c_lung_rads import CLungRadsPolicy as CLungRadsPolicy
+from cad.policy.guidelines.chinese_consensus import ChineseConsensusPolicy as ChineseConsensusPolicy
+from cad.policy.guidelines.choice import GuidelineChoicePolicy as GuidelineChoicePolicy
+from cad.policy.guidelines.fleischner import FleischnerPolicy as FleischnerPolicy
+from cad.policy.guidelines.lung_rads import LungRadsPolicy as LungRadsPolicy
+from cad.policy.guidelines.volumetric import EuPositionPolicy as EuPositionPolicy
+from cad.policy.guidelines.volumetric import NelsonPolicy as NelsonPolicy
+from cad.policy.lobes import FissurePrior as FissurePrior
+from cad.policy.lobes import LobePolicy as LobePolicy
+from cad.policy.lungs import LungPolicy as LungPolicy
+from cad.policy.nodules import CandidatePolicy as CandidatePolicy
+from cad.policy.nodules import NodulePolicy as NodulePolicy
+from cad.policy.report import HeartLungPolicy as HeartLungPolicy
+from cad.policy.report import WordingPolicy as WordingPolicy
+from cad.policy.risk import Brock2aPolicy as Brock2aPolicy
+from cad.policy.risk import Brock2bPolicy as Brock2bPolicy
+from cad.policy.risk import HerderPolicy as HerderPolicy
+from cad.policy.risk import MayoPolicy as MayoPolicy
+from cad.policy.risk import RiskPolicy as RiskPolicy
+from cad.policy.series import SeriesPolicy as SeriesPolicy
+from cad.policy.signs import AttributePolicy as AttributePolicy
+from cad.policy.version import POLICY_VERSION as POLICY_VERSION
+from cad.policy.whole import Policy as Policy

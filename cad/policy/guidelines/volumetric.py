@@ -1,0 +1,43 @@
+"""NELSON and the European position statement: categories by volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class NelsonPolicy:
+    """NELSON trial protocol (de Koning et al., N Engl J Med 2020; J Thorac Dis 18049), solid nodules by volume."""
+
+    edition: str = "trial protocol"
+    """Named in every recommendation."""
+    solid_mm3: tuple[float, float] = (50.0, 500.0)
+    """Below 50 mm³ negative, 50 to 500 mm³ indeterminate, above 500 mm³ positive."""
+    doubling_time_below_days: float = 400.0
+    """Growth of 25 % or more with a doubling time below this is positive."""
+    rows: tuple[tuple[str, str], ...] = (
+        ("negative", "Next screening round"),
+        ("indeterminate", "CT at 3 months for volume and doubling time"),
+        ("positive", "Referral for work-up"),
+    )
+    """Results from least to most suspicious."""
+
+
+@dataclass(frozen=True, slots=True)
+class EuPositionPolicy:
+    """European position statement on lung cancer screening (Oudkerk et al., Lancet Oncol 2017), solid by volume."""
+
+    edition: str = "2017"
+    """Named in every recommendation."""
+    baseline_mm3: tuple[float, float] = (100.0, 300.0)
+    new_mm3: tuple[float, float] = (30.0, 200.0)
+    """Upper limits: above 300 mm³ at baseline and above 200 mm³ when new, multidisciplinary team [abstract]. The lower
+    limits are [unverified]."""
+    doubling_time_days: tuple[float, float] = (400.0, 600.0)
+    """Below 400 days positive, 400 to 600 days indeterminate, above 600 days negative. [unverified]"""
+    rows: tuple[tuple[str, str], ...] = (
+        ("negative", "Next screening round [unverified]"),
+        ("indeterminate", "CT at 3 months for volume and doubling time [unverified]"),
+        ("positive", "Multidisciplinary team"),
+    )
+    """Results from least to most suspicious."""

@@ -1,0 +1,106 @@
+"""What a report names and shows: limits of words and numbers of pictures. No measurement follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HeartLungPolicy:
+    """Low, medium and high on the page that sums up lungs and heart. The category itself stands beside the word.
+
+    The three words are lungcad's own: health-check centres use them, and no guideline does. A category that is in no
+    table, such as Lung-RADS 0, has no level, and the page says so.
+    """
+
+    fallback: str = "lung_rads"
+    """The guideline when none applies because it was not stated why the scan was made; the page names it."""
+    lung: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
+        ("lung_rads", ("1", "2"), ("3",), ("4A", "4B", "4X")),
+        ("c_lung_rads", ("0", "1"), ("2",), ("3", "4")),
+        ("nelson", ("negative",), ("indeterminate",), ("positive",)),
+        ("eu_position", ("negative",), ("indeterminate",), ("positive",)),
+        (
+            "fleischner",
+            (
+                "no nodule",
+                "benign",
+                "single ground-glass <6 mm",
+                "single part-solid <6 mm",
+                "single solid <6 mm",
+                "multiple solid <6 mm",
+            ),
+            (
+                "single ground-glass 6 mm or more",
+                "single solid 6–8 mm",
+                "multiple subsolid <6 mm",
+                "multiple solid 6–8 mm",
+                "multiple solid >8 mm",
+                "single part-solid 6 mm or more, persistent, solid component <6 mm",
+                "single part-solid 6 mm or more",
+                "multiple subsolid 6 mm or more",
+            ),
+            (
+                "single solid >8 mm",
+                "solid, growing",
+                "ground-glass, growing",
+                "part-solid, solid component 6 mm or more, or growing",
+            ),
+        ),
+        (
+            "bts",
+            ("no nodule", "discharge", "VDT >600 days"),
+            (
+                "new and small",
+                "CT at 24 months",
+                "CT at 12 months",
+                "CT at 3 months",
+                "Brock <10 %",
+                "subsolid, Brock <10 %",
+                "VDT 400–600 days",
+                "Herder <10 %",
+            ),
+            (
+                "Brock 10 % or more",
+                "Herder 10–70 %",
+                "subsolid, Brock 10 % or more or concerning",
+                "VDT 400 days or less",
+                "Herder >70 %",
+                "subsolid, growing or altered",
+            ),
+        ),
+    )
+    """For each guideline that can apply, its categories of low, medium and high. Screening: low goes on with the yearly
+    rounds (Lung-RADS v2022 1 negative, 2 benign), medium is a CT in 6 months (3 probably benign; C-Lung-RADS 2, 3.2 %
+    of cancers), high a CT in 3 months or work-up (4 suspicious; C-Lung-RADS 3 and 4, with 6.2 and 24.3 %, PMC11564084
+    table 1); the volumetric schemes by their own words. Incidental: low needs no CT or at most one after a year, medium
+    is followed by CT, high has PET/CT, tissue or surgery among its first steps (Fleischner 2017, BTS 2015)."""
+    heart: tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]] = ("CAC-DRS", ("A0", "A1"), ("A2",), ("A3",))
+    """CAC-DRS names A0 very low, A1 mildly, A2 moderately and A3 moderately to severely increased risk (Hecht et al.,
+    J Cardiovasc Comput Tomogr 2018 [abstract])."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordingPolicy:
+    """When the sentences, pages and coded signs of a report name what was found. The measured values stand beside."""
+
+    sign_present: float = 0.5
+    """A sign is named from this probability on, where it is more probable than its absence (lungcad's own choice)."""
+
+    lobe_certain: float = 0.8
+    """Below this confidence the lobe is named with "probably" (lungcad's own choice)."""
+
+    near_mm: float = 10.0
+    """Pleura and fissures are named up to this distance (lungcad's own choice)."""
+
+    touching_mm: float = 0.5
+    """Nearer than this it touches: under one pixel of a chest CT (0.5 to 0.9 mm)."""
+
+    changed_comparisons: int = 20
+    """Pictures of then and now of nodules that are new, gone, growing or shrinking (lungcad's own choice)."""
+
+    stable_comparisons: int = 3
+    """The same of stable nodules, in the order of the nodules (lungcad's own choice)."""
+
+    heart_lung: HeartLungPolicy = HeartLungPolicy()
+    """What is called low, medium and high."""

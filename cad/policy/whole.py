@@ -1,0 +1,35 @@
+"""All policies of one analysis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cad.policy.calcium import CalciumPolicy
+from cad.policy.followup import FollowUpPolicy, GrowthPolicy, MatchingPolicy
+from cad.policy.guidelines.all import GuidelinePolicy
+from cad.policy.lobes import LobePolicy
+from cad.policy.lungs import LungPolicy
+from cad.policy.nodules import CandidatePolicy, NodulePolicy
+from cad.policy.report import WordingPolicy
+from cad.policy.risk import RiskPolicy
+from cad.policy.series import SeriesPolicy
+from cad.policy.signs import AttributePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The clinical policy of one installation."""
+
+    series: SeriesPolicy = SeriesPolicy()
+    lungs: LungPolicy = LungPolicy()
+    candidates: CandidatePolicy = CandidatePolicy()
+    nodules: NodulePolicy = NodulePolicy()
+    lobes: LobePolicy = LobePolicy()
+    attributes: AttributePolicy = AttributePolicy()
+    risk: RiskPolicy = RiskPolicy()
+    growth: GrowthPolicy = GrowthPolicy()
+    matching: MatchingPolicy = MatchingPolicy()
+    followup: FollowUpPolicy = FollowUpPolicy()
+    guidelines: GuidelinePolicy = GuidelinePolicy()
+    calcium: CalciumPolicy = CalciumPolicy()
+    wording: WordingPolicy = WordingPolicy()

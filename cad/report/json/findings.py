@@ -1,0 +1,187 @@
+"""Findings → the document `findings.json` (schema `lungcad.findings/1`, docs/findings.schema.json).
+
+What was not assessed is null, and `not_assessed` names it with a reason: nothing is ever filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from cad.domain import (
+    Assessment,
+    CalciumNotAssessed,
+    Caution,
+    ClinicalContext,
+    CtSeries,
+    ExamObservations,
+    Findings,
+    Guideline,
+    LungMask,
+    NotAssessed,
+    NotAssessedReason,
+    Recommendation,
+    Side,
+)
+from cad.errors import Refusal
+from cad.report.json.calcium import calcium_document
+from cad.report.json.followup import followup_document
+from cad.report.json.nodules import Document as Document
+from cad.report.json.nodules import missing_parts, model_document, nodule_documents
+
+SCHEMA = "lungcad.findings/1"
+REFUSAL_SCHEMA = "lungcad.refusal/1"
+
+STAGES = ("read", "lungs", "detect", "characterize", "followup", "calcium", "write", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who computed a result, with what, when and on how many processor cores."""
+
+    version: str
+    job_key: str
+    started: datetime
+    host_cores: int
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What was asked for and known beside the series."""
+
+    context: ClinicalContext
+    cautions: tuple[Caution, ...]
+
+
+def findings_document(
+    series: CtSeries, findings: Findings, circumstances: Circumstances, provenance: Provenance
+) -> Document:
+    """The whole document, with empty timings (`with_timings` fills them in)."""
+    return {
+        "schema": SCHEMA,
+        "series": _series(series),
+        "nodules": None
+        if isinstance(findings.nodules, NotAssessed)
+        else nodule_documents(findings.nodules, findings.assessment),
+        "exam": _exam(findings.assessment),
+        "followup": _followup(findings),
+        "calcium": calcium_document(findings.calcium),
+        "not_assessed": _not_assessed(findings),
+        "quality": {
+            "warnings": [_caution(c) for c in (*circumstances.cautions, *findings.warnings)],
+            "lung_volume_ml": _lung_volumes(findings.lungs),
+        },
+        "patient": circumstances.context.factors.known(),
+        "observations": observations_document(circumstances.context.observations),
+        "timings_s": dict.fromkeys(STAGES),
+        "provenance": {
+            "version": provenance.version,
+            "models": [model_document(model) for model in findings.models],
+            "policy_version": findings.policy_version,
+            "started": provenance.started.isoformat(),
+            "host_cores": provenance.host_cores,
+            "job_key": provenance.job_key,
+        },
+    }
+
+
+def with_timings(document: Document, seconds: Mapping[str, float]) -> Document:
+    """The document with the seconds of each stage; null for a stage that did not run."""
+    timings = {stage: round(seconds[stage], 3) if stage in seconds else None for stage in STAGES}
+    return {**document, "timings_s": timings}
+
+
+def refusal_document(refusal: Refusal) -> Document:
+    """The document `refusal.json`."""
+    facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in refusal.facts.items()}
+    return {"schema": REFUSAL_SCHEMA, "reason": refusal.reason.value, "text": refusal.text, "facts": facts}
+
+
+def _series(series: CtSeries) -> Document:
+    return {
+        "study_uid": series.study_uid,
+        "series_uid": series.series_uid,
+        "slices": series.slices,
+        "spacing_mm": [round(value, 5) for value in series.spacing_mm],
+        "slice_thickness_mm": series.slice_thickness_mm,
+        "contrast": series.contrast,
+        "kernel": series.kernel,
+        "kvp": series.kvp,
+        "choice": series.choice,
+    }
+
+
+def observations_document(observations: ExamObservations) -> Document:
+    """What a reader stated, without what was not stated; the form in which it is given."""
+    stated = _stated(asdict(observations))
+    assert isinstance(stated, dict)
+    return stated
+
+
+def _stated(value: object) -> object:
+    """A record as JSON without unknowns and empty lists."""
+    if isinstance(value, dict):
+        return {name: _stated(part) for name, part in value.items() if part not in (None, ())}
+    return [_stated(part) for part in value] if isinstance(value, tuple) else value
+
+
+def _exam(assessment: Assessment | NotAssessed) -> Document:
+    """What each guideline says, and which one applies."""
+    if isinstance(assessment, NotAssessed):
+        return {
+            **dict.fromkeys(guideline.value for guideline in Guideline),
+            "applicable": None,
+            "applicable_because": None,
+        }
+    applicable = assessment.applicable
+    return {
+        "applicable": None if applicable.guideline is None else applicable.guideline.value,
+        "applicable_because": applicable.because,
+        **{guideline.value: _recommendation(said) for guideline, said in assessment.recommendations},
+    }
+
+
+def _recommendation(said: Recommendation) -> Document:
+    return {
+        "scheme": said.scheme,
+        "edition": said.edition,
+        "category": said.category,
+        "possible": list(said.possible),
+        "management": said.management,
+        "because": said.because,
+        "assuming": list(said.assuming),
+        "unverified": list(said.unverified),
+    }
+
+
+def _followup(findings: Findings) -> Document | None:
+    if isinstance(findings.followup, NotAssessed) or isinstance(findings.nodules, NotAssessed):
+        return None
+    return followup_document(findings.followup, findings.nodules)
+
+
+def _not_assessed(findings: Findings) -> list[Document]:
+    followup = findings.followup
+    entries = [("followup", followup.reason)] if isinstance(followup, NotAssessed) else []
+    if isinstance(findings.nodules, NotAssessed):
+        entries.append(("nodules", findings.nodules.reason))
+    else:
+        entries.extend(missing_parts(findings.nodules, findings.assessment))
+    if isinstance(findings.assessment, NotAssessed):
+        entries.extend((f"exam.{guideline.value}", findings.assessment.reason) for guideline in Guideline)
+    if isinstance(findings.calcium, CalciumNotAssessed):
+        entries.append(("calcium", findings.calcium.reason))
+    if findings.lungs is None:
+        entries.append(("quality.lung_volume_ml", NotAssessedReason.NOT_DETERMINED))
+    return [{"what": what, "reason": reason.value} for what, reason in entries]
+
+
+def _lung_volumes(lungs: LungMask | None) -> Document:
+    if lungs is None:
+        return dict.fromkeys(side.value for side in (Side.LEFT, Side.RIGHT))
+    return {side.value: round(lungs.volume_ml(side), 1) for side in (Side.LEFT, Side.RIGHT)}
+
+
+def _caution(caution: Caution) -> Document:
+    return {"code": caution.code, "text": caution.text}

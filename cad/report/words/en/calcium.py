@@ -1,0 +1,128 @@
+"""Coronary calcium, and heart and lungs together, in English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cad.domain import (
+    Artery,
+    CalciumNotAssessed,
+    CalciumScore,
+    CalciumSite,
+    Nodule,
+    NotAssessed,
+    NotAssessedReason,
+    OtherCalcium,
+)
+from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel
+from cad.report.words.calcium import CalciumLabels, categories, named_others, score, volume, with_calcium
+from cad.report.words.en import nodules as english
+
+LABELS = CalciumLabels(
+    title="Lungs and heart on CT",
+    artery="Coronary artery",
+    agatston="Agatston score",
+    volume="Volume, mm³",
+    lesions="Lesions",
+    total="Total",
+    apart="Not coronary, not part of the score",
+    estimate="Coronary calcium, non-gated estimate",
+    critical="CRITICAL RESULT: very high calcium score. Tell the referring physician now.",
+    heart_lung="Heart and lungs at a glance",
+    lung="Lung nodules",
+    heart="Coronary calcium",
+    rule=(
+        "Low, medium and high are lungcad's own words for the categories named; no guideline uses them so. Lungs: low, "
+        "no CT before the yearly one; medium, CT sooner; high, CT within 3 months or work-up. Heart, by CAC-DRS: A0 "
+        "and A1 low, A2 medium, A3 high. Low does not mean that there is no disease."
+    ),
+)
+
+SITE: Mapping[CalciumSite, str] = {
+    Artery.LM: "Left main (LM)",
+    Artery.LAD: "Left anterior descending (LAD)",
+    Artery.LCX: "Circumflex (LCX)",
+    Artery.RCA: "Right coronary (RCA)",
+    OtherCalcium.AORTA: "Aorta",
+    OtherCalcium.AORTIC_VALVE: "Aortic valve",
+    OtherCalcium.MITRAL_VALVE: "Mitral valve",
+    OtherCalcium.OTHER: "Other, such as lymph nodes and bone",
+}
+
+LEVEL: Mapping[Level, str] = {Level.LOW: "LOW", Level.MEDIUM: "MEDIUM", Level.HIGH: "HIGH"}
+
+NOT_ASSESSED = "NOT ASSESSED"
+
+REASON: Mapping[NotAssessedReason, str] = {
+    NotAssessedReason.NOT_REQUESTED: "It was not asked for.",
+    NotAssessedReason.NOT_AVAILABLE: "The stage that gives it did not run.",
+}
+"""Why nodules were not assessed; other reasons have their own names."""
+
+
+def site(site: CalciumSite) -> str:
+    """The name of an artery or other site."""
+    return SITE[site]
+
+
+def summary(calcium: CalciumScore | CalciumNotAssessed) -> str:
+    """The result in one sentence, or why there is none."""
+    if isinstance(calcium, CalciumNotAssessed):
+        return calcium.text
+    if calcium.agatston == 0:
+        return f"No coronary calcium was found: Agatston score 0, non-gated estimate ({categories(calcium)})."
+    arteries = ", ".join(artery.value for artery in with_calcium(calcium))
+    return (
+        f"Coronary calcium: Agatston score {score(calcium.agatston)}, non-gated estimate ({categories(calcium)}); "
+        f"volume {volume(calcium.volume_mm3)} mm³; {calcium.vessels} of 4 arteries ({arteries})."
+    )
+
+
+def apart(calcium: CalciumScore) -> str:
+    """Calcium that is not coronary, in one sentence; empty when there is none."""
+    parts = [f"{SITE[one].lower()} {score(value.agatston)}" for one, value in named_others(calcium)]
+    return f"Calcium apart from the arteries (Agatston): {', '.join(parts)}." if parts else ""
+
+
+def advice(calcium: CalciumScore) -> str:
+    """What follows from the tier, with its source."""
+    return calcium.advice
+
+
+def caveats(calcium: CalciumScore) -> str:
+    """What a reader of the score should know."""
+    return " ".join(caveat.text for caveat in calcium.caveats)
+
+
+def level(result: LungLevel | HeartLevel | NotAssessed | CalciumNotAssessed) -> str:
+    """Low, medium, high, or that it was not assessed."""
+    if isinstance(result, NotAssessed | CalciumNotAssessed) or result.level is None:
+        return NOT_ASSESSED
+    return LEVEL[result.level]
+
+
+def lung_reason(result: LungLevel | NotAssessed) -> str:
+    """From which category the level follows, or why there is none."""
+    if isinstance(result, NotAssessed):
+        return REASON.get(result.reason, f"Reason: {result.reason.value}.")
+    said = result.said
+    category = said.category or f"one of {', '.join(said.possible) or 'none'}"
+    chosen = " No guideline was chosen for this patient; this one stands in." if result.is_fallback else ""
+    return f"{said.scheme} {said.edition}: {category}. {said.management}.{chosen}"
+
+
+def heart_reason(result: HeartLevel | CalciumNotAssessed) -> str:
+    """From which category the level follows, or why there is none."""
+    if isinstance(result, CalciumNotAssessed):
+        return result.text
+    return f"{result.scheme}: {result.category}, non-gated estimate."
+
+
+def nodule_caption(nodule: Nodule) -> str:
+    """What the picture of a nodule shows."""
+    return f"{english.label(nodule)}, {nodule.diameters.mean_mm:.1f} mm"
+
+
+def slice_caption() -> str:
+    """What the picture of calcium shows."""
+    return "Slice with the most coronary calcium"

@@ -1,0 +1,108 @@
+"""What every language can say, and the languages of a report."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cad.domain import Assessment, Nodule, NotAssessed, NotAssessedReason
+from cad.report.statements.nodules import Said
+
+
+class Language(enum.StrEnum):
+    """The languages of the report; `BOTH` is English with Chinese beneath."""
+
+    ENGLISH = "en"
+    CHINESE = "zh"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The fixed words of the page."""
+
+    title: str
+    origin: str
+    patient: str
+    patient_id: str
+    born: str
+    sex: str
+    study: str
+    accession: str
+    series: str
+    images: str
+    not_given: str
+    nodule: str
+    place: str
+    composition: str
+    size: str
+    volume: str
+    signs: str
+    suspicion: str
+    brock: str
+    note: str
+    footer: str
+    limits: str
+    score_note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """How a series was acquired, and how much lung it shows."""
+
+    slices: int
+    spacing_mm: tuple[float, float, float]
+    kernel: str | None
+    kvp: float | None
+    contrast: bool | None
+    right_ml: float | None
+    left_ml: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """One nodule in a row of the table; a dash stands for what is not known."""
+
+    place: str
+    composition: str
+    size: str
+    volume: str
+    signs: str
+    suspicion: str
+    brock: str
+
+
+class Words(Protocol):
+    """A language: a module with these names."""
+
+    @property
+    def LABELS(self) -> Labels: ...  # noqa: N802 - a constant of the module
+
+    def summary(self, nodules: Sequence[Nodule] | NotAssessed) -> str:
+        """What was found, in one sentence."""
+
+    def label(self, nodule: Nodule) -> str:
+        """The name of a nodule."""
+
+    def nodule_sentence(self, said: Said) -> str:
+        """One nodule as a radiologist writes it."""
+
+    def cells(self, said: Said) -> Cells:
+        """One nodule as a row of the table."""
+
+    def guidance(self, assessment: Assessment | NotAssessed) -> list[str]:
+        """The applicable guideline's recommendation, why, and what was assumed; or why none was chosen."""
+
+    def technique(self, series: Technique) -> str:
+        """How the series was acquired, in one line."""
+
+    def lungs(self, series: Technique) -> str:
+        """How much of the lungs is in view."""
+
+    def unknown(self, names: Sequence[str]) -> str:
+        """Why the Brock model gives a range; at least one name."""
+
+    def not_assessed(self, *, followup: NotAssessedReason | None, calcium: bool) -> str:
+        """Which parts of a reading were not done, and why there is no comparison; empty when both were."""

@@ -1,0 +1,184 @@
+"""Coronary calcium, and heart and lungs together, in Chinese. Caveats and figures of scans are quoted in English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cad.domain import (
+    Artery,
+    CalciumNotAssessed,
+    CalciumScore,
+    CalciumSite,
+    Nodule,
+    NotAssessed,
+    NotAssessedReason,
+    OtherCalcium,
+)
+from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel
+from cad.report.words.calcium import CalciumLabels, categories, named_others, score, volume, with_calcium
+from cad.report.words.zh import nodules as chinese
+from cad.report.words.zh.guidelines import translated
+
+LABELS = CalciumLabels(
+    title="胸部CT：肺与心脏",
+    artery="冠状动脉",
+    agatston="Agatston积分",
+    volume="体积，mm³",
+    lesions="病灶数",
+    total="合计",
+    apart="非冠状动脉钙化，不计入积分",
+    estimate="冠状动脉钙化，非门控估计",
+    critical="危急值：钙化积分极高，请立即通知申请医师。",
+    heart_lung="心肺联合小结",
+    lung="肺结节",
+    heart="冠状动脉钙化",
+    rule=(
+        "低、中、高是本软件对所列分类的叫法，并非指南用语。肺：低，年度复查前无需CT；中，需提前复查CT；高，3个月内CT或进一步"
+        "检查。心：按CAC-DRS，A0、A1为低，A2为中，A3为高。“低”并不表示没有疾病。"
+    ),
+)
+
+SITE: Mapping[CalciumSite, str] = {
+    Artery.LM: "左主干（LM）",
+    Artery.LAD: "左前降支（LAD）",
+    Artery.LCX: "左回旋支（LCX）",
+    Artery.RCA: "右冠状动脉（RCA）",
+    OtherCalcium.AORTA: "主动脉",
+    OtherCalcium.AORTIC_VALVE: "主动脉瓣",
+    OtherCalcium.MITRAL_VALVE: "二尖瓣",
+    OtherCalcium.OTHER: "其他，如淋巴结、骨",
+}
+
+LEVEL: Mapping[Level, str] = {Level.LOW: "低", Level.MEDIUM: "中", Level.HIGH: "高"}
+
+NOT_ASSESSED = "未评估"
+
+REASON: Mapping[NotAssessedReason, str] = {
+    NotAssessedReason.NOT_REQUESTED: "未要求评估",
+    NotAssessedReason.NOT_IN_THIS_VERSION: "本版本不含此项",
+    NotAssessedReason.NOT_AVAILABLE: "相应的分析未运行",
+    NotAssessedReason.NOT_DETERMINED: "图像不能判断",
+    NotAssessedReason.CONTRAST: "血液有对比剂强化",
+    NotAssessedReason.NOISE: "图像噪声过大",
+    NotAssessedReason.METAL: "心脏内有金属",
+    NotAssessedReason.HEART_NOT_COVERED: "心脏未完整位于扫描野内",
+}
+"""Why something was not assessed; other reasons have their own names."""
+
+TIER_ADVICE: Mapping[str, str] = {
+    "No coronary calcium found on this non-gated CT, which does not exclude coronary disease. If there is chest "
+    "pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020).": (
+        "本次非门控CT未见冠状动脉钙化，但不能排除冠心病。如有胸痛，按常规指南评估（BSCI/BSCCT和BSTI 2020）。"
+    ),
+    "Mild coronary calcium: assess modifiable cardiovascular risk factors and, if there is chest pain, assess it "
+    "by the usual guidelines (BSCI/BSCCT and BSTI 2020; SCCT/STR 2016 [unverified]).": (
+        "轻度冠状动脉钙化：评估可控的心血管危险因素；如有胸痛，按常规指南评估"
+        "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016 [unverified]）。"
+    ),
+    "Moderate coronary calcium: assess modifiable cardiovascular risk factors, with preventive treatment by the "
+    "local guideline, and, if there is chest pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020; "
+    "SCCT/STR 2016 [unverified]).": (
+        "中度冠状动脉钙化：评估可控的心血管危险因素，按当地指南预防性治疗；如有胸痛，按常规指南评估"
+        "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016 [unverified]）。"
+    ),
+    "Severe coronary calcium: assess modifiable cardiovascular risk factors soon, with preventive treatment by the "
+    "local guideline, and, if there is chest pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020; "
+    "SCCT/STR 2016 [unverified]).": (
+        "重度冠状动脉钙化：尽快评估可控的心血管危险因素，按当地指南预防性治疗；如有胸痛，按常规指南评估"
+        "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016 [unverified]）。"
+    ),
+}
+"""The advice of `cad.policy.CalciumPolicy`; any other is quoted in English."""
+
+CAVEAT: Mapping[str, str] = {
+    "calcium-non-gated": "积分为无心电门控扫描的估计值，可能不同于门控扫描",
+    "calcium-kvp": "管电压未知或不是积分所规定的管电压，未作校正",
+    "calcium-sharp-kernel": "重建核锐利，边缘和噪声可使积分偏高",
+    "calcium-averaged-slices": "薄层图像经平均后计分",
+    "calcium-thick-slices": "层厚较大，可能遗漏小斑块",
+    "calcium-contrast-in-header": "文件头注明使用对比剂，但血液CT值未见强化",
+    "calcium-dense-blood": "血液CT值高于通常的平扫值",
+    "calcium-noise": "噪声较大，小病灶不确定",
+    "calcium-metal-near": "心脏旁有金属；搭桥术后积分无意义",
+    "calcium-coverage": "心脏未完全位于扫描野内，积分可能偏低",
+}
+"""By the code of the caveat; one without a translation is quoted in English."""
+
+
+def site(site: CalciumSite) -> str:
+    """The name of an artery or other site."""
+    return SITE[site]
+
+
+def summary(calcium: CalciumScore | CalciumNotAssessed) -> str:
+    """The result in one sentence, or why there is none."""
+    if isinstance(calcium, CalciumNotAssessed):
+        return f"冠状动脉钙化未评估：{_reason(calcium.reason)}。"
+    if calcium.agatston == 0:
+        return f"未见冠状动脉钙化：Agatston积分0，非门控估计（{_categories(calcium)}）。"
+    arteries = "、".join(artery.value for artery in with_calcium(calcium))
+    return (
+        f"冠状动脉钙化：Agatston积分{score(calcium.agatston)}，非门控估计（{_categories(calcium)}）；"
+        f"体积{volume(calcium.volume_mm3)} mm³；累及4支中的{calcium.vessels}支（{arteries}）。"
+    )
+
+
+def _categories(calcium: CalciumScore) -> str:
+    return categories(calcium).replace("Agatston tiers", "Agatston四级分层")
+
+
+def _reason(reason: NotAssessedReason) -> str:
+    return REASON.get(reason, reason.value)
+
+
+def apart(calcium: CalciumScore) -> str:
+    """Calcium that is not coronary, in one sentence; empty when there is none."""
+    parts = [f"{SITE[one]}{score(value.agatston)}" for one, value in named_others(calcium)]
+    return f"非冠状动脉钙化（Agatston）：{'、'.join(parts)}。" if parts else ""
+
+
+def advice(calcium: CalciumScore) -> str:
+    """What follows from the tier, with its source."""
+    return TIER_ADVICE.get(calcium.advice, f"建议（原文）：{calcium.advice}")
+
+
+def caveats(calcium: CalciumScore) -> str:
+    """What a reader of the score should know."""
+    parts = [CAVEAT.get(caveat.code, caveat.text) for caveat in calcium.caveats]
+    return f"{'；'.join(parts)}。" if parts else ""
+
+
+def level(result: LungLevel | HeartLevel | NotAssessed | CalciumNotAssessed) -> str:
+    """Low, medium, high, or that it was not assessed."""
+    if isinstance(result, NotAssessed | CalciumNotAssessed) or result.level is None:
+        return NOT_ASSESSED
+    return LEVEL[result.level]
+
+
+def lung_reason(result: LungLevel | NotAssessed) -> str:
+    """From which category the level follows, or why there is none."""
+    if isinstance(result, NotAssessed):
+        return f"{_reason(result.reason)}。"
+    said = result.said
+    category = (
+        translated(said.category) if said.category else f"可能为{'、'.join(map(translated, said.possible)) or '无'}"
+    )
+    chosen = "（未为该受检者选定指南，以此代替。）" if result.is_fallback else ""
+    return f"{said.scheme} {said.edition}：{category}。{translated(said.management)}。{chosen}"
+
+
+def heart_reason(result: HeartLevel | CalciumNotAssessed) -> str:
+    """From which category the level follows, or why there is none."""
+    if isinstance(result, CalciumNotAssessed):
+        return f"{_reason(result.reason)}。"
+    return f"{result.scheme}：{result.category}，非门控估计。"
+
+
+def nodule_caption(nodule: Nodule) -> str:
+    """What the picture of a nodule shows."""
+    return f"{chinese.label(nodule)}，{nodule.diameters.mean_mm:.1f} mm"
+
+
+def slice_caption() -> str:
+    """What the picture of calcium shows."""
+    return "冠状动脉钙化最多的层面"

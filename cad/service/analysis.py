@@ -1,0 +1,91 @@
+"""How the service reads a series: the same case as the command line, from the objects of a PACS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pydicom.dataset import Dataset
+
+from cad.case.case import read_case
+from cad.case.networks import CaseTools, Machinery, load_tools
+from cad.case.request import CaseRequest
+from cad.domain import Caution, ClinicalContext, Findings, FollowUp, PriorScan
+from cad.errors import Refusal
+from cad.policy import SeriesPolicy
+from cad.report.json.followup_map import comparison_map
+from cad.report.words.language import Language
+from cad.service.prior_search import EarlierScan, History
+from cad.service.settings import Settings
+from cad.service.worker import Reader, Reading
+from dicom_io.read.priors import Priors, priors_of
+from dicom_io.read.readback import EarlierReport, read_back
+from dicom_io.read.reading import LoadedSeries, best_series, load_datasets
+from dicom_io.uids import device_uid
+
+OTHER_VERSION = Caution(
+    "prior-other-version",
+    "The report of an earlier examination was made by another version of lungcad; its nodules are as measured then.",
+)
+
+
+def installed_reader(settings: Settings) -> Reader:
+    """The reader with the installed networks, on the device and the runtime of the settings."""
+    machinery = Machinery(settings.device, settings.detector, settings.runtime)
+    return reader_with(load_tools(machinery), settings.min_score, settings.report_language)
+
+
+def reader_with(tools: CaseTools, min_score: float | None, language: Language = Language.BOTH) -> Reader:
+    """A reader that uses these tools; a `min_score` of None means the detector's own threshold."""
+
+    def choose(images: Sequence[Dataset]) -> Sequence[Dataset]:
+        return best_series(images, tools.policy.series)
+
+    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> Reading:
+        request = CaseRequest(min_score=min_score, context=context, language=language)
+        with request.stopwatch.stage("read"):
+            loaded = load_datasets(datasets, tools.policy.series)
+            device = device_uid(tools.software_version, tools.networks.identities)
+            priors = priors_in(history, loaded, tools.policy.series, device)
+        result = read_case(loaded, tools, replace(request, priors=priors))
+        return Reading(result.objects.all(), result.document, _map_of(result.findings))
+
+    return Reader(tools.networks.identities, read, choose)
+
+
+def priors_in(history: History, current: LoadedSeries, policy: SeriesPolicy, device: str) -> Priors:
+    """The earlier examinations of a history, with the nodules of lungcad's own reports where these can be used.
+
+    `device` names the software and networks of now: a report of others is used, and that is said.
+    """
+    loaded, cautions = _loaded(history, policy)
+    found = priors_of(current, [series for series, _ in loaded])
+    results = {series.series.series_uid: scan.results for series, scan in loaded}
+    scans = []
+    for scan in found.scans:
+        report, said = read_back(results[scan.series.series_uid], scan.series)
+        scans.append(scan if report is None else _with_report(scan, report))
+        cautions += said if report is None or report.device_uid == device else (OTHER_VERSION,)
+    return Priors(tuple(scans), found.acquired, tuple(dict.fromkeys((*history.cautions, *cautions, *found.cautions))))
+
+
+def _loaded(history: History, policy: SeriesPolicy) -> tuple[list[tuple[LoadedSeries, EarlierScan]], list[Caution]]:
+    """The earlier examinations that can be read, and a caution for each that cannot."""
+    loaded: list[tuple[LoadedSeries, EarlierScan]] = []
+    cautions: list[Caution] = []
+    for scan in history.scans:
+        try:
+            loaded.append((load_datasets(scan.images, policy), scan))
+        except Refusal as refusal:
+            text = f"An earlier examination cannot be read ({refusal.reason.value}): {refusal.text}."
+            cautions.append(Caution("prior-unsuitable", text))
+    return loaded, cautions
+
+
+def _with_report(scan: PriorScan, report: EarlierReport) -> PriorScan:
+    return replace(scan, nodules=report.nodules, lung_rads=report.lung_rads, reports=report.references)
+
+
+def _map_of(findings: Findings) -> bytes | None:
+    followup, lungs = findings.followup, findings.lungs
+    return comparison_map(followup, lungs) if isinstance(followup, FollowUp) and lungs is not None else None

@@ -1,0 +1,272 @@
+"""A fit series → its Volume in Hounsfield units: each frame is decoded once, straight into the int16 array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+from scipy import ndimage
+
+from cad.domain import BoolArray, Int16Array, Volume
+from cad.errors import Reason, Refusal
+from cad.policy import SeriesPolicy
+from dicom_io.read.codestreams import coded_size
+from dicom_io.read.files import PARSE_ERRORS
+from dicom_io.read.headers import Frame, frame_count, number, whole_number
+from dicom_io.read.series import FitSeries, Orientation
+
+NATIVE_SYNTAXES = (
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+)
+DECODERS: dict[UID, tuple[str, ...]] = {
+    RLELossless: ("pydicom",),  # 4 ms a slice; pylibjpeg-rle is faster and panics beyond all exceptions on damaged data
+    JPEGExtended12Bit: ("gdcm", "pylibjpeg"),
+    JPEGLossless: ("gdcm", "pylibjpeg"),
+    JPEGLosslessSV1: ("gdcm", "pylibjpeg"),
+    JPEGLSLossless: ("pyjpegls", "pylibjpeg", "gdcm"),
+    JPEGLSNearLossless: ("pyjpegls", "pylibjpeg", "gdcm"),
+    JPEG2000Lossless: ("pylibjpeg", "gdcm"),
+    JPEG2000: ("pylibjpeg", "gdcm"),
+    HTJ2KLossless: ("pylibjpeg",),
+    HTJ2KLosslessRPCL: ("pylibjpeg",),
+    HTJ2K: ("pylibjpeg",),
+}
+"""The compressed transfer syntaxes that are read, each with pydicom's plugins for it, the fastest first."""
+
+RawFrame = npt.NDArray[np.integer[Any]]
+RescaledFrame = npt.NDArray[np.int32]
+
+_INT16_MAX = 32767
+_NO_TISSUE_BELOW_HU = -900.0
+"""Emphysema apart, no tissue of the lung is below this; a padding value below it can be replaced everywhere."""
+
+
+def read_volume(series: FitSeries, policy: SeriesPolicy) -> Volume:
+    """The volume of a series in HU, canonical orientation; padding and everything below air is `policy.air_hu`.
+
+    Values above the 16-bit range are kept at its end (metal). Raises Refusal when an image is damaged or its values
+    cannot be HU.
+    """
+    hu: Int16Array = np.empty(series.grid.shape, dtype=np.int16)
+    place = {(frame.instance, frame.number): k for k, frame in enumerate(series.frames)}
+    below, above = 0, 0
+    for index, instance in enumerate(series.instances):
+        ds = instance.with_pixels()
+        padding = _padding(ds)
+        for frame_number, raw in enumerate(raw_frames(ds)):
+            k = place[index, frame_number]
+            image = _hounsfield(raw, series.frames[k], padding, policy)
+            low, high = _implausible(image, policy)
+            below, above = below + low, above + high
+            hu[k] = _placed(np.clip(image, policy.air_hu, _INT16_MAX), series.orientation)
+    _refuse_implausible(below, above, hu.size, policy)
+    return Volume(hu, series.grid, str(series.instances[0].header.FrameOfReferenceUID))
+
+
+def raw_frames(ds: Dataset) -> Iterator[RawFrame]:
+    """The stored values of each frame [row, column] of an object, in its own order.
+
+    Raises Refusal when the object has no pixel data, or pixel data that does not fit its header.
+    """
+    syntax = transfer_syntax(ds)
+    if syntax in NATIVE_SYNTAXES:
+        frames = _native_frames(ds, syntax)
+    elif syntax in DECODERS:
+        frames = _decoded_frames(ds, syntax)
+    else:
+        raise Refusal(
+            Reason.UNSUPPORTED_TRANSFER_SYNTAX, f"the transfer syntax {syntax.name} is not read", syntax=syntax.name
+        )
+    shift = 16 - (whole_number(ds, "BitsStored") or 16)
+    for frame in frames:
+        yield _stored_bits(frame, shift)
+
+
+def transfer_syntax(ds: Dataset) -> UID:
+    """The transfer syntax of an object; for one without file meta information the way it was parsed."""
+    uid = ds.file_meta.get("TransferSyntaxUID") if hasattr(ds, "file_meta") else None
+    if uid:
+        return UID(uid)
+    is_implicit_vr, is_little_endian = ds.original_encoding
+    if is_little_endian is False:
+        return ExplicitVRBigEndian
+    return ExplicitVRLittleEndian if is_implicit_vr is False else ImplicitVRLittleEndian
+
+
+def pixel_bytes(ds: Dataset) -> bytes:
+    if "PixelData" not in ds or not ds.PixelData:
+        raise Refusal(Reason.NO_PIXEL_DATA, "an image has no pixel data")
+    value = ds.PixelData
+    assert isinstance(value, bytes), "pydicom keeps OB and OW as bytes"
+    return value
+
+
+def _size(ds: Dataset) -> tuple[int, int]:
+    return whole_number(ds, "Rows") or 0, whole_number(ds, "Columns") or 0
+
+
+def _native_frames(ds: Dataset, syntax: UID) -> Iterator[RawFrame]:
+    value, (rows, columns), count = pixel_bytes(ds), _size(ds), frame_count(ds)
+    needed = rows * columns * 2 * count
+    if len(value) < needed:
+        raise Refusal(
+            Reason.TRUNCATED_FILE,
+            f"pixel data ends after {len(value)} of {needed} bytes",
+            found=len(value),
+            needed=needed,
+        )
+    if len(value) > needed:
+        raise _size_mismatch(f"{len(value)} bytes of pixel data do not fit {rows} rows of {columns} pixels")
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    signed = whole_number(ds, "PixelRepresentation") == 1
+    stored = np.frombuffer(value, dtype=f"{order}{'i' if signed else 'u'}2").reshape(count, rows, columns)
+    for frame in stored:
+        yield frame.astype(np.int16 if signed else np.uint16)
+
+
+def _size_mismatch(text: str) -> Refusal:
+    return Refusal(Reason.PIXEL_SIZE_MISMATCH, text)
+
+
+def _decoded_frames(ds: Dataset, syntax: UID) -> Iterator[RawFrame]:
+    """Frames of compressed pixel data. Every codestream is held against Rows and Columns before it is decoded."""
+    rows, columns = _size(ds)
+    for n, codestream in enumerate(_codestreams(ds)):
+        size = coded_size(codestream)
+        if size not in (None, (rows, columns)):
+            raise _size_mismatch(f"frame {n} is coded as {size}, its header says {(rows, columns)}")
+        yield _decoded(ds, syntax, codestream)
+
+
+def _codestreams(ds: Dataset) -> list[bytes]:
+    count = frame_count(ds)
+    try:
+        found = list(generate_frames(pixel_bytes(ds), number_of_frames=count))
+    except PARSE_ERRORS as error:
+        raise Refusal(Reason.CORRUPT_FILE, "compressed pixel data cannot be parsed") from error
+    if len(found) < count:
+        raise Refusal(
+            Reason.TRUNCATED_FILE, f"{len(found)} of {count} frames are present", found=len(found), needed=count
+        )
+    return found[:count]
+
+
+def _decoded(ds: Dataset, syntax: UID, codestream: bytes) -> RawFrame:
+    decoder = get_decoder(syntax)
+    rows, columns = _size(ds)
+    options: dict[str, Any] = {
+        "rows": rows,
+        "columns": columns,
+        "samples_per_pixel": 1,
+        "photometric_interpretation": "MONOCHROME2",
+        "bits_allocated": 16,
+        "bits_stored": whole_number(ds, "BitsStored"),
+        "pixel_representation": whole_number(ds, "PixelRepresentation"),
+        "number_of_frames": 1,
+        "pixel_keyword": "PixelData",
+    }
+    buffer = encapsulate([codestream], has_bot=False)
+    for plugin in (p for p in DECODERS[syntax] if p in decoder.available_plugins):
+        try:
+            frame, _ = decoder.as_array(buffer, index=0, raw=True, decoding_plugin=plugin, **options)
+        except RuntimeError:  # what pydicom documents for a plugin that fails on the data
+            continue
+        return np.asarray(frame)
+    raise Refusal(Reason.CORRUPT_FILE, "compressed pixel data cannot be decoded", syntax=syntax.name)
+
+
+def _stored_bits(frame: RawFrame, shift: int) -> RawFrame:
+    """The values without what lies in the unused high bits (overlays, missing sign bits)."""
+    return frame if shift == 0 else (frame << shift) >> shift
+
+
+def _padding(ds: Dataset) -> tuple[int, int] | None:
+    """Smallest and largest stored value that means "no measurement" (PS3.3 C.7.5.1.1.2), or None.
+
+    Some writers give the bits of a negative value as an unsigned number; it is read with the sign of the pixels.
+    """
+    first = number(ds, "PixelPaddingValue", Reason.CORRUPT_FILE)
+    if first is None:
+        return None
+    last = number(ds, "PixelPaddingRangeLimit", Reason.CORRUPT_FILE)
+    signed = whole_number(ds, "PixelRepresentation") == 1
+    bounds = [int(v) & 0xFFFF for v in (first, first if last is None else last)]
+    bounds = [v - 0x10000 if signed and v & 0x8000 else v for v in bounds]
+    return min(bounds), max(bounds)
+
+
+def _padded_pixels(raw: RawFrame, frame: Frame, padding: tuple[int, int]) -> BoolArray:
+    """Where a frame holds padding.
+
+    Some writers name a value that tissue has as well (0 with an intercept of 0 is water): such a value is padding
+    only where it is connected to the border of the image, outside the field of view.
+    """
+    padded: BoolArray = (raw >= padding[0]) & (raw <= padding[1])
+    highest_hu = padding[1] * frame.slope + frame.intercept
+    if highest_hu <= _NO_TISSUE_BELOW_HU or not padded.any():
+        return padded
+    labels, _ = ndimage.label(padded)
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    outside: BoolArray = np.isin(labels, np.unique(border[border > 0]))
+    return outside
+
+
+def _hounsfield(raw: RawFrame, frame: Frame, padding: tuple[int, int] | None, policy: SeriesPolicy) -> RescaledFrame:
+    """The frame [row, column] in HU (unlimited), padding set to air."""
+    if frame.slope.is_integer() and frame.intercept.is_integer():
+        hu = raw.astype(np.int32) * int(frame.slope) + int(frame.intercept)
+    else:
+        hu = np.rint(raw * frame.slope + frame.intercept).astype(np.int32)
+    if padding is not None:
+        hu[_padded_pixels(raw, frame, padding)] = policy.air_hu
+    return hu
+
+
+def _placed(image: RescaledFrame, orientation: Orientation) -> RescaledFrame:
+    """A source image [row, column] as [j, i]."""
+    plane = image.T if orientation.transposed else image
+    return plane[:: -1 if orientation.j_flipped else 1, :: -1 if orientation.i_flipped else 1]
+
+
+def _implausible(hu: RescaledFrame, policy: SeriesPolicy) -> tuple[int, int]:
+    """How many pixels lie below and above what CT can measure."""
+    low, high = policy.plausible_hu
+    return int(np.count_nonzero(hu < low)), int(np.count_nonzero(hu > high))
+
+
+def _refuse_implausible(below: int, above: int, voxels: int, policy: SeriesPolicy) -> None:
+    fraction_below, fraction_above = below / voxels, above / voxels
+    if fraction_below > policy.max_fraction_below_plausible or fraction_above > policy.max_fraction_above_plausible:
+        low, high = policy.plausible_hu
+        raise Refusal(
+            Reason.HU_OUT_OF_RANGE,
+            f"{fraction_below:.0%} of the values are below {low:g} HU and {fraction_above:.0%} above {high:g} HU",
+            fraction_below=round(fraction_below, 4),
+            fraction_above=round(fraction_above, 4),
+        )

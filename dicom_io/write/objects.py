@@ -1,0 +1,55 @@
+"""Findings → the DICOM objects of one series: report, page, segmentation, annotations and key images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from cad.domain import Findings, Nodule, NotAssessed
+from dicom_io.read.reading import LoadedSeries
+from dicom_io.write.gsps import presentation_state
+from dicom_io.write.identity import EncodingContext as EncodingContext
+from dicom_io.write.identity import without_quoting_the_source
+from dicom_io.write.key_images import key_images
+from dicom_io.write.pdf import encapsulated_pdf
+from dicom_io.write.seg import segmentation
+from dicom_io.write.segments import segments_of
+from dicom_io.write.source_images import source_images
+from dicom_io.write.sr.report import structured_report
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportObjects:
+    """The objects that answer one series. Without findings there are the report, its page and the summary only."""
+
+    sr: Dataset
+    page: Dataset
+    seg: Dataset | None
+    gsps: Dataset | None
+    key_images: tuple[Dataset, ...]
+
+    def all(self) -> tuple[Dataset, ...]:
+        """Every object, those that others refer to first."""
+        optional = (self.seg, self.gsps)
+        return (*(dataset for dataset in optional if dataset is not None), *self.key_images, self.page, self.sr)
+
+
+def report_objects(findings: Findings, loaded: LoadedSeries, context: EncodingContext, pdf: bytes) -> ReportObjects:
+    """All objects for one series; `pdf` is the page for people. The same arguments give the same bytes."""
+    with without_quoting_the_source():
+        source = source_images(loaded)
+        nodules = _nodules(findings)
+        segments = segments_of(findings, loaded.series.series_uid)
+        seg = segmentation(findings, segments, source, context) if segments else None
+        return ReportObjects(
+            sr=structured_report(findings, seg, source, context),
+            page=encapsulated_pdf(pdf, findings, source, context),
+            seg=seg,
+            gsps=presentation_state(findings, nodules, source, context) if nodules else None,
+            key_images=key_images(findings, source, context),
+        )
+
+
+def _nodules(findings: Findings) -> tuple[Nodule, ...]:
+    return () if isinstance(findings.nodules, NotAssessed) else findings.nodules

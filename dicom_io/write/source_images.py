@@ -1,0 +1,204 @@
+"""The source images as report objects need them: clean headers, and where a canonical slice lies in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from highdicom.spatial import ReferenceToImageTransformer
+from pydicom import config
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.valuerep import DA, TM
+
+from cad.domain import FloatArray, PointLps
+from dicom_io.read.reading import LoadedSeries
+
+IMAGE_KEYWORDS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "ImageType",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "SliceThickness",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "RescaleType",
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+)
+"""What of each source image the report objects refer to or copy; everything else comes from the series header."""
+
+TYPE_2_KEYWORDS = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+)
+"""Present in every object, empty when the source does not say (Patient and General Study modules, type 2)."""
+
+IMAGE_GROUP = 0x0028
+"""From this group on, attributes describe one image and its pixels."""
+
+PATIENT_SEXES = ("M", "F", "O")
+"""Enumerated values of PatientSex (DICOM PS3.3 C.7.1.1); anything else is written as unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFrame:
+    """One frame of the source: its image, and its 1-based number when the image is multi-frame."""
+
+    image: Dataset
+    frame_number: int | None
+
+    @property
+    def numbers(self) -> list[int] | None:
+        """The frame number as content items take it."""
+        return None if self.frame_number is None else [self.frame_number]
+
+    @property
+    def image_position(self) -> list[float]:
+        """ImagePositionPatient of the frame, in mm."""
+        return [float(value) for value in self._plane("PlanePositionSequence").ImagePositionPatient]
+
+    @property
+    def pixel_spacing(self) -> list[float]:
+        """PixelSpacing of the frame: distance of rows, distance of columns, in mm."""
+        return [float(value) for value in self._plane("PixelMeasuresSequence").PixelSpacing]
+
+    @property
+    def slice_thickness_mm(self) -> float | None:
+        """SliceThickness of the frame in mm, None when the source does not say."""
+        thickness = self._plane("PixelMeasuresSequence").get("SliceThickness")
+        return None if thickness is None else float(thickness)
+
+    @property
+    def rescale(self) -> tuple[float, float]:
+        """RescaleSlope and RescaleIntercept of the frame."""
+        values = self._plane("PixelValueTransformationSequence")
+        return float(values.RescaleSlope), float(values.RescaleIntercept)
+
+    def _plane(self, functional_group: str) -> Dataset:
+        """Where the attributes of a plane are: in its own functional groups, in the shared ones, or in the image."""
+        if self.frame_number is None:
+            return self.image
+        own = self.image.PerFrameFunctionalGroupsSequence[self.frame_number - 1]
+        for groups in (own, *self.image.get("SharedFunctionalGroupsSequence", ())):
+            if functional_group in groups:
+                item: Dataset = groups[functional_group].value[0]
+                return item
+        return self.image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceImages:
+    """The source images of one volume: `header` is common to all, `images` are those of the evidence, in k order."""
+
+    header: Dataset
+    images: tuple[Dataset, ...]
+    loaded: LoadedSeries
+
+    def frame(self, k: int) -> SourceFrame:
+        """The source frame that shows canonical slice `k`."""
+        layout = self.loaded.layout
+        image = self.images[layout.instance_of_k[k]]
+        is_multi_frame = "PerFrameFunctionalGroupsSequence" in image
+        return SourceFrame(image, layout.frame_of_k[k] + 1 if is_multi_frame else None)
+
+    def frames(self, slices: Iterable[int]) -> tuple[SourceFrame, ...]:
+        """The source frames of canonical slices, in the order given."""
+        return tuple(self.frame(k) for k in slices)
+
+    def to_source_planes(self, planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+        """Canonical planes [n, j, i] as source frames [n, row, column]."""
+        return np.ascontiguousarray(self.loaded.layout.planes_to_source(planes))
+
+    def to_pixels(self, points: Sequence[PointLps], k: int) -> FloatArray:
+        """Positions as image coordinates [n, 2] of (column, row) on the source frame of slice `k`.
+
+        The top left corner of the top left pixel is 0\\0 and its centre 0.5\\0.5 (DICOM PS3.3 C.18.6.1 and
+        C.10.5.1.2). The source's own plane attributes are used, so that flips and shifts need no special case.
+        """
+        frame = self.frame(k)
+        transformer = ReferenceToImageTransformer.for_image(frame.image, frame_number=frame.frame_number)
+        coordinates: FloatArray = transformer(np.array([point.as_array() for point in points]))[:, :2]
+        limits = np.array([frame.image.Columns, frame.image.Rows], dtype=np.float64)
+        return np.clip(coordinates, 0.0, limits)
+
+
+def source_images(loaded: LoadedSeries) -> SourceImages:
+    """The source images of a loaded series, with headers that can be copied into new objects."""
+    datasets = loaded.evidence.datasets
+    header = clean_header(datasets[0], loaded)
+    return SourceImages(header, tuple(_image(dataset, header) for dataset in datasets), loaded)
+
+
+def clean_header(source: Dataset, loaded: LoadedSeries) -> Dataset:
+    """The attributes of `source` that are not of one image, as Unicode, without private, invalid or empty values.
+
+    The text is re-encoded in UTF-8 (ISO_IR 192), which holds every name that any source character set can hold.
+    """
+    header = Dataset()
+    for element in source:
+        is_common = element.keyword not in IMAGE_KEYWORDS and element.tag.group < IMAGE_GROUP
+        if is_common and not element.tag.is_private and not element.is_empty:
+            header.add(_unicode(element))
+    for keyword in TYPE_2_KEYWORDS:
+        if keyword not in header:
+            setattr(header, keyword, None)
+    header.SpecificCharacterSet = "ISO_IR 192"
+    header.StudyInstanceUID = loaded.series.study_uid
+    header.Modality = "CT"
+    _empty_invalid(header)
+    return header
+
+
+def _unicode(element: DataElement) -> DataElement:
+    """The element with person names as text, so that they are encoded anew and not by their old character set."""
+    if element.VR != "PN":
+        return element
+    names = element.value if element.VM > 1 else [element.value]
+    return DataElement(element.tag, "PN", [str(name) for name in names])
+
+
+def _empty_invalid(header: Dataset) -> None:
+    if header.PatientSex not in PATIENT_SEXES:
+        header.PatientSex = None
+    for keyword, parse in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
+        try:
+            parse(header.get(keyword), validation_mode=config.RAISE)
+        except ValueError:
+            setattr(header, keyword, None)
+
+
+def _image(source: Dataset, header: Dataset) -> Dataset:
+    image = Dataset()
+    image.update(header)
+    for keyword in IMAGE_KEYWORDS:
+        if keyword in source and not source[keyword].is_empty:
+            image.add(source[keyword])
+    return image
+
+
+def distinct_images(frames: Sequence[SourceFrame]) -> list[Dataset]:
+    """The source images of frames, each once, in their order."""
+    return list({str(frame.image.SOPInstanceUID): frame.image for frame in frames}.values())

@@ -1,0 +1,214 @@
+"""The comparison with earlier examinations → content items of the report.
+
+A nodule's change stands in its own measurement group. What belongs to no current nodule has a container of its own at
+the end, "Previous Findings": each earlier examination with its report, and the nodules that are gone. Viewers take a
+measurement group without coordinates for a broken measurement, so a nodule that is gone has none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from highdicom.sr import (
+    CodeContentItem,
+    CompositeContentItem,
+    ContainerContentItem,
+    ContentItem,
+    ContentSequence,
+    DateContentItem,
+    ImageContentItem,
+    Measurement,
+    NumContentItem,
+    QualitativeEvaluation,
+    RelationshipTypeValues,
+    TextContentItem,
+    UIDRefContentItem,
+)
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+
+from cad.domain import (
+    ComparedExam,
+    Findings,
+    FollowUp,
+    NoduleChange,
+    NotAssessed,
+    PriorScan,
+    RegistrationQuality,
+    SizeChange,
+    VolumeTrend,
+)
+from cad.policy import WordingPolicy
+from cad.report.pictures.followup import shown_in_prior
+from cad.report.statements.followup import Compared, compared, pictured, size_then
+from cad.report.words.en import followup as compared_english
+from cad.report.words.numbers import signed_percent, whole
+from dicom_io import codes
+
+CONTAINS, PROPERTIES = RelationshipTypeValues.CONTAINS, RelationshipTypeValues.HAS_PROPERTIES
+
+
+def change_of(findings: Findings, number: int) -> NoduleChange | None:
+    """What became of the n-th nodule (from 0); None when it was not compared."""
+    if isinstance(findings.followup, NotAssessed):
+        return None
+    return next((change for change in findings.followup.changes if change.current == number), None)
+
+
+def change_measurements(change: NoduleChange | None) -> list[Measurement]:
+    """The figures of a change for the nodule's group, rounded to what they are worth: whole per cent, mm³ and days."""
+    if change is None:
+        return []
+    found = [] if change.change is None else list(_change(change.change))
+    then = size_then(change)
+    if then is not None:
+        found.append(_whole(codes.PRIOR_VOLUME, then.volume_mm3, codes.CUBIC_MILLIMETRE))
+    return found + ([] if change.trend is None else list(_trend(change.trend)))
+
+
+def change_evaluations(change: NoduleChange | None) -> list[QualitativeEvaluation]:
+    """What became of the nodule."""
+    if change is None:
+        return []
+    return [QualitativeEvaluation(codes.DIFFERENCE_IN_SIZE, codes.CHANGE_STATUS[change.status])]
+
+
+def change_comment(change: NoduleChange | None) -> str:
+    """The change in a few words, for the label that viewers show; empty when there is nothing to say."""
+    if change is None:
+        return ""
+    if change.change is None:
+        return change.status.value
+    days = change.change.doubling_time_days
+    doubling = "" if days is None else f", doubling time {whole(days)} days"
+    return f"{change.status.value} {signed_percent(change.change.volume_percent)}{doubling}"
+
+
+def comparison_container(findings: Findings, policy: WordingPolicy) -> ContainerContentItem | None:
+    """The earlier examinations, the change of each nodule in words, and the nodules that are gone."""
+    followup, nodules = findings.followup, findings.nodules
+    if isinstance(followup, NotAssessed) or isinstance(nodules, NotAssessed):
+        return None
+    items: list[ContentItem] = [_text(codes.COMMENT, compared_english.overview(followup))]
+    items.extend(_exam(exam, followup, policy) for exam in reversed(followup.exams))
+    for change, one in zip(followup.changes, compared(followup, nodules), strict=True):
+        items.append(_gone(change, one) if change.current is None else _sentence(one))
+    return _container(codes.PREVIOUS_FINDINGS, items)
+
+
+def prior_evidence(followup: FollowUp | NotAssessed) -> list[Dataset]:
+    """The images and reports of earlier examinations as evidence: identifiers alone, in their own studies."""
+    if isinstance(followup, NotAssessed):
+        return []
+    return [dataset for exam in followup.exams for dataset in _evidence(exam.scan)]
+
+
+def _evidence(scan: PriorScan) -> Iterator[Dataset]:
+    series = scan.series
+    if series.sop_class_uid is not None:
+        for uid in series.sop_uids:
+            yield _reference(series.sop_class_uid, uid, series.series_uid, series.study_uid)
+    for report in scan.reports:
+        yield _reference(report.sop_class_uid, report.sop_instance_uid, report.series_uid, report.study_uid)
+
+
+def _reference(sop_class_uid: str, sop_instance_uid: str, series_uid: str, study_uid: str) -> Dataset:
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class_uid, sop_instance_uid
+    dataset.SeriesInstanceUID, dataset.StudyInstanceUID = series_uid, study_uid
+    return dataset
+
+
+def _change(change: SizeChange) -> Iterator[Measurement]:
+    yield _whole(codes.VOLUME_CHANGE, change.volume_percent, codes.PERCENT)
+    yield from _ends(codes.VOLUME_CHANGE_ENDS, change.volume_percent_interval, codes.PERCENT)
+    if change.mass_percent is not None:
+        yield _whole(codes.MASS_CHANGE, change.mass_percent, codes.PERCENT)
+    yield Measurement(codes.DIAMETER_CHANGE, round(change.mean_diameter_mm, 1) + 0.0, codes.MILLIMETRE)
+    if change.doubling_time_days is not None:
+        yield _whole(codes.DOUBLING_TIME, change.doubling_time_days, codes.DAY)
+        yield from _ends(codes.DOUBLING_TIME_ENDS, change.doubling_time_interval_days, codes.DAY)
+    yield _whole(codes.PRIOR_INTERVAL, change.interval_days, codes.DAY)
+
+
+def _trend(trend: VolumeTrend) -> Iterator[Measurement]:
+    """The fit to three or more examinations; a level one has no doubling time."""
+    if math.isfinite(trend.doubling_time_days):
+        yield _whole(codes.TREND_DOUBLING, trend.doubling_time_days, codes.DAY)
+    yield _whole(codes.TREND_POINTS, trend.time_points, codes.NO_UNITS)
+
+
+def _ends(names: tuple[Code, Code], ends: tuple[float, float] | None, unit: Code) -> Iterator[Measurement]:
+    """Both ends of an interval; an infinite one has no item."""
+    for name, value in zip(names, ends or (), strict=False):
+        if math.isfinite(value):
+            yield _whole(name, value, unit)
+
+
+def _whole(name: Code, value: float, unit: Code) -> Measurement:
+    return Measurement(name, round(value), unit)
+
+
+def _exam(exam: ComparedExam, followup: FollowUp, policy: WordingPolicy) -> ContainerContentItem:
+    scan, quality = exam.scan, exam.transform.quality
+    items: list[ContentItem] = [
+        DateContentItem(codes.ACQUISITION_DATE, scan.acquired, CONTAINS),
+        NumContentItem(codes.PRIOR_INTERVAL, round(scan.interval_days), codes.DAY, relationship_type=CONTAINS),
+        UIDRefContentItem(codes.SERIES_INSTANCE_UID, scan.series.series_uid, CONTAINS),
+        _text(codes.REGISTRATION, registration_text(quality)),
+    ]
+    items.extend(
+        CompositeContentItem(codes.PRIOR_REPORT, report.sop_class_uid, report.sop_instance_uid, CONTAINS)
+        for report in scan.reports
+    )
+    if exam is followup.latest:
+        items.extend(_illustrations(followup, policy))
+    return _container(codes.PRIOR_EXAMINATION, items)
+
+
+def registration_text(quality: RegistrationQuality) -> str:
+    """How an earlier examination was brought to the current one, how well, and what is doubtful."""
+    residual = "" if quality.residual_mm is None else f", residual {quality.residual_mm:.1f} mm"
+    figures = (
+        f"{quality.method} registration: similarity {quality.similarity:.2f}, overlap of the lungs "
+        f"{quality.overlap:.2f}, folding {quality.folding_fraction:.2%}{residual}."
+    )
+    return " ".join([f"{figures[0].upper()}{figures[1:]}", *(caution.text for caution in quality.cautions)])
+
+
+def _illustrations(followup: FollowUp, policy: WordingPolicy) -> Iterator[ContentItem]:
+    """The earlier slices that comparison pictures show, each once; of a multi-frame image all would be meant."""
+    series = followup.latest.scan.series
+    if series.sop_class_uid is None or len(series.sop_uids) != series.slices:
+        return
+    slices = (shown_in_prior(followup, change) for change in pictured(followup, policy))
+    for k in dict.fromkeys(k for k in slices if k is not None):
+        yield ImageContentItem(codes.ILLUSTRATION, series.sop_class_uid, series.sop_uids[k], relationship_type=CONTAINS)
+
+
+def _sentence(one: Compared) -> ContentItem:
+    return _text(codes.COMMENT, compared_english.change_sentence(one))
+
+
+def _gone(change: NoduleChange, one: Compared) -> ContentItem:
+    """A nodule of then that has no group of its own, named by the tracking UID that its earlier report gave it."""
+    item = CodeContentItem(codes.DIFFERENCE_IN_SIZE, codes.CHANGE_STATUS[change.status], CONTAINS)
+    parts: list[ContentItem] = [UIDRefContentItem(codes.TRACKING_UNIQUE_IDENTIFIER, change.tracking_uid, PROPERTIES)]
+    if change.prior is not None and one.then is not None:
+        parts.append(TextContentItem(codes.TRACKING_IDENTIFIER, change.prior.label, PROPERTIES))
+        volume = round(one.then.volume_mm3)
+        parts.append(NumContentItem(codes.PRIOR_VOLUME, volume, codes.CUBIC_MILLIMETRE, relationship_type=PROPERTIES))
+    parts.append(TextContentItem(codes.COMMENT, compared_english.change_sentence(one), PROPERTIES))
+    item.ContentSequence = ContentSequence(parts)
+    return item
+
+
+def _text(name: Code, text: str) -> TextContentItem:
+    return TextContentItem(name, text, CONTAINS)
+
+
+def _container(name: Code, items: Sequence[ContentItem]) -> ContainerContentItem:
+    container = ContainerContentItem(name, relationship_type=CONTAINS)
+    container.ContentSequence = ContentSequence(items)
+    return container

@@ -1,0 +1,286 @@
+"""Findings → Comprehensive 3D SR, TID 1500 Measurement Report.
+
+Each nodule has two measurement groups under one Tracking UID, which is also that of its segment. The first, TID 1501,
+has the form that web viewers turn into an editable measurement: two axes, each with its line on the source image. The
+second, TID 1411, is the full record: the segment, what was measured and by which algorithm. Groups of calcium follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from highdicom import UID
+from highdicom.sr import (
+    AlgorithmIdentification,
+    CodeContentItem,
+    CodedConcept,
+    Comprehensive3DSR,
+    ContainerContentItem,
+    ContentItem,
+    ContentSequence,
+    CoordinatesForMeasurement,
+    DeviceObserverIdentifyingAttributes,
+    GraphicTypeValues,
+    LanguageOfContentItemAndDescendants,
+    Measurement,
+    MeasurementReport,
+    MeasurementsAndQualitativeEvaluations,
+    ObservationContext,
+    ObserverContext,
+    ReferencedSegment,
+    RelationshipTypeValues,
+    SourceImageForRegion,
+    SourceSeriesForSegmentation,
+    TextContentItem,
+    TrackingIdentifier,
+    UIDRefContentItem,
+    VolumetricROIMeasurementsAndQualitativeEvaluations,
+)
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes as dicom_codes
+from pydicom.sr.coding import Code
+
+from cad.domain import AxialAxis, Findings, Nodule, NotAssessed
+from cad.report.words.numbers import percent
+from dicom_io import codes
+from dicom_io.write.identity import (
+    MANUFACTURER,
+    MODEL_NAME,
+    EncodingContext,
+    ObjectKind,
+    contributing_equipment,
+    object_identity,
+    series_and_equipment,
+    stamp,
+)
+from dicom_io.write.seg import algorithm_parameters
+from dicom_io.write.segments import CALCIUM_ALGORITHM
+from dicom_io.write.source_images import SourceImages
+from dicom_io.write.sr.calcium import calcium_groups, calcium_items
+from dicom_io.write.sr.followup import (
+    change_comment,
+    change_evaluations,
+    change_measurements,
+    change_of,
+    comparison_container,
+    prior_evidence,
+)
+from dicom_io.write.sr.guidelines import guideline_items
+from dicom_io.write.sr.nodules import finding_site, qualitative_evaluations, tenth, volumetric_measurements
+
+BIDIRECTIONAL_TRACKING_IDENTIFIER = "Cornerstone3DTools@^0.1.0:Bidirectional"
+"""Tells Cornerstone-based viewers (OHIF) which of their tools draws and edits the group."""
+
+ALGORITHM_NAME = "lungcad nodule detection and measurement"
+
+Group = MeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations
+
+ENGLISH = CodedConcept("en", "RFC5646", "English")
+"""Language of the report (CID 5000)."""
+
+
+def structured_report(
+    findings: Findings, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
+) -> Dataset:
+    """The report of one series: measurement groups per nodule, or the explicit statement that there are none; calcium.
+
+    `segmentation` is None exactly when there is neither nodule nor calcium. All source images are evidence, and those
+    of earlier examinations; only the key slices are referenced from the content, since viewers fetch every referenced
+    image when the study opens.
+    """
+    own = [*source.images, *([] if segmentation is None else [segmentation])]
+    evidence = [*own, *prior_evidence(findings.followup)]
+    identity = object_identity(ObjectKind.REPORT, source.header, context)
+    dataset = Comprehensive3DSR(
+        evidence=evidence,
+        content=_content(findings, segmentation, source, context)[0],
+        **series_and_equipment(identity, context),
+        is_complete=True,
+        contributing_equipment=contributing_equipment(findings.models, context),
+    )
+    dataset.CodingSchemeIdentificationSequence = [_own_scheme()]
+    stamp(dataset, context)
+    return dataset
+
+
+def _own_scheme() -> Dataset:
+    """Says whose the private codes are (PS3.3 C.12.1)."""
+    item = Dataset()
+    item.CodingSchemeDesignator = codes.OWN_SCHEME
+    item.CodingSchemeName = codes.OWN_SCHEME_NAME
+    item.CodingSchemeResponsibleOrganization = MANUFACTURER
+    return item
+
+
+def _content(
+    findings: Findings, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
+) -> ContentSequence:
+    groups = [
+        *_nodule_groups(findings, segmentation, source, context),
+        *calcium_groups(findings.calcium, source, _algorithm(CALCIUM_ALGORITHM, findings, context)),
+    ]
+    nodules = () if isinstance(findings.nodules, NotAssessed) else findings.nodules
+    items = [
+        *([] if nodules else _evaluations(findings, source)),
+        *guideline_items(findings.assessment),
+        *calcium_items(findings.calcium),
+    ]
+    report = _report_with(groups, items, context) if groups else _report_without_groups(items, context)
+    _append_comparison(report[0], findings, context)
+    return report
+
+
+def _report_with(groups: Sequence[Group], items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:
+    """TID 1500 with measurements."""
+    report = MeasurementReport(
+        observation_context=_observation_context(context),
+        procedure_reported=codes.CT_PROCEDURE,
+        imaging_measurements=groups,
+        language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(ENGLISH),
+    )
+    if items:
+        report[0].ContentSequence.append(_qualitative_evaluations(items))
+    return report
+
+
+def _append_comparison(root: Dataset, findings: Findings, context: EncodingContext) -> None:
+    container = comparison_container(findings, context.wording)
+    if container is not None:
+        root.ContentSequence.append(container)
+
+
+def _nodule_groups(
+    findings: Findings, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
+) -> Iterator[Group]:
+    """Two groups for each nodule; the n-th one is segment n."""
+    if segmentation is None or isinstance(findings.nodules, NotAssessed):
+        return
+    for number, nodule in enumerate(findings.nodules, start=1):
+        yield _bidirectional_group(nodule, source, change_comment(change_of(findings, number - 1)))
+        yield _volumetric_group(number, _segment_reference(number, segmentation, source), findings, context)
+
+
+def _qualitative_evaluations(items: Sequence[ContentItem]) -> ContainerContentItem:
+    container = ContainerContentItem(codes.QUALITATIVE_EVALUATIONS, relationship_type=RelationshipTypeValues.CONTAINS)
+    container.ContentSequence = ContentSequence(items)
+    return container
+
+
+def _observation_context(context: EncodingContext) -> ObservationContext:
+    device = DeviceObserverIdentifyingAttributes(
+        uid=context.device_uid,
+        name=MODEL_NAME,
+        manufacturer_name=MANUFACTURER,
+        model_name=MODEL_NAME,
+        serial_number=context.device_uid,
+    )
+    return ObservationContext(observer_device_context=ObserverContext(dicom_codes.DCM.Device, device))
+
+
+def nodule_comment(nodule: Nodule, change: str = "") -> str:
+    """One line about a nodule and its `change`; viewers show it as the label of the measurement."""
+    parts = [f"{nodule.label}: {nodule.diameters.mean_mm:.1f} mm {nodule.composition.value}"]
+    if nodule.location is not None and nodule.location.lobe is not None:
+        parts.append(nodule.location.lobe.value)
+    if change:
+        parts.append(change)
+    if nodule.ratings is not None:
+        parts.append(f"suspicion {percent(nodule.ratings.suspicion)} (not of cancer)")
+    return ", ".join(parts)
+
+
+def _bidirectional_group(nodule: Nodule, source: SourceImages, change: str) -> MeasurementsAndQualitativeEvaluations:
+    """TID 1501: long and short axis as lines on the source image. Viewers take their order and meanings literally."""
+    diameters = nodule.diameters
+    group = MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(UID(nodule.tracking_uid), BIDIRECTIONAL_TRACKING_IDENTIFIER),
+        finding_type=codes.NODULE,
+        finding_sites=[finding_site(nodule)],
+        measurements=[
+            _axis_measurement(codes.LONG_AXIS, diameters.long_axis, diameters.slice_k, source),
+            _axis_measurement(codes.SHORT_AXIS, diameters.short_axis, diameters.slice_k, source),
+        ],
+    )
+    comment = TextContentItem(codes.COMMENT, nodule_comment(nodule, change), RelationshipTypeValues.CONTAINS)
+    group[0].ContentSequence.append(comment)
+    return group
+
+
+def _axis_measurement(name: Code, axis: AxialAxis, slice_k: int, source: SourceImages) -> Measurement:
+    frame = source.frame(slice_k)
+    image = SourceImageForRegion(frame.image.SOPClassUID, frame.image.SOPInstanceUID, frame.numbers)
+    line = CoordinatesForMeasurement(
+        GraphicTypeValues.POLYLINE, source.to_pixels([axis.start, axis.end], slice_k).astype(np.float32), image
+    )
+    return Measurement(name, tenth(axis.length_mm), codes.MILLIMETRE, referenced_coordinates=[line])
+
+
+def _segment_reference(number: int, segmentation: Dataset, source: SourceImages) -> ReferencedSegment:
+    return ReferencedSegment(
+        sop_class_uid=segmentation.SOPClassUID,
+        sop_instance_uid=segmentation.SOPInstanceUID,
+        segment_number=number,
+        source_series=SourceSeriesForSegmentation(source.images[0].SeriesInstanceUID),
+    )
+
+
+def _volumetric_group(
+    number: int, segment: ReferencedSegment, findings: Findings, context: EncodingContext
+) -> VolumetricROIMeasurementsAndQualitativeEvaluations:
+    """TID 1411: the segment and all measurements of the n-th nodule; the algorithm is named once, on the group."""
+    assert not isinstance(findings.nodules, NotAssessed)
+    nodule = findings.nodules[number - 1]
+    risks = None if isinstance(findings.assessment, NotAssessed) else findings.assessment.risks[number - 1]
+    change = change_of(findings, number - 1)
+    return VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(UID(nodule.tracking_uid), nodule.label),
+        referenced_segment=segment,
+        finding_type=codes.NODULE,
+        finding_sites=[finding_site(nodule)],
+        algorithm_id=_algorithm(ALGORITHM_NAME, findings, context),
+        measurements=[*volumetric_measurements(nodule, risks), *change_measurements(change)],
+        qualitative_evaluations=[*qualitative_evaluations(nodule, context.wording), *change_evaluations(change)],
+    )
+
+
+def _algorithm(name: str, findings: Findings, context: EncodingContext) -> AlgorithmIdentification:
+    return AlgorithmIdentification(
+        name=name,
+        version=context.software_version,
+        parameters=[f"{key}={value}" for key, value in algorithm_parameters(findings).items()],
+    )
+
+
+def _report_without_groups(items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:
+    """TID 1500 without measurements (row 12): the series that was read, and what was or was not found in it."""
+    root = ContainerContentItem(dicom_codes.cid7021.ImagingMeasurementReport, template_id="1500")
+    root.ContentSequence = ContentSequence()
+    root.ContentSequence.extend(LanguageOfContentItemAndDescendants(ENGLISH))
+    root.ContentSequence.extend(_observation_context(context))
+    procedure = CodeContentItem(
+        dicom_codes.DCM.ProcedureReported, codes.CT_PROCEDURE, RelationshipTypeValues.HAS_CONCEPT_MOD
+    )
+    root.ContentSequence.append(procedure)
+    root.ContentSequence.append(_qualitative_evaluations(items))
+    return ContentSequence([root], is_root=True)
+
+
+def _evaluations(findings: Findings, source: SourceImages) -> Sequence[ContentItem]:
+    answer = codes.NOT_PERFORMED if isinstance(findings.nodules, NotAssessed) else codes.ABSENT
+    series_uid = source.images[0].SeriesInstanceUID
+    return [
+        CodeContentItem(codes.NODULE, answer, RelationshipTypeValues.CONTAINS),
+        TextContentItem(codes.COMMENT, statement_without_nodules(findings, source), RelationshipTypeValues.CONTAINS),
+        UIDRefContentItem(codes.SERIES_INSTANCE_UID, series_uid, RelationshipTypeValues.CONTAINS),
+    ]
+
+
+def statement_without_nodules(findings: Findings, source: SourceImages) -> str:
+    """The sentence of a report without nodules: which series was processed, and with what result."""
+    number, description = source.header.get("SeriesNumber"), source.header.get("SeriesDescription")
+    name = "Series" + (f" {number}" if number is not None else "") + (f" ({description})" if description else "")
+    slices = f"{source.loaded.series.slices} slices"
+    if isinstance(findings.nodules, NotAssessed):
+        return f"{name}, {slices}, was processed. Nodules were not assessed: {findings.nodules.reason.value}."
+    return f"{name}, {slices}, was processed by automatic nodule detection. No nodule was detected."

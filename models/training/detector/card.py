@@ -1,0 +1,95 @@
+"""The shipped detector as files: weights as safetensors and the model card as TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from models.detector.detector import DETECTOR_NAME
+from models.detector.verifier import VerifierConfig
+from models.running.cards import FIRST, SECOND, Score, sha256_of
+from models.training.detector.members import Architecture, Trained
+from models.training.detector.report import Variant, measured_lines
+from models.training.detector.summary import Summary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shipped:
+    """The networks that are shipped, how their logits become a score, and what the recipe says of them.
+
+    `first_min_logit` is the logit of the first stage below which nothing is looked at; `recipe` are lines of TOML.
+    """
+
+    trained: Trained
+    architecture: Architecture
+    score: Score
+    first_min_logit: float
+    version: str
+    recipe: tuple[str, ...]
+
+
+def write_card(shipped: Shipped, found: Summary, variants: Sequence[Variant], out: Path) -> Path:
+    """The path of the card, with the weights beside it."""
+    weights = out / f"{DETECTOR_NAME}.safetensors"
+    stages: dict[str, torch.nn.Module] = {FIRST: shipped.trained.first}
+    if shipped.trained.second is not None:
+        stages[SECOND] = shipped.trained.second
+    tensors = {prefix + k: _stored(v) for prefix, network in stages.items() for k, v in network.state_dict().items()}
+    save_file(tensors, weights)
+    card = out / f"{DETECTOR_NAME}.toml"
+    card.write_text(card_text(shipped, found, variants, sha256_of(weights)), encoding="utf-8")
+    return card
+
+
+def _stored(value: torch.Tensor) -> torch.Tensor:
+    """Kernels in half precision, which halves the file and moves scores by less than 0.001; the rest as it is."""
+    value = value.detach().cpu().contiguous()
+    return value.half() if value.ndim > 1 else value
+
+
+def _second_lines(second: VerifierConfig) -> list[str]:
+    return ["[second_stage]", f"side = {second.side}", f"channels = {list(second.channels)}", ""]
+
+
+def card_text(shipped: Shipped, found: Summary, variants: Sequence[Variant], sha256: str) -> str:
+    """The model card: what was learnt from, how, and what was measured on what."""
+    first, second = shipped.architecture.first, shipped.architecture.second
+    lines = [
+        f'version = "{shipped.version}"',
+        f'sha256 = "{sha256}"',
+        'licence = "Apache-2.0 (weights); learnt from data under CC BY 3.0, see data"',
+        'use = "Marks suspected lung nodules of 3 to 30 mm on chest CT. Not a medical device."',
+        "",
+        "[network]",
+        f"channels = {list(first.channels)}",
+        f"blocks = {list(first.blocks)}",
+        f"spacing_mm = {first.spacing_mm}",
+        f"low_hu = {first.low_hu}",
+        f"high_hu = {first.high_hu}",
+        "mirrored = true",
+        "",
+        *([] if second is None else _second_lines(second)),
+        "[score]",
+        "# score = 1 / (1 + exp(-(weights . logits of the stages + intercept))), fitted on all left-out readings;",
+        "# the default lets 1 false mark per scan pass there",
+        f"weights = [{', '.join(f'{w:.4f}' for w in shipped.score.weights)}]",
+        f"intercept = {shipped.score.intercept:.4f}",
+        f"first_stage_min_logit = {shipped.first_min_logit}",
+        f"default_min_score = {found.threshold:.4f}",
+        "",
+        "[data]",
+        'scans = "LIDC-IDRI (Armato et al. 2011, doi 10.7937/K9/TCIA.2015.LO9QL9SX) and QIN LUNG CT '
+        '(Kalpathy-Cramer et al. 2015, doi 10.7937/K9/TCIA.2015.NPGZYZBZ), CC BY 3.0"',
+        'nodules = "shapes of LIDC-IDRI readers blended into real scans; real nodules of the scans and of HU crops"',
+        "",
+        "[recipe]",
+        'command = "lungcad train detector --data DATA --out OUT"',
+        *shipped.recipe,
+        "",
+        *measured_lines(found, variants),
+    ]
+    return "\n".join(lines) + "\n"
