@@ -16,8 +16,7 @@ from typing import Any
 
 import pydicom
 import requests
-from orthanc_api_client import OrthancApiClient
-from orthanc_api_client import exceptions as library
+from orthanc_api_client import OrthancApiClient, exceptions as library
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from requests.adapters import HTTPAdapter

@@ -11,13 +11,13 @@ from cad.domain import (
     Artery,
     CalcifiedLesion,
     CalciumCategory,
-    CalciumNotAssessed,
     CalciumScore,
     CalciumSite,
     CalciumTier,
     Caution,
     Grid,
     NoduleMask,
+    NotAssessed,
     NotAssessedReason,
     OtherCalcium,
     SiteScore,
@@ -29,7 +29,7 @@ VARIANT = "Agatston, non-gated estimate: lesions per slice (2-D), 8-connected, >
 NON_GATED = Caution("calcium-non-gated", "The calcium score is an estimate from a scan without ECG gating.")
 TIER_SCHEME = "Agatston tiers 0 / 1-99 / 100-399 / >=400"
 
-CONTRAST = CalciumNotAssessed(
+CONTRAST = NotAssessed(
     NotAssessedReason.CONTRAST,
     "Coronary calcium was not scored: the blood measures 231 HU, which is contrast medium.",
     (("blood_hu", 231.0), ("limit_hu", 90.0)),

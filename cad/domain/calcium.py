@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from cad.domain.arrays import FloatArray
 from cad.domain.cautions import Caution
 from cad.domain.nodules import NoduleMask
-from cad.domain.not_assessed import NotAssessedReason
 from cad.domain.volume import Mask, PointLps
 
 
@@ -124,12 +123,3 @@ class CalciumScore:
     def vessels(self) -> int:
         """How many arteries hold calcium."""
         return sum(score.agatston > 0 for _, score in self.arteries)
-
-
-@dataclass(frozen=True, slots=True)
-class CalciumNotAssessed:
-    """Why calcium was not scored: a reason, a sentence, and the figures that it follows from."""
-
-    reason: NotAssessedReason
-    text: str
-    facts: tuple[tuple[str, float], ...] = ()

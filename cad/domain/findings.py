@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cad.domain.calcium import CalciumNotAssessed, CalciumScore
+from cad.domain.calcium import CalciumScore
 from cad.domain.cautions import Caution
 from cad.domain.followup import FollowUp
 from cad.domain.guidelines import Assessment
@@ -27,6 +27,6 @@ class Findings:
     policy_version: str
     assessment: Assessment | NotAssessed = NotAssessed(NotAssessedReason.NOT_REQUESTED)
     followup: FollowUp | NotAssessed = NotAssessed(NotAssessedReason.NO_PRIOR)
-    calcium: CalciumScore | CalciumNotAssessed = CalciumNotAssessed(
+    calcium: CalciumScore | NotAssessed = NotAssessed(
         NotAssessedReason.NOT_REQUESTED, "Coronary calcium was not asked for."
     )

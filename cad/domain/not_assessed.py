@@ -33,6 +33,19 @@ class NotAssessedReason(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NotAssessed:
-    """A result that is unknown, with the reason. Used in unions, never replaced by a default."""
+    """A result that is unknown: the reason, a sentence where the reason alone says too little, and its figures.
+
+    Used in unions, never replaced by a default. The stage that knows the reason gives it.
+    """
 
     reason: NotAssessedReason
+    text: str = ""
+    facts: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPart:
+    """A part of a record that is None, by the path of its attributes ("measures.solid"), and why."""
+
+    part: str
+    why: NotAssessed

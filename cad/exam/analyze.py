@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from cad.domain import (
-    CalciumNotAssessed,
     Caution,
     ClinicalContext,
     CtSeries,
@@ -28,7 +27,7 @@ from cad.policy import POLICY_VERSION, Policy
 from cad.science.calcium.stage import Scan, assess_calcium
 from cad.science.lungs import segment_lungs
 
-CALCIUM_NOT_AVAILABLE = CalciumNotAssessed(
+CALCIUM_NOT_AVAILABLE = NotAssessed(
     NotAssessedReason.NOT_AVAILABLE, "Coronary calcium was not scored: what finds the heart is not installed."
 )
 

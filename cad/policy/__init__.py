@@ -13,11 +13,12 @@ Import from here: `from cad.policy import Policy`.
 
 from __future__ import annotations
 
-from cad.policy.calcium import CalciumPolicy as CalciumPolicy
-from cad.policy.calcium import CalciumSuitabilityPolicy as CalciumSuitabilityPolicy
-from cad.policy.followup import FollowUpPolicy as FollowUpPolicy
-from cad.policy.followup import GrowthPolicy as GrowthPolicy
-from cad.policy.followup import MatchingPolicy as MatchingPolicy
+from cad.policy.calcium import CalciumPolicy as CalciumPolicy, CalciumSuitabilityPolicy as CalciumSuitabilityPolicy
+from cad.policy.followup import (
+    FollowUpPolicy as FollowUpPolicy,
+    GrowthPolicy as GrowthPolicy,
+    MatchingPolicy as MatchingPolicy,
+)
 from cad.policy.guidelines.all import GuidelinePolicy as GuidelinePolicy
 from cad.policy.guidelines.bts import BtsPolicy as BtsPolicy
 from cad.policy.guidelines.c_lung_rads import CLungRadsPolicy as CLungRadsPolicy
@@ -25,20 +26,18 @@ from cad.policy.guidelines.chinese_consensus import ChineseConsensusPolicy as Ch
 from cad.policy.guidelines.choice import GuidelineChoicePolicy as GuidelineChoicePolicy
 from cad.policy.guidelines.fleischner import FleischnerPolicy as FleischnerPolicy
 from cad.policy.guidelines.lung_rads import LungRadsPolicy as LungRadsPolicy
-from cad.policy.guidelines.volumetric import EuPositionPolicy as EuPositionPolicy
-from cad.policy.guidelines.volumetric import NelsonPolicy as NelsonPolicy
-from cad.policy.lobes import FissurePrior as FissurePrior
-from cad.policy.lobes import LobePolicy as LobePolicy
+from cad.policy.guidelines.volumetric import EuPositionPolicy as EuPositionPolicy, NelsonPolicy as NelsonPolicy
+from cad.policy.lobes import FissurePrior as FissurePrior, LobePolicy as LobePolicy
 from cad.policy.lungs import LungPolicy as LungPolicy
-from cad.policy.nodules import CandidatePolicy as CandidatePolicy
-from cad.policy.nodules import NodulePolicy as NodulePolicy
-from cad.policy.report import HeartLungPolicy as HeartLungPolicy
-from cad.policy.report import WordingPolicy as WordingPolicy
-from cad.policy.risk import Brock2aPolicy as Brock2aPolicy
-from cad.policy.risk import Brock2bPolicy as Brock2bPolicy
-from cad.policy.risk import HerderPolicy as HerderPolicy
-from cad.policy.risk import MayoPolicy as MayoPolicy
-from cad.policy.risk import RiskPolicy as RiskPolicy
+from cad.policy.nodules import CandidatePolicy as CandidatePolicy, NodulePolicy as NodulePolicy
+from cad.policy.report import HeartLungPolicy as HeartLungPolicy, WordingPolicy as WordingPolicy
+from cad.policy.risk import (
+    Brock2aPolicy as Brock2aPolicy,
+    Brock2bPolicy as Brock2bPolicy,
+    HerderPolicy as HerderPolicy,
+    MayoPolicy as MayoPolicy,
+    RiskPolicy as RiskPolicy,
+)
 from cad.policy.series import SeriesPolicy as SeriesPolicy
 from cad.policy.signs import AttributePolicy as AttributePolicy
 from cad.policy.version import POLICY_VERSION as POLICY_VERSION

@@ -27,9 +27,7 @@ from cad.report.pictures.calcium import calcium_page, heart_lung_page
 from cad.report.pictures.followup import comparison_pages
 from cad.report.pictures.nodules import nodule_page, summary_page
 from cad.report.statements.nodules import Said, said_of
-from cad.report.words.en import calcium as calcium_english
-from cad.report.words.en import followup as compared_english
-from cad.report.words.en import nodules as english
+from cad.report.words.en import calcium as calcium_english, followup as compared_english, nodules as english
 from cad.report.words.language import Cells
 from cad.report.words.numbers import axes_mm, volume_mm3
 from dicom_io import codes

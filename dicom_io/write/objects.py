@@ -9,8 +9,7 @@ from pydicom.dataset import Dataset
 from cad.domain import Findings, Nodule, NotAssessed
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.write.gsps import presentation_state
-from dicom_io.write.identity import EncodingContext as EncodingContext
-from dicom_io.write.identity import without_quoting_the_source
+from dicom_io.write.identity import EncodingContext as EncodingContext, without_quoting_the_source
 from dicom_io.write.key_images import key_images
 from dicom_io.write.pdf import encapsulated_pdf
 from dicom_io.write.seg import segmentation

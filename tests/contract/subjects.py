@@ -15,7 +15,6 @@ from cad.domain import (
     AxialAxis,
     BoolArray,
     CalcificationPattern,
-    CalciumNotAssessed,
     CalciumScore,
     Composition,
     Diameters,
@@ -199,7 +198,7 @@ def _half(axis: AxialAxis) -> AxialAxis:
 
 
 def calcium_objects(
-    source: LoadedSeries, calcium: CalciumScore | CalciumNotAssessed, nodules: tuple[Nodule, ...] | NotAssessed = ()
+    source: LoadedSeries, calcium: CalciumScore | NotAssessed, nodules: tuple[Nodule, ...] | NotAssessed = ()
 ) -> ReportObjects:
     """The report objects of a series with this calcium."""
     findings = dataclasses.replace(some_findings(source.volume, nodules), calcium=calcium)

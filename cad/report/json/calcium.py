@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cad.domain import Artery, CalcifiedLesion, CalciumCategory, CalciumNotAssessed, CalciumScore, Caution, SiteScore
+from cad.domain import Artery, CalcifiedLesion, CalciumCategory, CalciumScore, Caution, NotAssessed, SiteScore
 from cad.report.json.nodules import Document, point_document
 
 ESTIMATE = "non-gated"
@@ -26,9 +26,9 @@ SCORED_ALONE = (
 """What is null when calcium was not scored."""
 
 
-def calcium_document(calcium: CalciumScore | CalciumNotAssessed) -> Document:
+def calcium_document(calcium: CalciumScore | NotAssessed) -> Document:
     """The score, or the reason why there is none, with the sentence and the figures that it follows from."""
-    if isinstance(calcium, CalciumNotAssessed):
+    if isinstance(calcium, NotAssessed):
         return {
             "status": "not-assessed",
             "reason": calcium.reason.value,

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from cad.domain import (
     Assessment,
-    CalciumNotAssessed,
     Caution,
     ClinicalContext,
     CtSeries,
@@ -27,8 +26,7 @@ from cad.domain import (
 from cad.errors import Refusal
 from cad.report.json.calcium import calcium_document
 from cad.report.json.followup import followup_document
-from cad.report.json.nodules import Document as Document
-from cad.report.json.nodules import missing_parts, model_document, nodule_documents
+from cad.report.json.nodules import Document as Document, missing_parts, model_document, nodule_documents
 
 SCHEMA = "lungcad.findings/1"
 REFUSAL_SCHEMA = "lungcad.refusal/1"
@@ -170,7 +168,7 @@ def _not_assessed(findings: Findings) -> list[Document]:
         entries.extend(missing_parts(findings.nodules, findings.assessment))
     if isinstance(findings.assessment, NotAssessed):
         entries.extend((f"exam.{guideline.value}", findings.assessment.reason) for guideline in Guideline)
-    if isinstance(findings.calcium, CalciumNotAssessed):
+    if isinstance(findings.calcium, NotAssessed):
         entries.append(("calcium", findings.calcium.reason))
     if findings.lungs is None:
         entries.append(("quality.lung_volume_ml", NotAssessedReason.NOT_DETERMINED))

@@ -11,7 +11,6 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Spacer, Table
 
 from cad.domain import (
-    CalciumNotAssessed,
     CalciumScore,
     CalciumSite,
     Findings,
@@ -30,12 +29,10 @@ from cad.report.pictures.colours import SITE_RGB
 from cad.report.pictures.nodules import nodule_panels
 from cad.report.statements.heart_lung import HeartLung, Level, heart_lung_of, most_suspicious
 from cad.report.words.calcium import CalciumLabels, CalciumWords, score, volume
-from cad.report.words.en import calcium as calcium_english
-from cad.report.words.en import nodules as english
+from cad.report.words.en import calcium as calcium_english, nodules as english
 from cad.report.words.language import Language, Words
 from cad.report.words.numbers import DASH
-from cad.report.words.zh import calcium as calcium_chinese
-from cad.report.words.zh import nodules as chinese
+from cad.report.words.zh import calcium as calcium_chinese, nodules as chinese
 
 WORDS: Mapping[Language, tuple[tuple[CalciumWords, Words], ...]] = {
     Language.ENGLISH: ((calcium_english, english),),
@@ -103,7 +100,7 @@ def calcium_overview(case: CalciumCase) -> Iterator[Flowable]:
 def calcium_section(case: CalciumCase, *, has_pictures: bool) -> Iterator[Flowable]:
     """Table, pictures, advice and caveats of a score; nothing when calcium was not scored."""
     calcium = case.findings.calcium
-    if isinstance(calcium, CalciumNotAssessed):
+    if isinstance(calcium, NotAssessed):
         return
     yield paragraph(_both(case, lambda labels: labels.estimate), Look(BODY + 1.2, ACCENT, bold=True))
     yield _table(case, calcium)
@@ -246,7 +243,7 @@ def _lung_card(case: CalciumCase, both: HeartLung) -> _Card:
 def _heart_card(case: CalciumCase, both: HeartLung) -> _Card:
     title = _title(case, lambda labels: labels.heart, lambda words: words.level(both.heart))
     calcium = case.findings.calcium
-    if isinstance(calcium, CalciumNotAssessed) or isinstance(both.heart, CalciumNotAssessed):
+    if isinstance(calcium, NotAssessed) or isinstance(both.heart, NotAssessed):
         why = [paragraph(words.heart_reason(both.heart), Look(BODY)) for words, _ in case.words]
         return _Card(title, None, why, [])
     found = [paragraph(words.summary(calcium), Look(BODY)) for words, _ in case.words]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from cad.domain import (
     Assessment,
-    CalciumNotAssessed,
     CalciumScore,
     Findings,
     Guideline,
@@ -53,7 +52,7 @@ class HeartLung:
     """Both results, each with a level, or the reason why there is none."""
 
     lung: LungLevel | NotAssessed
-    heart: HeartLevel | CalciumNotAssessed
+    heart: HeartLevel | NotAssessed
 
 
 NOT_LOOKED_AT = (NotAssessedReason.NOT_REQUESTED, NotAssessedReason.NOT_AVAILABLE)

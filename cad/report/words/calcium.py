@@ -7,7 +7,6 @@ from typing import Protocol
 
 from cad.domain import (
     Artery,
-    CalciumNotAssessed,
     CalciumScore,
     CalciumSite,
     Nodule,
@@ -47,7 +46,7 @@ class CalciumWords(Protocol):
     def site(self, site: CalciumSite) -> str:
         """The name of an artery or other site."""
 
-    def summary(self, calcium: CalciumScore | CalciumNotAssessed) -> str:
+    def summary(self, calcium: CalciumScore | NotAssessed) -> str:
         """The result in one sentence, or why there is none."""
 
     def apart(self, calcium: CalciumScore) -> str:
@@ -59,13 +58,13 @@ class CalciumWords(Protocol):
     def caveats(self, calcium: CalciumScore) -> str:
         """What a reader of the score should know."""
 
-    def level(self, result: LungLevel | HeartLevel | NotAssessed | CalciumNotAssessed) -> str:
+    def level(self, result: LungLevel | HeartLevel | NotAssessed) -> str:
         """Low, medium, high, or that it was not assessed."""
 
     def lung_reason(self, result: LungLevel | NotAssessed) -> str:
         """From which category the level follows, or why there is none."""
 
-    def heart_reason(self, result: HeartLevel | CalciumNotAssessed) -> str:
+    def heart_reason(self, result: HeartLevel | NotAssessed) -> str:
         """From which category the level follows, or why there is none."""
 
     def nodule_caption(self, nodule: Nodule) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from cad.domain import (
     Artery,
     CalcifiedLesion,
-    CalciumNotAssessed,
     CalciumReader,
     CalciumScore,
     CalciumSite,
@@ -17,6 +16,7 @@ from cad.domain import (
     Heart,
     LungMask,
     NoduleMask,
+    NotAssessed,
     OtherCalcium,
     Volume,
 )
@@ -39,7 +39,7 @@ class Scan:
     series: CtSeries | None
 
 
-def assess_calcium(scan: Scan, reader: CalciumReader, policy: CalciumPolicy) -> CalciumScore | CalciumNotAssessed:
+def assess_calcium(scan: Scan, reader: CalciumReader, policy: CalciumPolicy) -> CalciumScore | NotAssessed:
     """The score, or why there is none. Heart and lesions are found on the slices that are scored."""
     slabs = scored_slabs(scan.volume, policy)
     heart = reader.heart(slabs.volume, slabs.lungs(scan.lungs))

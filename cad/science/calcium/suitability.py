@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cad.domain import CalciumNotAssessed, Caution, CtSeries, Heart, NotAssessedReason, Volume
+from cad.domain import Caution, CtSeries, Heart, NotAssessed, NotAssessedReason, Volume
 from cad.policy import CalciumPolicy, CalciumSuitabilityPolicy
 from cad.science.calcium.candidates import is_near, surroundings
 
@@ -89,9 +89,9 @@ def _noise(volume: Volume, heart: Heart) -> float:
     return float(high - low) / SPREAD_OF_TENTHS
 
 
-def unsuitable(image: HeartImage, contrast: bool | None, policy: CalciumSuitabilityPolicy) -> CalciumNotAssessed | None:
+def unsuitable(image: HeartImage, contrast: bool | None, policy: CalciumSuitabilityPolicy) -> NotAssessed | None:
     """Why a scan is not scored; None when it is. Coverage is judged first, then contrast, metal and noise."""
-    rules: tuple[Callable[[], CalciumNotAssessed | None], ...] = (
+    rules: tuple[Callable[[], NotAssessed | None], ...] = (
         lambda: _not_covered(image, policy),
         lambda: _enhanced(image, contrast, policy),
         lambda: _metal(image, policy),
@@ -100,20 +100,20 @@ def unsuitable(image: HeartImage, contrast: bool | None, policy: CalciumSuitabil
     return next((said for rule in rules if (said := rule()) is not None), None)
 
 
-def no_heart() -> CalciumNotAssessed:
+def no_heart() -> NotAssessed:
     """What is said when no heart was found."""
     text = "Coronary calcium was not scored: no heart was found in the field of view."
-    return CalciumNotAssessed(NotAssessedReason.HEART_NOT_COVERED, text)
+    return NotAssessed(NotAssessedReason.HEART_NOT_COVERED, text)
 
 
-def _not_covered(image: HeartImage, policy: CalciumSuitabilityPolicy) -> CalciumNotAssessed | None:
+def _not_covered(image: HeartImage, policy: CalciumSuitabilityPolicy) -> NotAssessed | None:
     if image.coverage >= policy.min_coverage:
         return None
     text = f"Coronary calcium was not scored: only {image.coverage:.0%} of the heart is in the field of view."
-    return CalciumNotAssessed(NotAssessedReason.HEART_NOT_COVERED, text, (("coverage", round(image.coverage, 3)),))
+    return NotAssessed(NotAssessedReason.HEART_NOT_COVERED, text, (("coverage", round(image.coverage, 3)),))
 
 
-def _enhanced(image: HeartImage, contrast: bool | None, policy: CalciumSuitabilityPolicy) -> CalciumNotAssessed | None:
+def _enhanced(image: HeartImage, contrast: bool | None, policy: CalciumSuitabilityPolicy) -> NotAssessed | None:
     """The image decides where it is clear, the header where it is not; a header that is silent counts as contrast."""
     facts = (("blood_hu", round(image.blood_hu, 1)), ("limit_hu", policy.enhanced_from_hu))
     if image.blood_hu >= policy.enhanced_from_hu:
@@ -126,10 +126,10 @@ def _enhanced(image: HeartImage, contrast: bool | None, policy: CalciumSuitabili
         why = (
             f"the blood measures {image.blood_hu:.0f} HU, and the header does not say whether contrast medium was given"
         )
-    return CalciumNotAssessed(NotAssessedReason.CONTRAST, f"Coronary calcium was not scored: {why}.", facts)
+    return NotAssessed(NotAssessedReason.CONTRAST, f"Coronary calcium was not scored: {why}.", facts)
 
 
-def _metal(image: HeartImage, policy: CalciumSuitabilityPolicy) -> CalciumNotAssessed | None:
+def _metal(image: HeartImage, policy: CalciumSuitabilityPolicy) -> NotAssessed | None:
     if image.metal_mm3 < policy.metal_min_mm3:
         return None
     text = (
@@ -137,10 +137,10 @@ def _metal(image: HeartImage, policy: CalciumSuitabilityPolicy) -> CalciumNotAss
         f"{policy.metal_from_hu:.0f} HU, which is metal (a lead, clip, valve or stent)."
     )
     facts = (("metal_mm3", round(image.metal_mm3, 1)), ("limit_hu", policy.metal_from_hu))
-    return CalciumNotAssessed(NotAssessedReason.METAL, text, facts)
+    return NotAssessed(NotAssessedReason.METAL, text, facts)
 
 
-def _too_noisy(image: HeartImage, policy: CalciumSuitabilityPolicy) -> CalciumNotAssessed | None:
+def _too_noisy(image: HeartImage, policy: CalciumSuitabilityPolicy) -> NotAssessed | None:
     if image.noise_hu <= policy.noise_max_sd_hu:
         return None
     text = (
@@ -148,7 +148,7 @@ def _too_noisy(image: HeartImage, policy: CalciumSuitabilityPolicy) -> CalciumNo
         f"{policy.noise_max_sd_hu:.0f} HU it cannot be told from calcium."
     )
     facts = (("noise_sd_hu", round(image.noise_hu, 1)), ("limit_sd_hu", policy.noise_max_sd_hu))
-    return CalciumNotAssessed(NotAssessedReason.NOISE, text, facts)
+    return NotAssessed(NotAssessedReason.NOISE, text, facts)
 
 
 def caveats_of(image: HeartImage, technique: Technique, averaged: bool, policy: CalciumPolicy) -> tuple[Caution, ...]:

@@ -34,9 +34,9 @@ from pydicom.sr.coding import Code
 from cad.domain import (
     Artery,
     CalcifiedLesion,
-    CalciumNotAssessed,
     CalciumScore,
     CalciumSite,
+    NotAssessed,
     NotAssessedReason,
     OtherCalcium,
     SiteScore,
@@ -69,13 +69,13 @@ class _Scoring:
 
 
 def calcium_groups(
-    calcium: CalciumScore | CalciumNotAssessed, source: SourceImages, algorithm: AlgorithmIdentification
+    calcium: CalciumScore | NotAssessed, source: SourceImages, algorithm: AlgorithmIdentification
 ) -> list[MeasurementsAndQualitativeEvaluations]:
     """The group of the total and one for each named site with lesions; none when calcium was not scored.
 
     What is neither coronary nor of aorta or valves, such as lymph nodes and bone, has no score that means anything.
     """
-    if isinstance(calcium, CalciumNotAssessed):
+    if isinstance(calcium, NotAssessed):
         return []
     scoring = _Scoring(calcium, source, algorithm)
     sites: list[tuple[CalciumSite, SiteScore]] = [*calcium.arteries, *calcium.other]
@@ -85,12 +85,12 @@ def calcium_groups(
     ]
 
 
-def calcium_items(calcium: CalciumScore | CalciumNotAssessed) -> Iterator[ContentItem]:
+def calcium_items(calcium: CalciumScore | NotAssessed) -> Iterator[ContentItem]:
     """What is said beside the numbers: that it is an estimate, its rules, caveats and advice; or why there is none.
 
     Nothing when calcium was not asked for.
     """
-    if isinstance(calcium, CalciumNotAssessed):
+    if isinstance(calcium, NotAssessed):
         if calcium.reason is not NotAssessedReason.NOT_REQUESTED:
             yield from _not_assessed(calcium)
         return
@@ -104,7 +104,7 @@ def calcium_items(calcium: CalciumScore | CalciumNotAssessed) -> Iterator[Conten
         yield TextContentItem(codes.CALCIUM_CAVEAT, caveat.text, CONTAINS)
 
 
-def _not_assessed(calcium: CalciumNotAssessed) -> Iterator[ContentItem]:
+def _not_assessed(calcium: NotAssessed) -> Iterator[ContentItem]:
     facts = "; ".join(f"{name} = {value:g}" for name, value in calcium.facts)
     yield CodeContentItem(codes.CORONARY_CALCIUM_SCORE, codes.NOT_PERFORMED, CONTAINS)
     reason = f"{calcium.reason.value}: {calcium.text}" + (f" ({facts})" if facts else "")

@@ -10,8 +10,7 @@ import highdicom
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from cad.domain import PointLps
 from cad.geometry import index_of, positions_of

@@ -26,8 +26,7 @@ from models.nodules.inputs import (
 )
 from models.nodules.lidc_crops import RATINGS, RatedNodule, read_crops
 from models.nodules.networks import OutlineNet, RatingNet, TrunkConfig
-from models.nodules.reader import NoduleNetworks, certainty_of
-from models.nodules.reader import crop_of as crop_in
+from models.nodules.reader import NoduleNetworks, certainty_of, crop_of as crop_in
 from models.training.detector.plan import Place
 from models.training.detector.train import Recipe
 from models.training.nodules.crop_places import placed

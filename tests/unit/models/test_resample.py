@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cad.domain import PointLps, Volume
 from cad.geometry import grid_from, indices_of, position_of, positions_of

@@ -6,8 +6,7 @@ from typing import cast
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from models.detector.rpn3d import Mirrored, Proposal, Rpn3d, RpnConfig, decode, folded, normalised, suppressed
 from models.training.detector.sampling import Lesion, Patch, targets_of

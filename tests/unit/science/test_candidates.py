@@ -6,8 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from cad.domain import Candidate, LungMask, PointLps
 from cad.geometry import distance_mm, grid_from

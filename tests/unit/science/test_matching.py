@@ -7,11 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from cad.domain import Composition, Lobe, Sighted
-from cad.domain import PointLps as P
+from cad.domain import Composition, Lobe, PointLps as P, Sighted
 from cad.geometry import distance_mm, sphere_volume_mm3
 from cad.policy import MatchingPolicy
 from cad.science.followup.matching import IMPOSSIBLE, _cost, match_nodules

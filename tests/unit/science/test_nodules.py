@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from cad.domain import Candidate, Composition, Delineation, LungMask, Marks, PointLps, Side, Volume
 from cad.geometry import distance_mm, grid_from, index_of, sphere_volume_mm3

@@ -7,8 +7,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cad.domain import AxisLengths, Composition, FdgUptake, MalignancyRisk, PatientFactors, RiskInputs, Sex
 from cad.policy import Brock2aPolicy, Brock2bPolicy, RiskPolicy

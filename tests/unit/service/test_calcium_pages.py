@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cad.case.case import report_case
-from cad.domain import CalciumNotAssessed, CalciumScore, Nodule, NotAssessed, NotAssessedReason
+from cad.domain import CalciumScore, Nodule, NotAssessed, NotAssessedReason
 from cad.exam.assessment import assess
 from cad.policy import CalciumPolicy, Policy
 from cad.report.pdf.report import ReportCase, report_pdf
@@ -23,7 +23,7 @@ MODERATE = CalciumPolicy().advice[2]
 
 
 def a_case(
-    calcium: CalciumScore | CalciumNotAssessed,
+    calcium: CalciumScore | NotAssessed,
     found: tuple[Nodule, ...] | NotAssessed = NOT_ASKED,
     language: Language = Language.BOTH,
 ) -> ReportCase:

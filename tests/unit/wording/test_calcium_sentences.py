@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from cad.domain import Artery, CalciumNotAssessed, Grid, NotAssessedReason, OtherCalcium
+from cad.domain import Artery, Grid, NotAssessed, NotAssessedReason, OtherCalcium
 from cad.policy import CalciumPolicy
 from cad.report.words.calcium import score
 from cad.report.words.en import calcium as calcium_english
@@ -60,7 +60,7 @@ def test_why_calcium_was_not_assessed_is_said_once_and_without_a_score() -> None
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_every_reason_has_chinese_words(reason: NotAssessedReason) -> None:
-    assert not re.search("[A-Za-z]", calcium_chinese.summary(CalciumNotAssessed(reason, "It was not.")))
+    assert not re.search("[A-Za-z]", calcium_chinese.summary(NotAssessed(reason, "It was not.")))
 
 
 def test_calcium_of_aorta_and_valves_has_a_sentence_of_its_own_and_nodes_have_none() -> None:

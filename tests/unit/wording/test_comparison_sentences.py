@@ -15,11 +15,9 @@ import pytest
 from cad.domain import ChangeStatus, Lobe, NotAssessedReason, Side, SizeChange, VolumeTrend
 from cad.policy import WordingPolicy
 from cad.report.statements.followup import Compared, Named, SizeSaid, Untold, Verdict, compared, counts, pictured
-from cad.report.words.en import followup as compared_english
-from cad.report.words.en import nodules as english
+from cad.report.words.en import followup as compared_english, nodules as english
 from cad.report.words.numbers import change_percent, days_interval, doubling_cell, signed_mm, signed_percent
-from cad.report.words.zh import followup as compared_chinese
-from cad.report.words.zh import nodules as chinese
+from cad.report.words.zh import followup as compared_chinese, nodules as chinese
 from tests.unit.wording.changes import (
     GROWTH,
     SHRINKAGE,

@@ -11,7 +11,6 @@ from cad.domain import (
     ApplicableGuideline,
     Assessment,
     CalciumCategory,
-    CalciumNotAssessed,
     CalciumScore,
     Findings,
     Grid,
@@ -95,9 +94,7 @@ def test_without_an_applicable_guideline_the_stand_in_is_said_to_be_one() -> Non
     assert "以此代替" in calcium_chinese.lung_reason(result)
 
 
-def findings_with(
-    calcium: CalciumScore | CalciumNotAssessed, nodules: tuple[Nodule, ...] | NotAssessed = ()
-) -> Findings:
+def findings_with(calcium: CalciumScore | NotAssessed, nodules: tuple[Nodule, ...] | NotAssessed = ()) -> Findings:
     lungs = LungMask(np.ones((4, 4, 4), dtype=np.uint8), Grid((4, 4, 4), np.eye(4)))
     assessed = an_assessment("2", Guideline.LUNG_RADS)
     return Findings(nodules, lungs, (), (), "1", assessed, calcium=calcium)
@@ -135,7 +132,7 @@ def test_what_was_not_assessed_keeps_its_reason_and_has_no_level() -> None:
 def test_there_is_no_page_of_both_when_one_was_not_asked_for() -> None:
     not_asked = NotAssessed(NotAssessedReason.NOT_REQUESTED)
     assert heart_lung_of(findings_with(a_score(GRID), not_asked), POLICY) is None
-    without = CalciumNotAssessed(NotAssessedReason.NOT_REQUESTED, "Not asked for.")
+    without = NotAssessed(NotAssessedReason.NOT_REQUESTED, "Not asked for.")
     assert heart_lung_of(findings_with(without), POLICY) is None
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from cad.domain import (
     Artery,
-    CalciumNotAssessed,
     CalciumScore,
     CalciumSite,
     Nodule,
@@ -65,9 +64,9 @@ def site(site: CalciumSite) -> str:
     return SITE[site]
 
 
-def summary(calcium: CalciumScore | CalciumNotAssessed) -> str:
+def summary(calcium: CalciumScore | NotAssessed) -> str:
     """The result in one sentence, or why there is none."""
-    if isinstance(calcium, CalciumNotAssessed):
+    if isinstance(calcium, NotAssessed):
         return calcium.text
     if calcium.agatston == 0:
         return f"No coronary calcium was found: Agatston score 0, non-gated estimate ({categories(calcium)})."
@@ -94,9 +93,9 @@ def caveats(calcium: CalciumScore) -> str:
     return " ".join(caveat.text for caveat in calcium.caveats)
 
 
-def level(result: LungLevel | HeartLevel | NotAssessed | CalciumNotAssessed) -> str:
+def level(result: LungLevel | HeartLevel | NotAssessed) -> str:
     """Low, medium, high, or that it was not assessed."""
-    if isinstance(result, NotAssessed | CalciumNotAssessed) or result.level is None:
+    if isinstance(result, NotAssessed) or result.level is None:
         return NOT_ASSESSED
     return LEVEL[result.level]
 
@@ -111,9 +110,9 @@ def lung_reason(result: LungLevel | NotAssessed) -> str:
     return f"{said.scheme} {said.edition}: {category}. {said.management}.{chosen}"
 
 
-def heart_reason(result: HeartLevel | CalciumNotAssessed) -> str:
+def heart_reason(result: HeartLevel | NotAssessed) -> str:
     """From which category the level follows, or why there is none."""
-    if isinstance(result, CalciumNotAssessed):
+    if isinstance(result, NotAssessed):
         return result.text
     return f"{result.scheme}: {result.category}, non-gated estimate."
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from cad.domain import (
     Artery,
-    CalciumNotAssessed,
     CalciumScore,
     CalciumSite,
     Nodule,
@@ -110,9 +109,9 @@ def site(site: CalciumSite) -> str:
     return SITE[site]
 
 
-def summary(calcium: CalciumScore | CalciumNotAssessed) -> str:
+def summary(calcium: CalciumScore | NotAssessed) -> str:
     """The result in one sentence, or why there is none."""
-    if isinstance(calcium, CalciumNotAssessed):
+    if isinstance(calcium, NotAssessed):
         return f"冠状动脉钙化未评估：{_reason(calcium.reason)}。"
     if calcium.agatston == 0:
         return f"未见冠状动脉钙化：Agatston积分0，非门控估计（{_categories(calcium)}）。"
@@ -148,9 +147,9 @@ def caveats(calcium: CalciumScore) -> str:
     return f"{'；'.join(parts)}。" if parts else ""
 
 
-def level(result: LungLevel | HeartLevel | NotAssessed | CalciumNotAssessed) -> str:
+def level(result: LungLevel | HeartLevel | NotAssessed) -> str:
     """Low, medium, high, or that it was not assessed."""
-    if isinstance(result, NotAssessed | CalciumNotAssessed) or result.level is None:
+    if isinstance(result, NotAssessed) or result.level is None:
         return NOT_ASSESSED
     return LEVEL[result.level]
 
@@ -167,9 +166,9 @@ def lung_reason(result: LungLevel | NotAssessed) -> str:
     return f"{said.scheme} {said.edition}：{category}。{translated(said.management)}。{chosen}"
 
 
-def heart_reason(result: HeartLevel | CalciumNotAssessed) -> str:
+def heart_reason(result: HeartLevel | NotAssessed) -> str:
     """From which category the level follows, or why there is none."""
-    if isinstance(result, CalciumNotAssessed):
+    if isinstance(result, NotAssessed):
         return f"{_reason(result.reason)}。"
     return f"{result.scheme}：{result.category}，非门控估计。"
 

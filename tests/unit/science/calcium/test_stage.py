@@ -9,9 +9,9 @@ import pytest
 
 from cad.domain import (
     Artery,
-    CalciumNotAssessed,
     CalciumScore,
     CalciumTier,
+    NotAssessed,
     NotAssessedReason,
     OtherCalcium,
     PointLps,
@@ -131,20 +131,20 @@ def test_lesions_of_averaged_slices_lie_on_the_slices_of_the_series() -> None:
 
 def test_without_a_heart_nothing_is_scored() -> None:
     result = assess_calcium(Scan(a_volume(THREE), None, None), ToldReader(heart_of=lambda _: None), POLICY)
-    assert isinstance(result, CalciumNotAssessed)
+    assert isinstance(result, NotAssessed)
     assert result.reason is NotAssessedReason.HEART_NOT_COVERED
 
 
 def test_enhanced_blood_gives_a_reason_and_no_number() -> None:
     result = assess_calcium(Scan(a_volume(THREE, blood_hu=125), None, None), ToldReader(), POLICY)
-    assert isinstance(result, CalciumNotAssessed)
+    assert isinstance(result, NotAssessed)
     assert result.reason is NotAssessedReason.CONTRAST
 
 
 def test_a_pacemaker_lead_gives_a_reason_and_no_number() -> None:
     lead = a_volume({(k, 20, i): 3071 for k in range(3, 9) for i in range(18, 22)})
     result = assess_calcium(Scan(lead, None, None), ToldReader(), POLICY)
-    assert isinstance(result, CalciumNotAssessed)
+    assert isinstance(result, NotAssessed)
     assert result.reason is NotAssessedReason.METAL
 
 

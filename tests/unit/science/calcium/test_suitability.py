@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cad.domain import CalciumNotAssessed, CtSeries, Int16Array, NotAssessedReason
+from cad.domain import CtSeries, Int16Array, NotAssessed, NotAssessedReason
 from cad.policy import CalciumPolicy, CalciumSuitabilityPolicy
 from cad.science.calcium.suitability import (
     HeartImage,
@@ -78,7 +78,7 @@ def test_a_heart_that_is_cut_forbids_and_a_little_warns() -> None:
 
 def test_a_refusal_says_why_in_a_sentence_and_in_figures() -> None:
     said = unsuitable(replace(PLAIN, blood_hu=151.26), None, POLICY)
-    assert isinstance(said, CalciumNotAssessed)
+    assert isinstance(said, NotAssessed)
     assert "151 HU" in said.text
     assert dict(said.facts) == {"blood_hu": 151.3, "limit_hu": 90.0}
 
