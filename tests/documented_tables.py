@@ -6,6 +6,7 @@ Each lies between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. tests/unit/te
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,9 @@ from cad.domain import (
     NoduleRisks,
     PatientFactors,
 )
+from cad.policy import WordingPolicy
+from cad.report.statements.followup import state_followup
+from cad.report.statements.nodules import state_nodule
 from cad.service.settings import PREFIX, Settings
 from dicom_io.read.volume import DECODERS, NATIVE_SYNTAXES
 from dicom_io.write.sr.followup import change_measurements
@@ -35,7 +39,7 @@ from models.nodules.cards import OUTLINE_NAME, RATING_NAME
 from models.running.cards import CARDS
 from orthanc.dimse import CT_CLASSES, RECEIVED_SYNTAXES, SENT_SYNTAXES
 from tests.builders import a_series
-from tests.contract.followups import a_grown
+from tests.contract.followups import a_followup, a_grown
 from tests.contract.subjects import a_full_nodule, a_nodule, loaded
 
 ROOT = Path(__file__).parents[1]
@@ -115,12 +119,19 @@ def _sr_measurements() -> Iterator[tuple[str, str, str, str]]:
     """The measurements of a nodule of which everything is known, as the report of one holds them."""
     risk = MalignancyRisk("", "", (0.1, 0.1), (), ())
     nodule = a_full_nodule(a_nodule(loaded(a_series()).volume.grid))
-    return _measurements(volumetric_measurements(nodule, NoduleRisks(nodule.tracking_uid, risk, risk, risk, risk)))
+    return _measurements(
+        volumetric_measurements(
+            state_nodule(nodule, NoduleRisks(nodule.tracking_uid, risk, risk, risk, risk), WordingPolicy())
+        )
+    )
 
 
 def _sr_changes() -> Iterator[tuple[str, str, str, str]]:
     """The same of a nodule that three examinations show and that grew."""
-    return _measurements(change_measurements(a_grown(a_nodule(loaded(a_series()).volume.grid), 0)))
+    nodule = a_nodule(loaded(a_series()).volume.grid)
+    followup = dataclasses.replace(a_followup((nodule, nodule)), changes=(a_grown(nodule, 0),))
+    (change,) = state_followup(followup, (nodule,), WordingPolicy()).changes
+    return _measurements(change_measurements(change))
 
 
 def _measurements(groups: Iterable[Measurement]) -> Iterator[tuple[str, str, str, str]]:

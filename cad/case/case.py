@@ -15,9 +15,11 @@ from cad.domain import (
     NotAssessedReason,
 )
 from cad.exam.analyze import Request, analyze
-from cad.policy import Policy
-from cad.report.json.findings import Circumstances, Document, Provenance, findings_document, with_timings
+from cad.policy import GrowthPolicy
+from cad.report.json.findings import Circumstances, Document, findings_document, with_timings
 from cad.report.pdf.report import ReportCase, report_pdf
+from cad.report.statements import Statements, state
+from cad.report.statements.provenance import Provenance
 from cad.report.words.language import Language
 from dicom_io.read.priors import Priors
 from dicom_io.read.reading import LoadedSeries
@@ -35,6 +37,7 @@ class CaseResult:
 
     loaded: LoadedSeries
     findings: Findings
+    statements: Statements
     objects: ReportObjects
     pdf: bytes
     document: Document
@@ -53,34 +56,32 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
     findings = _with_priors_left_out(found, request.priors)
     key = result_key(job_key(loaded.series, tools.software_version, findings.models), request)
     device = device_uid(tools.software_version, findings.models)
-    document = findings_document(
-        loaded.series,
-        findings,
-        Circumstances(context, (*loaded.cautions, *disagreements)),
-        Provenance(tools.software_version, key, started, tools.host_cores),
-    )
-    wording = tools.policy.wording
+    statements = state(findings, tools.policy.wording)
+    provenance = Provenance(tools.software_version, key, started, tools.host_cores)
+    circumstances = Circumstances(context, (*loaded.cautions, *disagreements))
+    document = findings_document(loaded.series, statements, circumstances, provenance)
     with request.stopwatch.stage("write"):
-        pdf = report_pdf(report_case(loaded, findings, document, request.language, tools.policy))
-        encoding = EncodingContext(key, started, tools.software_version, device, wording)
-        objects = report_objects(findings, loaded, encoding, pdf)
-    return CaseResult(loaded, findings, objects, pdf, with_timings(document, request.stopwatch.seconds()), key)
+        pdf = report_pdf(report_case(loaded, statements, provenance, request.language, tools.policy.growth))
+        encoding = EncodingContext(key, started, tools.software_version, device)
+        objects = report_objects(statements, loaded, encoding, pdf)
+    return CaseResult(
+        loaded, findings, statements, objects, pdf, with_timings(document, request.stopwatch.seconds()), key
+    )
 
 
 def report_case(
-    loaded: LoadedSeries, findings: Findings, document: Document, language: Language, policy: Policy
+    loaded: LoadedSeries, statements: Statements, provenance: Provenance, language: Language, growth: GrowthPolicy
 ) -> ReportCase:
-    """What the page for people shows of a series and its findings."""
+    """What the page for people shows of a series."""
     return ReportCase(
         header=study_header_of(loaded.evidence.datasets[0]),
         series=loaded.series,
         volume=loaded.volume,
         cautions=loaded.cautions,
-        findings=findings,
-        document=document,
+        statements=statements,
+        provenance=provenance,
         language=language,
-        wording=policy.wording,
-        growth=policy.growth,
+        growth=growth,
     )
 
 

@@ -77,5 +77,5 @@ def _save(dataset: Dataset, path: Path) -> None:
 
 def _write_overlays(result: CaseResult, folder: Path) -> None:
     folder.mkdir()
-    for name, picture in overlay_pictures(result.loaded.volume, result.findings):
+    for name, picture in overlay_pictures(result.loaded.volume, result.statements):
         picture.save(folder / name, "PNG")

@@ -1,4 +1,4 @@
-"""Findings → Grayscale Softcopy Presentation State: axes, contour and label of each nodule on the source images.
+"""Nodules → Grayscale Softcopy Presentation State: axes, contour and label of each nodule on the source images.
 
 For viewers that draw presentation states but no report graphics (Weasis).
 """
@@ -23,7 +23,7 @@ from highdicom.pr import (
 )
 from pydicom.dataset import Dataset
 
-from cad.domain import AxialAxis, Findings, Nodule, PointLps
+from cad.domain import AxialAxis, ModelIdentity, Nodule, PointLps
 from cad.report.words.numbers import axes_mm, volume_mm3
 from dicom_io.write.identity import (
     EncodingContext,
@@ -52,7 +52,7 @@ ASCII = str.maketrans({"–": "-", "×": "x"})
 
 
 def presentation_state(
-    findings: Findings, nodules: Sequence[Nodule], source: SourceImages, context: EncodingContext
+    models: tuple[ModelIdentity, ...], nodules: Sequence[Nodule], source: SourceImages, context: EncodingContext
 ) -> Dataset | None:
     """The annotations of at least one nodule on its key slices.
 
@@ -76,7 +76,7 @@ def presentation_state(
         ],
         modality_lut_transformation=ModalityLUTTransformation(intercept, slope, RescaleTypeValues.HU),
         voi_lut_transformations=[SoftcopyVOILUTTransformation(LUNG_WINDOW_CENTER_HU, LUNG_WINDOW_WIDTH_HU)],
-        contributing_equipment=contributing_equipment(findings.models, context),
+        contributing_equipment=contributing_equipment(models, context),
     )
     stamp(dataset, context)
     return dataset

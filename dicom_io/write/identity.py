@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
@@ -16,7 +16,6 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, DT, TM
 
 from cad.domain import ModelIdentity
-from cad.policy import WordingPolicy
 from dicom_io import codes
 from dicom_io.uids import derived_uid
 
@@ -59,14 +58,13 @@ class EncodingContext:
     """What an encoder may not find out by itself.
 
     All UIDs derive from `job_key`; `now` is timezone-aware and passed in; `device_uid` changes with the software
-    version and the weights (`dicom_io.uids.device_uid`); `wording` says which signs are named.
+    version and the weights (`dicom_io.uids.device_uid`).
     """
 
     job_key: str
     now: datetime
     software_version: str
     device_uid: str
-    wording: WordingPolicy = field(default_factory=WordingPolicy)
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

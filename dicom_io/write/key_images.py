@@ -1,4 +1,4 @@
-"""Findings → key images as Secondary Capture, for archives and viewers that show neither reports nor segmentations."""
+"""Statements → key images as Secondary Capture, for archives and viewers that show neither SR nor SEG."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from cad.domain import (
-    CalciumScore,
     Caution,
-    Findings,
     LungMask,
-    NotAssessed,
-    NotAssessedReason,
     Side,
     UInt8Array,
 )
-from cad.policy import WordingPolicy
 from cad.report.pictures.calcium import calcium_page, heart_lung_page
 from cad.report.pictures.followup import comparison_pages
 from cad.report.pictures.nodules import nodule_page, summary_page
-from cad.report.statements.nodules import Said, said_of
+from cad.report.statements import Statements, Subject
+from cad.report.statements.followup import FollowupStatement
+from cad.report.statements.nodules import NoduleStatement
+from cad.report.words.calcium import result as calcium_result
 from cad.report.words.en import calcium as calcium_english, followup as compared_english, nodules as english
 from cad.report.words.language import Cells
 from cad.report.words.numbers import axes_mm, volume_mm3
@@ -54,17 +52,16 @@ class KeyImagePage:
     more: tuple[Dataset, ...] = ()
 
 
-def key_images(findings: Findings, source: SourceImages, context: EncodingContext) -> tuple[Dataset, ...]:
+def key_images(statements: Statements, source: SourceImages, context: EncodingContext) -> tuple[Dataset, ...]:
     """A summary page, a page per nodule in their order, pages of then and now, and pages of calcium, in one series."""
     middle = source.frame(source.loaded.volume.grid.shape[0] // 2)
-    pages = [KeyImagePage(summary_page(_title(findings), summary_lines(findings, source, context)), middle)]
-    said = nodules_said(findings, context.wording)
-    for one in said[:MAX_NODULE_PAGES]:
+    pages = [KeyImagePage(summary_page(_title(statements), summary_lines(statements, source)), middle)]
+    for one in statements.found[:MAX_NODULE_PAGES]:
         pixels = nodule_page(source.loaded.volume, one.nodule, nodule_lines(one))
         pages.append(KeyImagePage(pixels, source.frame(one.nodule.diameters.slice_k)))
-    pages.extend(_comparisons(findings, source, context))
-    pages.extend(_calcium_pages(findings, source, context))
-    equipment = contributing_equipment(findings.models, context)
+    pages.extend(_comparisons(statements.followup, source))
+    pages.extend(_calcium_pages(statements, source))
+    equipment = contributing_equipment(statements.models, context)
     captures = []
     for number, page in enumerate(pages, start=1):
         capture = _secondary_capture(page, number, source, context)
@@ -74,55 +71,38 @@ def key_images(findings: Findings, source: SourceImages, context: EncodingContex
     return tuple(captures)
 
 
-def _comparisons(findings: Findings, source: SourceImages, context: EncodingContext) -> Iterator[KeyImagePage]:
+def _comparisons(statement: FollowupStatement | None, source: SourceImages) -> Iterator[KeyImagePage]:
     """A page of then and now for each nodule that changed; a nodule that is not in view has the middle slice."""
+    if statement is None:
+        return
     middle = source.loaded.volume.grid.shape[0] // 2
-    for page in comparison_pages(source.loaded.volume, findings, context.wording):
+    for page in comparison_pages(source.loaded.volume, statement):
         frame = source.frame(middle if page.slice_now is None else page.slice_now)
-        yield KeyImagePage(page.pixels, frame, tuple(_prior_references(findings, page.slice_then)))
+        yield KeyImagePage(page.pixels, frame, tuple(_prior_references(statement, page.slice_then)))
 
 
-def _prior_references(findings: Findings, k: int | None) -> Iterator[Dataset]:
+def _prior_references(statement: FollowupStatement, k: int | None) -> Iterator[Dataset]:
     """The slice of the earlier scan that is shown; none of a multi-frame image, of which all frames would be meant."""
-    assert not isinstance(findings.followup, NotAssessed)
-    series = findings.followup.latest.scan.series
+    series = statement.record.latest.scan.series
     if k is not None and series.sop_class_uid is not None and len(series.sop_uids) == series.slices:
         yield _reference(series.sop_class_uid, series.sop_uids[k])
 
 
-def _title(findings: Findings) -> str:
-    return "lungcad: lung nodules" + (" and coronary calcium" if _calcium_was_asked_for(findings) else "")
+def _title(statements: Statements) -> str:
+    return "lungcad: lung nodules" + (" and coronary calcium" if statements.mentions_calcium else "")
 
 
-def _calcium_was_asked_for(findings: Findings) -> bool:
-    calcium = findings.calcium
-    return isinstance(calcium, CalciumScore) or calcium.reason is not NotAssessedReason.NOT_REQUESTED
-
-
-def _calcium_pages(findings: Findings, source: SourceImages, context: EncodingContext) -> Iterator[KeyImagePage]:
+def _calcium_pages(statements: Statements, source: SourceImages) -> Iterator[KeyImagePage]:
     """The slices with the most calcium, heart and lungs at a glance; without a picture they name the middle slice."""
-    volume, calcium = source.loaded.volume, findings.calcium
-    pages = (
-        calcium_page(volume, calcium) if isinstance(calcium, CalciumScore) else None,
-        heart_lung_page(volume, findings, context.wording.heart_lung),
-    )
+    volume, calcium = source.loaded.volume, statements.calcium
+    pages = (None if calcium is None else calcium_page(volume, calcium), heart_lung_page(volume, statements))
     for page in pages:
         if page is not None:
             k = volume.grid.shape[0] // 2 if page.slice_k is None else page.slice_k
             yield KeyImagePage(page.pixels, source.frame(k))
 
 
-def nodules_said(findings: Findings, policy: WordingPolicy) -> tuple[Said, ...]:
-    """What is said of each nodule, in the order of the findings."""
-    if isinstance(findings.nodules, NotAssessed):
-        return ()
-    if isinstance(findings.assessment, NotAssessed):
-        return tuple(said_of(nodule, None, policy) for nodule in findings.nodules)
-    pairs = zip(findings.nodules, findings.assessment.risks, strict=True)
-    return tuple(said_of(nodule, risks, policy) for nodule, risks in pairs)
-
-
-def nodule_lines(said: Said) -> list[str]:
+def nodule_lines(said: NoduleStatement) -> list[str]:
     """The lines above a nodule's panels: title, measurements, signs and probabilities."""
     nodule, cells = said.nodule, english.cells(said)
     diameters, solid = nodule.diameters, said.solid
@@ -135,11 +115,11 @@ def nodule_lines(said: Said) -> list[str]:
     return [title, measures, *_judgement(said, cells)]
 
 
-def _volume(said: Said) -> str:
+def _volume(said: NoduleStatement) -> str:
     return f"{volume_mm3(said.nodule.volume_mm3, said.interval_mm3)} mm3"
 
 
-def _judgement(said: Said, cells: Cells) -> list[str]:
+def _judgement(said: NoduleStatement, cells: Cells) -> list[str]:
     """Signs and probabilities in one line; no line where there are none."""
     parts = [cells.signs] if said.signs else []
     if said.suspicion is not None:
@@ -149,7 +129,7 @@ def _judgement(said: Said, cells: Cells) -> list[str]:
     return ["; ".join(parts)] if parts else []
 
 
-def _summary_line(said: Said) -> str:
+def _summary_line(said: NoduleStatement) -> str:
     cells = english.cells(said)
     parts = [
         f"{said.nodule.label}: {said.nodule.diameters.mean_mm:.1f} mm, {cells.composition}, {cells.place}",
@@ -162,18 +142,18 @@ def _summary_line(said: Said) -> str:
     return ", ".join(parts)
 
 
-def summary_lines(findings: Findings, source: SourceImages, context: EncodingContext) -> list[str]:
+def summary_lines(statements: Statements, source: SourceImages) -> list[str]:
     """What the summary page says: the series, the lungs, each nodule, the guideline that applies, each caution."""
     series = source.loaded.series
     return [
         f"Series {source.header.get('SeriesNumber', '')}, {series.slices} slices of {series.spacing_mm[2]:.2f} mm",
-        _lung_line(findings.lungs),
+        _lung_line(statements.lungs),
         "",
-        *_nodule_lines(findings, context.wording),
-        *_change_lines(findings),
-        *english.guidance(findings.assessment)[:1],
-        *_calcium_lines(findings),
-        *(f"Caution: {caution.text}" for caution in _cautions(findings, source)),
+        *_nodule_lines(statements),
+        *([] if statements.followup is None else [compared_english.overview(statements.followup)]),
+        *english.guidance(statements.guidelines)[:1],
+        *_calcium_lines(statements),
+        *(f"Caution: {caution.text}" for caution in _cautions(statements, source)),
     ]
 
 
@@ -183,37 +163,30 @@ def _lung_line(lungs: LungMask | None) -> str:
     return f"Lungs in view: right {lungs.volume_ml(Side.RIGHT):.0f} ml, left {lungs.volume_ml(Side.LEFT):.0f} ml"
 
 
-def _nodule_lines(findings: Findings, policy: WordingPolicy) -> list[str]:
-    if isinstance(findings.nodules, NotAssessed):
-        return [f"Nodules were not assessed: {findings.nodules.reason.value}."]
-    if not findings.nodules:
+def _nodule_lines(statements: Statements) -> list[str]:
+    if statements.nodules is None:
+        return [f"Nodules were not assessed: {statements.missing[Subject.NODULES].reason.value}."]
+    if not statements.nodules:
         return ["No nodule was detected."]
-    said = nodules_said(findings, policy)
-    rated = any(one.suspicion is not None for one in said)
+    rated = any(one.suspicion is not None for one in statements.nodules)
     note = ["Suspicion: probability that radiologists call it suspicious; not the probability of cancer."]
-    return [*(_summary_line(one) for one in said), *(note if rated else [])]
+    return [*(_summary_line(one) for one in statements.nodules), *(note if rated else [])]
 
 
-def _change_lines(findings: Findings) -> list[str]:
-    if isinstance(findings.followup, NotAssessed):
-        return []
-    return [compared_english.overview(findings.followup)]
-
-
-def _calcium_lines(findings: Findings) -> Iterator[str]:
+def _calcium_lines(statements: Statements) -> Iterator[str]:
     """The result and, of a score, other calcium and whether it is critical; nothing when it was not asked for."""
-    if not _calcium_was_asked_for(findings):
+    if not statements.mentions_calcium:
         return
-    yield calcium_english.summary(findings.calcium)
-    if isinstance(findings.calcium, CalciumScore):
-        if findings.calcium.critical:
+    yield calcium_result(calcium_english, statements)
+    if statements.calcium is not None:
+        if statements.calcium.score.critical:
             yield calcium_english.LABELS.critical
-        if apart := calcium_english.apart(findings.calcium):
+        if apart := calcium_english.apart(statements.calcium):
             yield apart
 
 
-def _cautions(findings: Findings, source: SourceImages) -> tuple[Caution, ...]:
-    return tuple(dict.fromkeys((*source.loaded.cautions, *findings.warnings)))
+def _cautions(statements: Statements, source: SourceImages) -> tuple[Caution, ...]:
+    return tuple(dict.fromkeys((*source.loaded.cautions, *statements.cautions)))
 
 
 def _secondary_capture(page: KeyImagePage, number: int, source: SourceImages, context: EncodingContext) -> SCImage:

@@ -1,4 +1,4 @@
-"""Findings → the DICOM objects of one series: report, page, segmentation, annotations and key images."""
+"""Statements → the DICOM objects of one series: report, page, segmentation, annotations and key images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from cad.domain import Findings, Nodule, NotAssessed
+from cad.report.statements import Statements
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.write.gsps import presentation_state
 from dicom_io.write.identity import EncodingContext as EncodingContext, without_quoting_the_source
@@ -34,21 +34,17 @@ class ReportObjects:
         return (*(dataset for dataset in optional if dataset is not None), *self.key_images, self.page, self.sr)
 
 
-def report_objects(findings: Findings, loaded: LoadedSeries, context: EncodingContext, pdf: bytes) -> ReportObjects:
+def report_objects(statements: Statements, loaded: LoadedSeries, context: EncodingContext, pdf: bytes) -> ReportObjects:
     """All objects for one series; `pdf` is the page for people. The same arguments give the same bytes."""
     with without_quoting_the_source():
         source = source_images(loaded)
-        nodules = _nodules(findings)
-        segments = segments_of(findings, loaded.series.series_uid)
-        seg = segmentation(findings, segments, source, context) if segments else None
+        nodules = [one.nodule for one in statements.found]
+        segments = segments_of(statements, loaded.series.series_uid)
+        seg = segmentation(statements, segments, source, context) if segments else None
         return ReportObjects(
-            sr=structured_report(findings, seg, source, context),
-            page=encapsulated_pdf(pdf, findings, source, context),
+            sr=structured_report(statements, seg, source, context),
+            page=encapsulated_pdf(pdf, statements.models, source, context),
             seg=seg,
-            gsps=presentation_state(findings, nodules, source, context) if nodules else None,
-            key_images=key_images(findings, source, context),
+            gsps=presentation_state(statements.models, nodules, source, context) if nodules else None,
+            key_images=key_images(statements, source, context),
         )
-
-
-def _nodules(findings: Findings) -> tuple[Nodule, ...]:
-    return () if isinstance(findings.nodules, NotAssessed) else findings.nodules

@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
-from cad.domain import Findings
+from cad.domain import ModelIdentity
 from dicom_io import codes
 from dicom_io.write.identity import (
     EncodingContext,
@@ -22,7 +22,9 @@ from dicom_io.write.source_images import SourceImages
 DOCUMENT_TITLE = "Lung nodules on chest CT: automatic reading"
 
 
-def encapsulated_pdf(pdf: bytes, findings: Findings, source: SourceImages, context: EncodingContext) -> Dataset:
+def encapsulated_pdf(
+    pdf: bytes, models: tuple[ModelIdentity, ...], source: SourceImages, context: EncodingContext
+) -> Dataset:
     """The page as an object of the source's study, with the patient's identifiers as the source has them.
 
     `BurnedInAnnotation` is YES: the page names the patient.
@@ -47,7 +49,7 @@ def encapsulated_pdf(pdf: bytes, findings: Findings, source: SourceImages, conte
     )
     dataset.copy_patient_and_study_information(source.images[0])
     _add_document(dataset, pdf, source)
-    equipment = contributing_equipment(findings.models, context)
+    equipment = contributing_equipment(models, context)
     dataset.ContributingEquipmentSequence = [*dataset.get("ContributingEquipmentSequence", ()), *equipment]
     stamp(dataset, context)
     return dataset

@@ -18,7 +18,7 @@ from highdicom.seg import (
 from highdicom.sr.coding import CodedConcept
 from pydicom.dataset import Dataset
 
-from cad.domain import Findings
+from cad.report.statements import Statements
 from dicom_io import codes
 from dicom_io.write.identity import (
     MANUFACTURER,
@@ -40,7 +40,7 @@ LABELS = {frozenset({True}): NODULES, frozenset({False}): CALCIUM, frozenset({Tr
 
 
 def segmentation(
-    findings: Findings, segments: Sequence[Segment], source: SourceImages, context: EncodingContext
+    statements: Statements, segments: Sequence[Segment], source: SourceImages, context: EncodingContext
 ) -> Dataset:
     """The BINARY segmentation of at least one segment, numbered in their order.
 
@@ -57,12 +57,12 @@ def segmentation(
         source_images=distinct_images(frames),
         pixel_array=_pixels(segments, slices, source),
         segmentation_type=SegmentationTypeValues.BINARY,
-        segment_descriptions=[_segment(n, segment, findings, context) for n, segment in enumerate(segments, start=1)],
+        segment_descriptions=[_segment(n, segment, statements, context) for n, segment in enumerate(segments, start=1)],
         **series_and_equipment(identity, context),
         content_label=content[0],
         content_description=content[1],
         plane_positions=_plane_positions(frames),
-        contributing_equipment=contributing_equipment(findings.models, context),
+        contributing_equipment=contributing_equipment(statements.models, context),
     )
     dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence = _pixel_measures(frames[0], source)
     _identify_segment_per_frame(dataset)
@@ -160,14 +160,14 @@ def _pixel_measures(frame: SourceFrame, source: SourceImages) -> PixelMeasuresSe
     )
 
 
-def _segment(number: int, segment: Segment, findings: Findings, context: EncodingContext) -> SegmentDescription:
+def _segment(number: int, segment: Segment, statements: Statements, context: EncodingContext) -> SegmentDescription:
     description = SegmentDescription(
         segment_number=number,
         segment_label=segment.label,
         segmented_property_category=codes.MORPHOLOGICALLY_ABNORMAL_STRUCTURE,
         segmented_property_type=segment.property_type,
         algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=_algorithm(segment, findings, context),
+        algorithm_identification=_algorithm(segment, statements, context),
         tracking_uid=segment.tracking_uid,
         tracking_id=segment.label,
         anatomic_regions=[segment.region],
@@ -179,17 +179,17 @@ def _segment(number: int, segment: Segment, findings: Findings, context: Encodin
     return description
 
 
-def _algorithm(segment: Segment, findings: Findings, context: EncodingContext) -> AlgorithmIdentificationSequence:
+def _algorithm(segment: Segment, statements: Statements, context: EncodingContext) -> AlgorithmIdentificationSequence:
     return AlgorithmIdentificationSequence(
         name=segment.algorithm,
         family=codes.ARTIFICIAL_INTELLIGENCE,
         version=context.software_version,
         source=MANUFACTURER,
-        parameters=algorithm_parameters(findings),
+        parameters=algorithm_parameters(statements),
     )
 
 
-def algorithm_parameters(findings: Findings) -> dict[str, str]:
+def algorithm_parameters(statements: Statements) -> dict[str, str]:
     """What else decides the result: the clinical policy and the weights of each network."""
-    weights = {f"{model.name} {model.version}": f"sha256:{model.sha256}" for model in findings.models}
-    return {"policy": findings.policy_version, **weights}
+    weights = {f"{model.name} {model.version}": f"sha256:{model.sha256}" for model in statements.models}
+    return {"policy": statements.policy_version, **weights}

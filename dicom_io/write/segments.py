@@ -1,4 +1,4 @@
-"""Findings → what a segmentation shows: the nodules, then calcium by artery, then calcium at other sites.
+"""Statements → what a segmentation shows: the nodules, then calcium by artery, then calcium at other sites.
 
 So segment n is the n-th nodule, whatever else there is, and the numbers of the arteries follow.
 """
@@ -12,8 +12,9 @@ import numpy as np
 from highdicom.color import CIELabColor
 from pydicom.sr.coding import Code
 
-from cad.domain import Artery, CalciumScore, CalciumSite, Findings, Nodule, NoduleMask, NotAssessed, OtherCalcium
+from cad.domain import Artery, CalciumScore, CalciumSite, Nodule, NoduleMask, OtherCalcium
 from cad.report.pictures.colours import SITE_RGB
+from cad.report.statements import Statements
 from dicom_io import codes
 from dicom_io.uids import derived_uid
 
@@ -42,12 +43,11 @@ class Segment:
     algorithm: str
 
 
-def segments_of(findings: Findings, series_uid: str) -> tuple[Segment, ...]:
+def segments_of(statements: Statements, series_uid: str) -> tuple[Segment, ...]:
     """The segments of a report, in the order of their numbers; none when nothing was found."""
-    nodules = () if isinstance(findings.nodules, NotAssessed) else findings.nodules
-    found = [_of_nodule(number, nodule) for number, nodule in enumerate(nodules, start=1)]
-    if isinstance(findings.calcium, CalciumScore):
-        found.extend(_of_calcium(findings.calcium, series_uid))
+    found = [_of_nodule(number, one.nodule) for number, one in enumerate(statements.found, start=1)]
+    if statements.calcium is not None:
+        found.extend(_of_calcium(statements.calcium.score, series_uid))
     return tuple(found)
 
 

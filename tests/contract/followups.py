@@ -34,6 +34,8 @@ from cad.domain import (
     SizeThen,
     VolumeTrend,
 )
+from cad.policy import WordingPolicy
+from cad.report.statements import state
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.uids import derived_uid
 from dicom_io.write.objects import ReportObjects, report_objects
@@ -197,4 +199,4 @@ def followed_findings(source: LoadedSeries) -> Findings:
 
 def followed_objects(source: LoadedSeries) -> ReportObjects:
     """The report objects of these findings."""
-    return report_objects(followed_findings(source), source, a_context(), A_PDF)
+    return report_objects(state(followed_findings(source), WordingPolicy()), source, a_context(), A_PDF)

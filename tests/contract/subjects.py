@@ -37,7 +37,8 @@ from cad.domain import (
     Volume,
 )
 from cad.geometry import index_of, indices_of, position_of, positions_of
-from cad.policy import SeriesPolicy
+from cad.policy import SeriesPolicy, WordingPolicy
+from cad.report.statements import state
 from dicom_io.read.reading import LoadedSeries, load_datasets
 from dicom_io.uids import derived_uid, device_uid
 from dicom_io.write.objects import EncodingContext, ReportObjects, report_objects
@@ -158,7 +159,7 @@ def a_subject(datasets: Sequence[Dataset]) -> Subject:
 
 def objects_of(source: LoadedSeries, nodules: tuple[Nodule, ...] | NotAssessed) -> ReportObjects:
     """The report objects of a series with these nodules."""
-    return report_objects(some_findings(source.volume, nodules), source, a_context(), A_PDF)
+    return report_objects(state(some_findings(source.volume, nodules), WordingPolicy()), source, a_context(), A_PDF)
 
 
 NETWORK = ModelIdentity("reader", "1", "cd" * 32)
@@ -202,4 +203,4 @@ def calcium_objects(
 ) -> ReportObjects:
     """The report objects of a series with this calcium."""
     findings = dataclasses.replace(some_findings(source.volume, nodules), calcium=calcium)
-    return report_objects(findings, source, a_context(), A_PDF)
+    return report_objects(state(findings, WordingPolicy()), source, a_context(), A_PDF)

@@ -8,16 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from cad.domain import Artery, CalciumScore, NotAssessed, NotAssessedReason, OtherCalcium, UInt8Array
-from cad.policy import HeartLungPolicy
+from cad.policy import WordingPolicy
 from cad.report.pictures.calcium import (
     calcium_page,
     calcium_panel,
-    calcium_slices,
     calcium_view,
     heart_lung_page,
     legend,
 )
 from cad.report.pictures.colours import SITE_RGB
+from cad.report.statements import state
+from cad.report.statements.calcium import shown_slices, state_calcium
 from tests.calcium import AORTA, CONTRAST, LAD, RCA, Plaque, a_score
 from tests.contract.subjects import Subject, calcium_objects, some_findings, two_nodules
 
@@ -35,16 +36,16 @@ def coloured(panel: UInt8Array, site: Artery | OtherCalcium) -> npt.NDArray[np.i
 
 
 def test_slices_with_the_most_coronary_calcium_come_first_and_neighbours_are_left_out(plain: Subject) -> None:
-    assert calcium_slices(score_of(plain, LAD, RCA)) == (20, 16)
+    assert shown_slices(score_of(plain, LAD, RCA)) == (20, 16)
 
 
 def test_slices_of_the_aorta_come_after_those_of_the_arteries(plain: Subject) -> None:
-    assert calcium_slices(score_of(plain, AORTA, LAD, RCA)) == (20, 16, 22)
+    assert shown_slices(score_of(plain, AORTA, LAD, RCA)) == (20, 16, 22)
 
 
 def test_only_calcium_of_the_aorta_is_shown_where_there_is_no_other(plain: Subject) -> None:
-    assert calcium_slices(score_of(plain, AORTA)) == (22,)
-    assert calcium_slices(score_of(plain, NODE)) == calcium_slices(score_of(plain)) == ()
+    assert shown_slices(score_of(plain, AORTA)) == (22,)
+    assert shown_slices(score_of(plain, NODE)) == shown_slices(score_of(plain)) == ()
 
 
 def test_a_lesion_is_outlined_in_its_colour_where_it_lies(plain: Subject) -> None:
@@ -73,7 +74,7 @@ def test_a_slice_without_the_lesion_has_none_of_its_colour(plain: Subject) -> No
 
 
 def test_the_legend_names_the_sites_that_have_lesions_and_gives_nodes_and_bone_no_score(plain: Subject) -> None:
-    assert list(legend(score_of(plain, LAD, RCA, AORTA, NODE))) == [
+    assert list(legend(state_calcium(score_of(plain, LAD, RCA, AORTA, NODE)))) == [
         (Artery.LAD, "LAD 150.2"),
         (Artery.RCA, "RCA 37.2"),
         (OtherCalcium.AORTA, "Aorta (not coronary) 61.0"),
@@ -82,7 +83,7 @@ def test_the_legend_names_the_sites_that_have_lesions_and_gives_nodes_and_bone_n
 
 
 def test_the_page_has_a_swatch_of_each_colour_below_its_pictures(plain: Subject) -> None:
-    page = calcium_page(plain.source.volume, score_of(plain, LAD, AORTA))
+    page = calcium_page(plain.source.volume, state_calcium(score_of(plain, LAD, AORTA)))
     assert page is not None
     below = page.pixels[-60:]
     assert len(coloured(below, Artery.LAD)) > 100
@@ -105,7 +106,7 @@ def test_the_page_of_heart_and_lungs_shows_the_nodule_and_the_calcium(plain: Sub
     volume = plain.source.volume
     findings = some_findings(volume, two_nodules(volume.grid))
     findings = dataclasses.replace(findings, calcium=score_of(plain, LAD))
-    page = heart_lung_page(volume, findings, HeartLungPolicy())
+    page = heart_lung_page(volume, state(findings, WordingPolicy()))
     assert page is not None
     middle = page.pixels.shape[1] // 2
     assert len(coloured(page.pixels[:, middle:], Artery.LAD)) > 0

@@ -20,7 +20,8 @@ from cad.report.pictures.followup import (
 )
 from cad.report.pictures.nodules import CONTOUR_RGB, HEADER_PIXELS, PANEL_GAP_PIXELS
 from cad.report.pictures.overlay import overlay_pictures
-from cad.report.statements.followup import compared
+from cad.report.statements import state
+from cad.report.statements.followup import FollowupStatement, state_followup
 from dicom_io.read.reading import LoadedSeries
 from tests.builders import Sphere, a_series
 from tests.contract.followups import (
@@ -65,6 +66,10 @@ def panels(page: Pixels) -> tuple[Pixels, Pixels]:
     return then, now
 
 
+def followup_of(findings: Findings) -> FollowupStatement | None:
+    return state(findings, WordingPolicy()).followup
+
+
 def findings_of(current: LoadedSeries, prior: LoadedSeries, *changes: NoduleChange) -> Findings:
     nodule = a_nodule(current.volume.grid)
     followup = FollowUp(NOW, (an_exam(a_scan(prior)),), changes or (a_change(nodule, 0),))
@@ -86,7 +91,7 @@ def test_a_marker_beside_the_nodule_is_at_the_same_place_and_of_the_same_size_in
     there = moved(PointLps(*marker.centre))
     current = loaded(a_series(slices=80, spheres=[marker], **FINE))
     prior = a_prior_series(spheres=[Sphere((there.x, there.y, there.z), 8.0)], **COARSE)
-    (page,) = comparison_pages(current.volume, findings_of(current, prior), WordingPolicy())
+    (page,) = comparison_pages(current.volume, followup_of(findings_of(current, prior)))
     then, now = map(centre_mm, panels(page.pixels))
     assert now == pytest.approx((11.0, -8.0), abs=0.7)
     assert then == pytest.approx((11.0, -8.0), abs=0.9)
@@ -99,7 +104,7 @@ def test_without_the_registration_the_marker_would_be_elsewhere() -> None:
     in_its_slice = Sphere((MARKER[0], MARKER[1], MARKER[2] + SHIFT[2]), 8.0)
     unmoved = a_prior_series(spheres=[in_its_slice], **COARSE)
     current = loaded(a_series(slices=80, spheres=[marker], **FINE))
-    (page,) = comparison_pages(current.volume, findings_of(current, unmoved), WordingPolicy())
+    (page,) = comparison_pages(current.volume, followup_of(findings_of(current, unmoved)))
     then, _ = map(centre_mm, panels(page.pixels))
     assert then == pytest.approx((11.0 - SHIFT[0], -8.0 - SHIFT[1]), abs=0.9)
 
@@ -110,7 +115,7 @@ def colour(panel: Pixels, rgb: tuple[int, int, int]) -> npt.NDArray[np.intp]:
 
 
 def test_the_nodule_is_outlined_now_and_ringed_then(plain: Subject) -> None:
-    grown, new, gone = (page for page in comparison_pages(plain.source.volume, a_case(plain), WordingPolicy()))
+    grown, new, gone = (page for page in comparison_pages(plain.source.volume, followup_of(a_case(plain))))
     then, now = panels(grown.pixels)
     ring = colour(then, THEN_RGB)
     extent = (ring.max(axis=0) - ring.min(axis=0)) / PANEL_PIXELS * 60.0
@@ -139,7 +144,7 @@ def test_the_field_of_view_holds_the_larger_of_both(plain: Subject) -> None:
         size=dataclasses.replace(change.prior.size, axes=dataclasses.replace(change.prior.size.axes, long_mm=50.0)),
     )
     findings = findings_of(plain.source, a_prior_series(), dataclasses.replace(change, prior=large))
-    (page,) = comparison_pages(plain.source.volume, findings, WordingPolicy())
+    (page,) = comparison_pages(plain.source.volume, followup_of(findings))
     ring = colour(panels(page.pixels)[0], THEN_RGB)
     extent = (ring.max(axis=0) - ring.min(axis=0)) / PANEL_PIXELS
     assert extent == pytest.approx([53.0 / 80.0] * 2, abs=0.01)
@@ -150,7 +155,7 @@ def test_a_place_out_of_view_is_said_and_has_no_slice(plain: Subject) -> None:
     outside = dataclasses.replace(a_new(nodule, 0), place_in_prior=PointLps(0.0, 0.0, 900.0))
     nowhere = dataclasses.replace(a_resolved(GONE), place_in_current=None)
     findings = findings_of(plain.source, a_prior_series(), outside, nowhere)
-    first, second = comparison_pages(plain.source.volume, findings, WordingPolicy())
+    first, second = comparison_pages(plain.source.volume, followup_of(findings))
     assert first.slice_then is second.slice_now is None
     assert first.slice_now == nodule.diameters.slice_k
     assert panels(first.pixels)[0].mean() < 5
@@ -170,7 +175,7 @@ def test_the_shown_slice_of_the_prior_is_the_nearest_to_the_place(plain: Subject
 def test_the_lines_say_dates_volumes_change_and_doubling_time(plain: Subject) -> None:
     findings = a_case(plain)
     assert isinstance(findings.followup, FollowUp)
-    grown, new, gone = compared(findings.followup, plain.nodules)
+    grown, new, gone = state_followup(findings.followup, plain.nodules, WordingPolicy()).changes
     assert comparison_lines(findings.followup, grown) == [
         "Nodule 1: growing, right lung",
         "2023-01-31: 210 [180–240] mm3, 7.4 mm; 2024-01-31: 420 [370–480] mm3, 9.3 mm",
@@ -193,7 +198,7 @@ def test_key_images_hold_a_page_of_then_and_now_for_each_change(plain: Subject) 
 
 
 def test_overlays_name_the_nodule_or_count_those_that_are_gone(plain: Subject) -> None:
-    names = [name for name, _ in overlay_pictures(plain.source.volume, a_case(plain))]
+    names = [name for name, _ in overlay_pictures(plain.source.volume, state(a_case(plain), WordingPolicy()))]
     assert names == [
         "lungs.png",
         "nodule-01.png",
@@ -206,4 +211,4 @@ def test_overlays_name_the_nodule_or_count_those_that_are_gone(plain: Subject) -
 
 def test_without_a_comparison_there_are_no_such_pages(plain: Subject) -> None:
     findings = some_findings(plain.source.volume, plain.nodules)
-    assert list(comparison_pages(plain.source.volume, findings, WordingPolicy())) == []
+    assert list(comparison_pages(plain.source.volume, followup_of(findings))) == []

@@ -12,6 +12,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from cad.domain import ChangeStatus, FollowUp, Nodule, NotAssessed
+from cad.policy import WordingPolicy
+from cad.report.statements import state
 from dicom_io.write.objects import ReportObjects, report_objects
 from tests.contract.followups import (
     GONE,
@@ -135,7 +137,7 @@ def changed(plain: Subject, **changes: object) -> Dataset:
 
 def sr_of(plain: Subject, nodules: tuple[Nodule, ...], followup: FollowUp) -> Dataset:
     findings = dataclasses.replace(some_findings(plain.source.volume, nodules), followup=followup)
-    return report_objects(findings, plain.source, a_context(), A_PDF).sr
+    return report_objects(state(findings, WordingPolicy()), plain.source, a_context(), A_PDF).sr
 
 
 def test_what_is_not_known_or_infinite_has_no_item(plain: Subject) -> None:
@@ -244,7 +246,7 @@ ILLUSTRATION = "Best illustration of finding"
 def test_a_report_without_nodules_names_those_that_are_gone(plain: Subject, tmp_path: Path) -> None:
     followup = FollowUp(NOW, (an_exam(a_scan(a_prior_series(), THEN)),), (a_resolved(GONE),))
     findings = dataclasses.replace(some_findings(plain.source.volume, ()), followup=followup)
-    objects = report_objects(findings, plain.source, a_context(), A_PDF)
+    objects = report_objects(state(findings, WordingPolicy()), plain.source, a_context(), A_PDF)
     for number, ds in enumerate(objects.all()):
         assert dciodvfy(save(ds, tmp_path, f"{ds.Modality}{number}")) == []
     tree = dsrdump(save(objects.sr, tmp_path, "sr"))

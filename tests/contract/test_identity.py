@@ -12,6 +12,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from cad.domain import ModelIdentity
+from cad.policy import WordingPolicy
+from cad.report.statements import state
 from dicom_io.uids import device_uid
 from dicom_io.write.objects import EncodingContext, ReportObjects, report_objects
 from tests.builders import CHINESE_NAME, a_series
@@ -38,7 +40,8 @@ def file_bytes(dataset: Dataset) -> bytes:
 
 
 def rewritten(subject: Subject, context: EncodingContext) -> ReportObjects:
-    return report_objects(some_findings(subject.source.volume, subject.nodules), subject.source, context, A_PDF)
+    findings = some_findings(subject.source.volume, subject.nodules)
+    return report_objects(state(findings, WordingPolicy()), subject.source, context, A_PDF)
 
 
 def references(dataset: Dataset) -> Iterator[str]:

@@ -22,7 +22,8 @@ from cad.domain import (
     Sex,
 )
 from cad.exam.assessment import assess
-from cad.policy import Policy
+from cad.policy import Policy, WordingPolicy
+from cad.report.statements import state
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.write.objects import ReportObjects, report_objects
 from tests.builders import CHINESE_NAME, a_series
@@ -162,7 +163,7 @@ def characterised(source: LoadedSeries) -> ReportObjects:
     said = ExamObservations(nodules=tuple(NoduleObservation(n.label, benign_pattern=False) for n in nodules))
     context = ClinicalContext(PatientFactors(age_years=66, sex=Sex.FEMALE, screening=True, region=Region.USA), said)
     findings = replace(some_findings(source.volume, nodules), assessment=assess(nodules, context, Policy()))
-    return report_objects(findings, source, a_context(), A_PDF)
+    return report_objects(state(findings, WordingPolicy()), source, a_context(), A_PDF)
 
 
 def test_objects_of_a_characterised_nodule_are_valid(subject: Subject, tmp_path: Path) -> None:
@@ -227,7 +228,9 @@ def test_the_lobe_is_the_finding_site_and_signs_and_guidelines_are_said(plain: S
 def test_a_report_without_nodules_names_the_lung_rads_category(plain: Subject, tmp_path: Path) -> None:
     context = ClinicalContext(PatientFactors(screening=True, region=Region.USA))
     findings = replace(some_findings(plain.source.volume, ()), assessment=assess((), context, Policy()))
-    tree = dsrdump(save(report_objects(findings, plain.source, a_context(), A_PDF).sr, tmp_path, "sr"))
+    tree = dsrdump(
+        save(report_objects(state(findings, WordingPolicy()), plain.source, a_context(), A_PDF).sr, tmp_path, "sr")
+    )
     name = '(,,"Lung Imaging Reporting and Data System category")'
     assert f'{name}=(LUNG_RADS_1,99LUNGCAD,"Lung-RADS category 1")' in tree
 
@@ -235,7 +238,9 @@ def test_a_report_without_nodules_names_the_lung_rads_category(plain: Subject, t
 @pytest.mark.parametrize("length", [14, 15])
 def test_the_document_is_kept_to_the_byte(length: int, plain: Subject, tmp_path: Path) -> None:
     pdf = A_PDF.ljust(length, b" ")
-    page = report_objects(some_findings(plain.source.volume, ()), plain.source, a_context(), pdf).page
+    page = report_objects(
+        state(some_findings(plain.source.volume, ()), WordingPolicy()), plain.source, a_context(), pdf
+    ).page
     path = save(page, tmp_path, "page")
     assert dciodvfy(path) == []
     result = run("dcm2pdf", path, tmp_path / "page.pdf")

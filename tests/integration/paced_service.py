@@ -20,7 +20,8 @@ from pydicom.dataset import Dataset
 from cad.case.identity import job_key
 from cad.commands.wiring import serve, utc_now
 from cad.domain import Candidate, ClinicalContext, Findings, LungMask, Marks, ModelIdentity, PointLps
-from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy
+from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy, WordingPolicy
+from cad.report.statements import state
 from cad.science.nodules import characterise
 from cad.service.prior_search import History
 from cad.service.settings import Settings, load_settings
@@ -54,7 +55,7 @@ def make_reader(settings: Settings) -> Reader:
         device = device_uid(version("lungcad"), findings.models)
         context = EncodingContext(key, utc_now(), version("lungcad"), device)
         document = {"nodules": [nodule.tracking_uid for nodule in nodules]}
-        return Reading(report_objects(findings, loaded, context, A_PDF).all(), document)
+        return Reading(report_objects(state(findings, WordingPolicy()), loaded, context, A_PDF).all(), document)
 
     return Reader((MODEL,), read, list)
 

@@ -27,6 +27,8 @@ from cad.commands.embedded_orthanc import (
     new_address,
 )
 from cad.errors import Unavailable
+from cad.policy import WordingPolicy
+from cad.report.statements import state
 from cad.web.ohif import ohif_dist, study_path
 from cad.web.viewer import DicomWebServer, viewer_app
 from dicom_io.write.objects import report_objects
@@ -69,7 +71,7 @@ def a_study() -> list[Dataset]:
     ct = a_series(spheres=spheres)
     source = loaded(ct)
     findings = dataclasses.replace(followed_findings(source), calcium=a_score(source.volume.grid))
-    return [*ct, *report_objects(findings, source, a_context(), A_PDF).all()]
+    return [*ct, *report_objects(state(findings, WordingPolicy()), source, a_context(), A_PDF).all()]
 
 
 def store(objects: list[Dataset], orthanc: OrthancAddress) -> None:

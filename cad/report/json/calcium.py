@@ -26,18 +26,21 @@ SCORED_ALONE = (
 """What is null when calcium was not scored."""
 
 
-def calcium_document(calcium: CalciumScore | NotAssessed) -> Document:
-    """The score, or the reason why there is none, with the sentence and the figures that it follows from."""
-    if isinstance(calcium, NotAssessed):
-        return {
-            "status": "not-assessed",
-            "reason": calcium.reason.value,
-            "text": calcium.text,
-            "facts": dict(calcium.facts),
-            "estimate": ESTIMATE,
-            **dict.fromkeys(SCORED_ALONE),
-            "caveats": [],
-        }
+def missing_calcium_document(why: NotAssessed) -> Document:
+    """The reason why there is no score, with the sentence and the figures that it follows from."""
+    return {
+        "status": "not-assessed",
+        "reason": why.reason.value,
+        "text": why.text,
+        "facts": dict(why.facts),
+        "estimate": ESTIMATE,
+        **dict.fromkeys(SCORED_ALONE),
+        "caveats": [],
+    }
+
+
+def calcium_document(calcium: CalciumScore) -> Document:
+    """The score."""
     return {"status": "scored", "reason": None, "text": None, "facts": {}, "estimate": ESTIMATE, **_scored(calcium)}
 
 

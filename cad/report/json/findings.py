@@ -1,4 +1,4 @@
-"""Findings → the document `findings.json` (schema `lungcad.findings/1`, docs/findings.schema.json).
+"""Statements → the document `findings.json` (schema `lungcad.findings/1`, docs/findings.schema.json).
 
 What was not assessed is null, and `not_assessed` names it with a reason: nothing is ever filled in.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 
 from cad.domain import (
     Assessment,
@@ -15,33 +14,23 @@ from cad.domain import (
     ClinicalContext,
     CtSeries,
     ExamObservations,
-    Findings,
     Guideline,
     LungMask,
-    NotAssessed,
     NotAssessedReason,
     Recommendation,
     Side,
 )
 from cad.errors import Refusal
-from cad.report.json.calcium import calcium_document
+from cad.report.json.calcium import calcium_document, missing_calcium_document
 from cad.report.json.followup import followup_document
-from cad.report.json.nodules import Document as Document, missing_parts, model_document, nodule_documents
+from cad.report.json.nodules import Document as Document, Missing, missing_parts, model_document, nodule_documents
+from cad.report.statements import Statements, Subject
+from cad.report.statements.provenance import Provenance
 
 SCHEMA = "lungcad.findings/1"
 REFUSAL_SCHEMA = "lungcad.refusal/1"
 
 STAGES = ("read", "lungs", "detect", "characterize", "followup", "calcium", "write", "total")
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Who computed a result, with what, when and on how many processor cores."""
-
-    version: str
-    job_key: str
-    started: datetime
-    host_cores: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +42,28 @@ class Circumstances:
 
 
 def findings_document(
-    series: CtSeries, findings: Findings, circumstances: Circumstances, provenance: Provenance
+    series: CtSeries, statements: Statements, circumstances: Circumstances, provenance: Provenance
 ) -> Document:
     """The whole document, with empty timings (`with_timings` fills them in)."""
     return {
         "schema": SCHEMA,
         "series": _series(series),
-        "nodules": None
-        if isinstance(findings.nodules, NotAssessed)
-        else nodule_documents(findings.nodules, findings.assessment),
-        "exam": _exam(findings.assessment),
-        "followup": _followup(findings),
-        "calcium": calcium_document(findings.calcium),
-        "not_assessed": _not_assessed(findings),
+        "nodules": None if statements.nodules is None else nodule_documents(statements.nodules),
+        "exam": _exam(statements.guidelines),
+        "followup": None if statements.followup is None else followup_document(statements.followup),
+        "calcium": _calcium(statements),
+        "not_assessed": _not_assessed(statements),
         "quality": {
-            "warnings": [_caution(c) for c in (*circumstances.cautions, *findings.warnings)],
-            "lung_volume_ml": _lung_volumes(findings.lungs),
+            "warnings": [_caution(c) for c in (*circumstances.cautions, *statements.cautions)],
+            "lung_volume_ml": _lung_volumes(statements.lungs),
         },
         "patient": circumstances.context.factors.known(),
         "observations": observations_document(circumstances.context.observations),
         "timings_s": dict.fromkeys(STAGES),
         "provenance": {
             "version": provenance.version,
-            "models": [model_document(model) for model in findings.models],
-            "policy_version": findings.policy_version,
+            "models": [model_document(model) for model in statements.models],
+            "policy_version": statements.policy_version,
             "started": provenance.started.isoformat(),
             "host_cores": provenance.host_cores,
             "job_key": provenance.job_key,
@@ -124,9 +111,9 @@ def _stated(value: object) -> object:
     return [_stated(part) for part in value] if isinstance(value, tuple) else value
 
 
-def _exam(assessment: Assessment | NotAssessed) -> Document:
+def _exam(assessment: Assessment | None) -> Document:
     """What each guideline says, and which one applies."""
-    if isinstance(assessment, NotAssessed):
+    if assessment is None:
         return {
             **dict.fromkeys(guideline.value for guideline in Guideline),
             "applicable": None,
@@ -153,24 +140,26 @@ def _recommendation(said: Recommendation) -> Document:
     }
 
 
-def _followup(findings: Findings) -> Document | None:
-    if isinstance(findings.followup, NotAssessed) or isinstance(findings.nodules, NotAssessed):
-        return None
-    return followup_document(findings.followup, findings.nodules)
+def _calcium(statements: Statements) -> Document:
+    if statements.calcium is None:
+        return missing_calcium_document(statements.missing[Subject.CALCIUM])
+    return calcium_document(statements.calcium.score)
 
 
-def _not_assessed(findings: Findings) -> list[Document]:
-    followup = findings.followup
-    entries = [("followup", followup.reason)] if isinstance(followup, NotAssessed) else []
-    if isinstance(findings.nodules, NotAssessed):
-        entries.append(("nodules", findings.nodules.reason))
-    else:
-        entries.extend(missing_parts(findings.nodules, findings.assessment))
-    if isinstance(findings.assessment, NotAssessed):
-        entries.extend((f"exam.{guideline.value}", findings.assessment.reason) for guideline in Guideline)
-    if isinstance(findings.calcium, NotAssessed):
-        entries.append(("calcium", findings.calcium.reason))
-    if findings.lungs is None:
+def _not_assessed(statements: Statements) -> list[Document]:
+    """What is null at the top level and within the nodules, with its reason."""
+    missing = {subject: why.reason for subject, why in statements.missing.items()}
+    entries: list[Missing] = []
+    if Subject.FOLLOWUP in missing:
+        entries.append(("followup", missing[Subject.FOLLOWUP]))
+    if Subject.NODULES in missing:
+        entries.append(("nodules", missing[Subject.NODULES]))
+    entries.extend(missing_parts(statements.found, statements.missing.get(Subject.GUIDELINES)))
+    if Subject.GUIDELINES in missing:
+        entries.extend((f"exam.{guideline.value}", missing[Subject.GUIDELINES]) for guideline in Guideline)
+    if Subject.CALCIUM in missing:
+        entries.append(("calcium", missing[Subject.CALCIUM]))
+    if statements.lungs is None:
         entries.append(("quality.lung_volume_ml", NotAssessedReason.NOT_DETERMINED))
     return [{"what": what, "reason": reason.value} for what, reason in entries]
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from cad.domain import (
     ComparedExam,
-    FollowUp,
     Nodule,
     NoduleChange,
     PointLps,
@@ -17,6 +16,7 @@ from cad.domain import (
     VolumeTrend,
 )
 from cad.report.json.nodules import Document, point_document
+from cad.report.statements.followup import FollowupStatement
 
 CHANGE = (
     "volume_change_percent",
@@ -28,8 +28,9 @@ CHANGE = (
 )
 
 
-def followup_document(followup: FollowUp, nodules: tuple[Nodule, ...]) -> Document:
+def followup_document(statement: FollowupStatement) -> Document:
     """The comparison with the latest earlier examination; `priors` lists all, oldest first."""
+    followup = statement.record
     latest = followup.latest
     return {
         "prior_study_uid": latest.scan.series.study_uid,
@@ -39,7 +40,7 @@ def followup_document(followup: FollowUp, nodules: tuple[Nodule, ...]) -> Docume
         "interval_days": round(latest.scan.interval_days, 2),
         "nodules_source": latest.source.value,
         "registration": _registration(latest),
-        "nodules": [_change(change, nodules) for change in followup.changes],
+        "nodules": [_change(one.record, one.nodule) for one in statement.changes],
         "priors": [_exam(exam) for exam in followup.exams],
     }
 
@@ -72,8 +73,8 @@ def _registration(exam: ComparedExam) -> Document:
     }
 
 
-def _change(change: NoduleChange, nodules: tuple[Nodule, ...]) -> Document:
-    current, prior = None if change.current is None else nodules[change.current], change.prior
+def _change(change: NoduleChange, current: Nodule | None) -> Document:
+    prior = change.prior
     return {
         "tracking_uid": change.tracking_uid,
         "status": change.status.value,

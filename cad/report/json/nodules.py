@@ -1,6 +1,6 @@
 """One nodule → its object in findings.json, and what is null in it, with the reason.
 
-The list of what is missing follows from the values themselves, so that none can be null without a reason.
+The statements say what is missing; `PATHS` says where that is null.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 
 from cad.domain import (
-    Assessment,
-    Composition,
     Diameters,
     Lobe,
     MalignancyRisk,
@@ -19,17 +17,16 @@ from cad.domain import (
     NoduleAttributes,
     NoduleLocation,
     NoduleMeasures,
-    NoduleRisks,
     NotAssessed,
     NotAssessedReason,
     PointLps,
     ReaderRatings,
 )
+from cad.exam.missing import RISK_MODELS
+from cad.report.statements.nodules import NoduleStatement
 
 Document = dict[str, object]
 Missing = tuple[str, NotAssessedReason]
-
-RISK_MODELS = ("brock", "brock_without_spiculation", "mayo", "herder")
 
 CNN_MEANING = (
     "probability that radiologists call the nodule suspicious of cancer, as a network learnt it from the ratings of "
@@ -43,26 +40,45 @@ OWN_SIGNS = ("spiculation", "perifissural")
 """Signs that stand beside `attributes`, where other programs look for them."""
 OTHER_SIGNS = ("lobulation", "ill_defined_margin", "cavitation", "calcification", "calcification_pattern", "fat")
 
+PATHS: Mapping[str, tuple[str, ...]] = {
+    "measures": MEASURES,
+    "measures.solid": SOLID,
+    "location": LOCATION,
+    "location.lobe": ("lobe",),
+    "location.pleura_mm": ("pleura_distance_mm",),
+    "location.fissure_mm": ("fissure_distance_mm",),
+    "attributes": (*OWN_SIGNS, "attributes"),
+    **{f"attributes.{sign}": (sign,) for sign in OWN_SIGNS},
+    **{f"attributes.{sign}": (f"attributes.{sign}",) for sign in OTHER_SIGNS},
+    "ratings": ("ratings", "malignancy.cnn"),
+    **{f"risks.{model}": (f"malignancy.{model}",) for model in RISK_MODELS},
+}
+"""Where a missing part of a nodule is null."""
 
-def nodule_documents(nodules: Sequence[Nodule], assessment: Assessment | NotAssessed) -> list[Document]:
+
+def nodule_documents(nodules: Sequence[NoduleStatement]) -> list[Document]:
     """The nodules in their order."""
-    if isinstance(assessment, NotAssessed):
-        return [{**_nodule(nodule), "malignancy": None} for nodule in nodules]
-    risks = zip(nodules, assessment.risks, strict=True)
-    return [{**_nodule(nodule), "malignancy": _malignancy(nodule, risk)} for nodule, risk in risks]
+    return [{**_nodule(one.nodule), "malignancy": _malignancy(one)} for one in nodules]
 
 
-def missing_parts(nodules: Sequence[Nodule], assessment: Assessment | NotAssessed) -> list[Missing]:
+def missing_parts(nodules: Sequence[NoduleStatement], why_no_risks: NotAssessed | None) -> list[Missing]:
     """What is null in the nodules' objects, by path, and why.
 
     A part that all nodules lack for the same reason is named once, as `nodules[].part`.
     """
-    every = [[*_missing(nodule), *_missing_risks(number, assessment)] for number, nodule in enumerate(nodules)]
+    every = [list(_missing(one, why_no_risks)) for one in nodules]
     common = [part for part in every[0] if all(part in parts for parts in every)] if every else []
     named = [(f"nodules[].{path}", reason) for path, reason in common]
     for number, parts in enumerate(every):
         named.extend((f"nodules[{number}].{path}", reason) for path, reason in parts if (path, reason) not in common)
     return named
+
+
+def _missing(one: NoduleStatement, why_no_risks: NotAssessed | None) -> Iterator[Missing]:
+    for missing in one.missing:
+        yield from ((path, missing.why.reason) for path in PATHS[missing.part])
+    if one.risks is None and why_no_risks is not None:
+        yield "malignancy", why_no_risks.reason
 
 
 def model_document(model: ModelIdentity) -> Document:
@@ -149,18 +165,18 @@ def _ratings(ratings: ReaderRatings) -> Document:
     return {**{name: round(getattr(ratings, name), 4) for name in names}, "model": model_document(ratings.model)}
 
 
-def _malignancy(nodule: Nodule, risks: NoduleRisks) -> Document:
-    ratings = nodule.ratings
+def _malignancy(one: NoduleStatement) -> Document | None:
+    risks, ratings = one.risks, one.nodule.ratings
+    if risks is None:
+        return None
     return {
         "cnn": None if ratings is None else round(ratings.suspicion, 4),
         "cnn_meaning": None if ratings is None else CNN_MEANING,
-        **{model: _risk(getattr(risks, model)) for model in RISK_MODELS},
+        **{model: _risk(risks[model]) if model in risks else None for model in RISK_MODELS},
     }
 
 
-def _risk(risk: MalignancyRisk | NotAssessed) -> Document | None:
-    if isinstance(risk, NotAssessed):
-        return None
+def _risk(risk: MalignancyRisk) -> Document:
     return {
         "model": risk.model,
         "version": risk.version,
@@ -174,58 +190,3 @@ def _risk(risk: MalignancyRisk | NotAssessed) -> Document | None:
 
 def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
-
-
-# -- what is null, and why ---------------------------------------------------------------------------------------
-
-
-def _missing(nodule: Nodule) -> Iterator[Missing]:
-    yield from _missing_measures(nodule)
-    if nodule.location is None:
-        yield from ((name, NotAssessedReason.NOT_AVAILABLE) for name in LOCATION)
-    else:
-        yield from _nulls(_location(nodule.location))
-    yield from _missing_signs(nodule)
-    if nodule.ratings is None:
-        yield from ((name, NotAssessedReason.NOT_AVAILABLE) for name in ("ratings", "malignancy.cnn"))
-
-
-def _missing_measures(nodule: Nodule) -> Iterator[Missing]:
-    if nodule.measures is None:
-        yield from ((name, NotAssessedReason.NOT_AVAILABLE) for name in MEASURES)
-    if nodule.composition is not Composition.PART_SOLID:
-        yield from ((name, NotAssessedReason.NOT_APPLICABLE) for name in SOLID)
-    elif nodule.measures is None:
-        yield from ((name, NotAssessedReason.NOT_AVAILABLE) for name in SOLID)
-    elif nodule.measures.solid is None:
-        yield from ((name, NotAssessedReason.NOT_DETERMINED) for name in SOLID)
-
-
-def _missing_signs(nodule: Nodule) -> Iterator[Missing]:
-    attributes = nodule.attributes
-    if attributes is None:
-        yield from ((name, NotAssessedReason.NOT_AVAILABLE) for name in (*OWN_SIGNS, "attributes"))
-        return
-    signs = {name: getattr(attributes, name) for name in OWN_SIGNS}
-    others = {name: getattr(attributes, name) for name in OTHER_SIGNS if name != "calcification_pattern"}
-    yield from _nulls({**signs, **{f"attributes.{name}": value for name, value in others.items()}})
-    if attributes.calcification_pattern is None:
-        seen = attributes.calcification is None or attributes.calcification > 0
-        reason = NotAssessedReason.NOT_DETERMINED if seen else NotAssessedReason.NOT_APPLICABLE
-        yield "attributes.calcification_pattern", reason
-
-
-def _nulls(values: Mapping[str, object]) -> Iterator[Missing]:
-    """Values that were looked for and not found."""
-    yield from ((name, NotAssessedReason.NOT_DETERMINED) for name, value in values.items() if value is None)
-
-
-def _missing_risks(number: int, assessment: Assessment | NotAssessed) -> Iterator[Missing]:
-    """Models that were not applied to the nodule."""
-    if isinstance(assessment, NotAssessed):
-        yield "malignancy", assessment.reason
-        return
-    for model in RISK_MODELS:
-        risk = getattr(assessment.risks[number], model)
-        if isinstance(risk, NotAssessed):
-            yield f"malignancy.{model}", risk.reason

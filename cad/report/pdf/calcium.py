@@ -11,24 +11,21 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Spacer, Table
 
 from cad.domain import (
-    CalciumScore,
     CalciumSite,
-    Findings,
-    NotAssessed,
-    NotAssessedReason,
     OtherCalcium,
     SiteScore,
     UInt8Array,
     Volume,
 )
-from cad.policy import HeartLungPolicy
 from cad.report.pdf.layout import BODY, SMALL, TINY, compact, picture
 from cad.report.pdf.lettering import ACCENT, FAINT, RULE, Look, paragraph
-from cad.report.pictures.calcium import LEVEL_RGB, calcium_panel, calcium_slices
+from cad.report.pictures.calcium import LEVEL_RGB, calcium_panel
 from cad.report.pictures.colours import SITE_RGB
 from cad.report.pictures.nodules import nodule_panels
-from cad.report.statements.heart_lung import HeartLung, Level, heart_lung_of, most_suspicious
-from cad.report.words.calcium import CalciumLabels, CalciumWords, score, volume
+from cad.report.statements import Statements
+from cad.report.statements.calcium import CalciumStatement
+from cad.report.statements.heart_lung import HeartLung, Level
+from cad.report.words.calcium import CalciumLabels, CalciumWords, heart_reason, lung_reason, result, score, volume
 from cad.report.words.en import calcium as calcium_english, nodules as english
 from cad.report.words.language import Language, Words
 from cad.report.words.numbers import DASH
@@ -64,9 +61,8 @@ class CalciumCase:
     """What these parts show. `width` is that of the page's text, in points."""
 
     volume: Volume
-    findings: Findings
+    statements: Statements
     language: Language
-    policy: HeartLungPolicy
     width: float
 
     @property
@@ -74,39 +70,36 @@ class CalciumCase:
         """The languages, the first one first."""
         return WORDS[self.language]
 
-    @property
-    def is_asked_for(self) -> bool:
-        """Whether anything is to be said of calcium."""
-        calcium = self.findings.calcium
-        return isinstance(calcium, CalciumScore) or calcium.reason is not NotAssessedReason.NOT_REQUESTED
-
-    @property
-    def both(self) -> HeartLung | None:
-        """Heart and lungs together; None unless both were asked for."""
-        return heart_lung_of(self.findings, self.policy)
-
 
 def calcium_overview(case: CalciumCase) -> Iterator[Flowable]:
     """The result in a sentence of each language, a critical one in red; nothing when it was not asked for."""
-    if not case.is_asked_for:
+    if not case.statements.mentions_calcium:
         return
-    calcium = case.findings.calcium
-    yield from (paragraph(words.summary(calcium), Look(BODY + 0.7, bold=True)) for words, _ in case.words)
-    if isinstance(calcium, CalciumScore) and calcium.critical:
-        yield from (paragraph(words.LABELS.critical, Look(10, CRITICAL, bold=True)) for words, _ in case.words)
+    yield from (paragraph(result(words, case.statements), Look(BODY + 0.7, bold=True)) for words, _ in case.words)
+    yield from _critical(case)
     yield Spacer(0, 1 * mm)
+
+
+def _critical(case: CalciumCase) -> Iterator[Flowable]:
+    """That the result is critical, in red; nothing where it is not."""
+    statement = case.statements.calcium
+    if statement is not None and statement.score.critical:
+        yield from (paragraph(words.LABELS.critical, Look(10, CRITICAL, bold=True)) for words, _ in case.words)
 
 
 def calcium_section(case: CalciumCase, *, has_pictures: bool) -> Iterator[Flowable]:
     """Table, pictures, advice and caveats of a score; nothing when calcium was not scored."""
-    calcium = case.findings.calcium
-    if isinstance(calcium, NotAssessed):
+    statement = case.statements.calcium
+    if statement is None:
         return
+    calcium = statement.score
     yield paragraph(_both(case, lambda labels: labels.estimate), Look(BODY + 1.2, ACCENT, bold=True))
-    yield _table(case, calcium)
+    yield _table(case, statement)
     yield Spacer(0, 1.5 * mm)
-    if has_pictures and (slices := calcium_slices(calcium)):
-        shown = [_picture(calcium_panel(case.volume, calcium, k, PICTURE_PIXELS), PICTURE_WIDTH) for k in slices]
+    if has_pictures and statement.slices:
+        shown = [
+            _picture(calcium_panel(case.volume, calcium, k, PICTURE_PIXELS), PICTURE_WIDTH) for k in statement.slices
+        ]
         table = Table([shown], colWidths=[case.width / 3] * len(shown), hAlign="LEFT")
         table.setStyle(compact())
         yield table
@@ -120,7 +113,7 @@ def calcium_section(case: CalciumCase, *, has_pictures: bool) -> Iterator[Flowab
 
 def heart_lung_section(case: CalciumCase) -> Iterator[Flowable]:
     """The page of heart and lungs; nothing unless both were asked for."""
-    both = case.both
+    both = case.statements.heart_lung
     if both is None:
         return
     yield paragraph(_both(case, lambda labels: labels.heart_lung), Look(14, ACCENT, bold=True))
@@ -129,10 +122,8 @@ def heart_lung_section(case: CalciumCase) -> Iterator[Flowable]:
     yield Spacer(0, 1.5 * mm)
     yield from (paragraph(words.LABELS.rule, Look(TINY, FAINT)) for words, _ in case.words)
     yield Spacer(0, 4 * mm)
-    calcium = case.findings.calcium
-    if isinstance(calcium, CalciumScore) and calcium.critical:
-        yield from (paragraph(words.LABELS.critical, Look(10, CRITICAL, bold=True)) for words, _ in case.words)
-        yield Spacer(0, 1 * mm)
+    if critical := list(_critical(case)):
+        yield from (*critical, Spacer(0, 1 * mm))
     yield from calcium_section(case, has_pictures=False)
 
 
@@ -141,13 +132,13 @@ def _both(case: CalciumCase, label: Callable[[CalciumLabels], str]) -> str:
     return "  ".join(dict.fromkeys(label(words.LABELS) for words, _ in case.words))
 
 
-def _table(case: CalciumCase, calcium: CalciumScore) -> Table:
+def _table(case: CalciumCase, statement: CalciumStatement) -> Table:
     """A row for each artery and their total, and apart from them one for each other site with calcium."""
-    total = SiteScore(calcium.agatston, calcium.volume_mm3, sum(one.lesions for _, one in calcium.arteries))
+    calcium = statement.score
     names = [lambda _: "", *(_named(name) for name in ("artery", "agatston", "volume", "lesions"))]
     rows = [[paragraph(_both(case, name), Look(7, FAINT)) for name in names]]
     rows += [_row(_site(case, artery), one) for artery, one in calcium.arteries]
-    rows.append(_row(_both(case, lambda labels: labels.total), total, bold=True))
+    rows.append(_row(_both(case, lambda labels: labels.total), statement.total, bold=True))
     marks = [(row, SITE_RGB[artery]) for row, (artery, one) in enumerate(calcium.arteries, start=1) if one.lesions]
     if calcium.other:
         rows.append(["", paragraph(_both(case, lambda labels: labels.apart), Look(7, FAINT)), "", "", ""])
@@ -228,31 +219,29 @@ def _cards(case: CalciumCase, both: HeartLung) -> Table:
 
 
 def _lung_card(case: CalciumCase, both: HeartLung) -> _Card:
-    title = _title(case, lambda labels: labels.lung, lambda words: words.level(both.lung))
-    found = [paragraph(plain.summary(case.findings.nodules), Look(BODY)) for _, plain in case.words]
-    why = [paragraph(words.lung_reason(both.lung), Look(SMALL, FAINT)) for words, _ in case.words]
-    nodule = most_suspicious(case.findings)
+    level, nodule = None if both.lung is None else both.lung.level, case.statements.shown
+    title = _title(case, lambda labels: labels.lung, lambda words: words.level(level))
+    found = [paragraph(plain.summary(case.statements.nodules), Look(BODY)) for _, plain in case.words]
+    why = [paragraph(lung_reason(words, both), Look(SMALL, FAINT)) for words, _ in case.words]
     shown: list[Flowable] = []
     if nodule is not None:
         caption = "  ".join(words.nodule_caption(nodule) for words, _ in case.words)
         shown = [_picture(nodule_panels(case.volume, nodule)[0], CARD_PICTURE_WIDTH), _caption(caption)]
-    level = None if isinstance(both.lung, NotAssessed) else both.lung.level
     return _Card(title, level, [*found, *why], shown)
 
 
 def _heart_card(case: CalciumCase, both: HeartLung) -> _Card:
-    title = _title(case, lambda labels: labels.heart, lambda words: words.level(both.heart))
-    calcium = case.findings.calcium
-    if isinstance(calcium, NotAssessed) or isinstance(both.heart, NotAssessed):
-        why = [paragraph(words.heart_reason(both.heart), Look(BODY)) for words, _ in case.words]
-        return _Card(title, None, why, [])
-    found = [paragraph(words.summary(calcium), Look(BODY)) for words, _ in case.words]
+    level, statement = None if both.heart is None else both.heart.level, case.statements.calcium
+    title = _title(case, lambda labels: labels.heart, lambda words: words.level(level))
+    if statement is None:
+        return _Card(title, None, [paragraph(heart_reason(words, both), Look(BODY)) for words, _ in case.words], [])
+    found = [paragraph(words.summary(statement), Look(BODY)) for words, _ in case.words]
     shown: list[Flowable] = []
-    if slices := calcium_slices(calcium):
-        pixels = calcium_panel(case.volume, calcium, slices[0], PICTURE_PIXELS)
+    if statement.slices:
+        pixels = calcium_panel(case.volume, statement.score, statement.slices[0], PICTURE_PIXELS)
         caption = "  ".join(words.slice_caption() for words, _ in case.words)
         shown = [_picture(pixels, CARD_PICTURE_WIDTH), _caption(caption)]
-    return _Card(title, both.heart.level, found, shown)
+    return _Card(title, level, found, shown)
 
 
 def _title(case: CalciumCase, name: Callable[[CalciumLabels], str], level: Callable[[CalciumWords], str]) -> str:

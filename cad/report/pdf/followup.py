@@ -11,13 +11,13 @@ from PIL import Image as PilImage
 from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Image, KeepTogether, Spacer, Table
 
-from cad.domain import Findings, FollowUp, Nodule, NotAssessed, UInt8Array, Volume
-from cad.policy import GrowthPolicy, WordingPolicy
+from cad.domain import FollowUp, UInt8Array, Volume
+from cad.policy import GrowthPolicy
 from cad.report.pdf.growth_chart import MAX_LINES, courses, growth_chart
 from cad.report.pdf.layout import BODY, SMALL, TINY, compact, picture
 from cad.report.pdf.lettering import ACCENT, FAINT, RULE, Look, paragraph
 from cad.report.pictures.followup import comparison_panels
-from cad.report.statements.followup import Compared, compared
+from cad.report.statements.followup import ChangeStatement, FollowupStatement
 from cad.report.words.en import followup as compared_english
 from cad.report.words.followup import ComparisonLabels, ComparisonWords
 from cad.report.words.language import Language
@@ -49,13 +49,12 @@ PICTURE_MARGIN = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ComparisonCase:
+class FollowupCase:
     """What the comparison shows. `width` is that of the page's text, in points."""
 
     volume: Volume
-    findings: Findings
+    statement: FollowupStatement | None
     language: Language
-    wording: WordingPolicy
     growth: GrowthPolicy
     width: float
 
@@ -64,57 +63,48 @@ class ComparisonCase:
         """The languages, the first one first."""
         return WORDS[self.language]
 
-    @property
-    def compared(self) -> tuple[FollowUp, tuple[Nodule, ...]] | None:
-        """The comparison and the current nodules; None without a comparison."""
-        followup, nodules = self.findings.followup, self.findings.nodules
-        if isinstance(followup, NotAssessed) or isinstance(nodules, NotAssessed):
-            return None
-        return followup, nodules
 
-
-def comparison_overview(case: ComparisonCase) -> Iterator[Flowable]:
+def comparison_overview(case: FollowupCase) -> Iterator[Flowable]:
     """What was compared and how many nodules changed how, for the first page; nothing without a comparison."""
-    if case.compared is None:
+    if case.statement is None:
         return
-    followup, _ = case.compared
-    yield from (paragraph(words.overview(followup), Look(BODY + 0.7, bold=True)) for words in case.words)
+    statement = case.statement
+    yield from (paragraph(words.overview(statement), Look(BODY + 0.7, bold=True)) for words in case.words)
     yield Spacer(0, 1.5 * mm)
 
 
-def comparison_section(case: ComparisonCase) -> Iterator[Flowable]:
+def comparison_section(case: FollowupCase) -> Iterator[Flowable]:
     """The whole comparison; nothing without one."""
-    if case.compared is None:
+    if case.statement is None:
         return
-    followup, nodules = case.compared
-    said = compared(followup, nodules)
+    statement, said = case.statement, case.statement.changes
     yield _heading(case)
     for words in case.words:
-        yield from (paragraph(sentence, Look(SMALL, FAINT)) for sentence in words.exams(followup))
+        yield from (paragraph(sentence, Look(SMALL, FAINT)) for sentence in words.exams(statement))
     yield Spacer(0, 1.5 * mm)
     if said:
-        yield _table(case, followup, said)
+        yield _table(case, statement.record, said)
         yield from (paragraph(_rule(case, words.LABELS), Look(TINY, FAINT)) for words in case.words)
         yield Spacer(0, 2 * mm)
         for one in said:
             yield KeepTogether([*_sentences(case, one), Spacer(0, 0.5 * mm)])
         yield Spacer(0, 2 * mm)
-    yield from _chart(case, followup, said)
+    yield from _chart(case, statement.record, said)
     yield from _pictures(case)
 
 
-def _heading(case: ComparisonCase) -> Table:
+def _heading(case: FollowupCase) -> Table:
     titles = [paragraph(words.LABELS.title, Look(11, ACCENT, bold=True)) for words in case.words]
     table = Table([titles], colWidths=[case.width / len(titles)] * len(titles), hAlign="LEFT")
     table.setStyle(compact(("LINEBELOW", (0, 0), (-1, -1), 1.0, ACCENT)))
     return table
 
 
-def _rule(case: ComparisonCase, labels: ComparisonLabels) -> str:
+def _rule(case: FollowupCase, labels: ComparisonLabels) -> str:
     return labels.rule.format(percent=f"{case.growth.significant_percent:g}")
 
 
-def _table(case: ComparisonCase, followup: FollowUp, said: Sequence[Compared]) -> Table:
+def _table(case: FollowupCase, followup: FollowUp, said: Sequence[ChangeStatement]) -> Table:
     dates = {"then": followup.latest.scan.acquired.isoformat(), "now": followup.acquired.isoformat()}
     heads = [_lines([_label(case, name), dates.get(name, "")]) for name, _ in COLUMNS]
     rows = [[_lines(getattr(words.cells(one), name) for words in case.words) for name, _ in COLUMNS] for one in said]
@@ -130,16 +120,16 @@ def _lines(texts: Iterable[str]) -> str:
     return "\n".join(dict.fromkeys(line for text in texts for line in text.split("\n") if line))
 
 
-def _label(case: ComparisonCase, name: str) -> str:
+def _label(case: FollowupCase, name: str) -> str:
     """A label in the languages of the report, each on a line."""
     return _lines(getattr(words.LABELS, name) for words in case.words)
 
 
-def _sentences(case: ComparisonCase, one: Compared) -> Iterator[Flowable]:
+def _sentences(case: FollowupCase, one: ChangeStatement) -> Iterator[Flowable]:
     yield from (paragraph(words.change_sentence(one), Look(BODY)) for words in case.words)
 
 
-def _chart(case: ComparisonCase, followup: FollowUp, said: Sequence[Compared]) -> Iterator[Flowable]:
+def _chart(case: FollowupCase, followup: FollowUp, said: Sequence[ChangeStatement]) -> Iterator[Flowable]:
     """The growth chart with its caption; nothing when no nodule was seen twice."""
     shown = courses(followup, [case.words[0].cells(one).nodule for one in said])
     if shown:
@@ -154,9 +144,9 @@ def _chart_caption(words: ComparisonWords, count: int) -> str:
     return words.LABELS.chart + (words.LABELS.more_in_table.format(count=left_out) if left_out else "")
 
 
-def _pictures(case: ComparisonCase) -> Iterator[Flowable]:
+def _pictures(case: FollowupCase) -> Iterator[Flowable]:
     """Pairs of then and now of the first nodules that changed; the key images hold all of them."""
-    found = list(islice(comparison_panels(case.volume, case.findings, case.wording), MAX_PICTURES))
+    found = list(islice(comparison_panels(case.volume, case.statement), MAX_PICTURES))
     if not found:
         return
     width = case.width / PICTURES_PER_ROW
@@ -168,7 +158,7 @@ def _pictures(case: ComparisonCase) -> Iterator[Flowable]:
     yield KeepTogether([table, caption])
 
 
-def _caption(case: ComparisonCase, one: Compared) -> Flowable:
+def _caption(case: FollowupCase, one: ChangeStatement) -> Flowable:
     cells = case.words[0].cells(one)
     return paragraph(f"{cells.nodule}: {cells.verdict}", Look(TINY, FAINT))
 

@@ -31,16 +31,17 @@ from reportlab.platypus import (
 )
 from reportlab.platypus.tables import TableStyle
 
-from cad.domain import CalciumScore, Caution, CtSeries, Findings, Nodule, NotAssessed, Side, Volume
-from cad.policy import GrowthPolicy, WordingPolicy
-from cad.report.json.nodules import Document
+from cad.domain import Caution, CtSeries, Nodule, Side, Volume
+from cad.policy import GrowthPolicy
 from cad.report.pdf.calcium import CalciumCase, calcium_overview, calcium_section, heart_lung_section
-from cad.report.pdf.followup import ComparisonCase, comparison_overview, comparison_section
+from cad.report.pdf.followup import FollowupCase, comparison_overview, comparison_section
 from cad.report.pdf.layout import BODY, SMALL, TINY, compact, picture
 from cad.report.pdf.lettering import ACCENT, FAINT, RULE, Look, paragraph
 from cad.report.pictures.nodules import nodule_panels
 from cad.report.pictures.overlay import lungs_overview
-from cad.report.statements.nodules import Said, said_of, unknown_inputs
+from cad.report.statements import Statements, Subject
+from cad.report.statements.nodules import NoduleStatement, unknown_inputs
+from cad.report.statements.provenance import Provenance
 from cad.report.statements.study import StudyHeader
 from cad.report.words.en import nodules as english
 from cad.report.words.language import Cells, Labels, Language, Technique, Words
@@ -83,16 +84,15 @@ COLUMNS: Sequence[tuple[str, float]] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportCase:
-    """What a report shows. `cautions` are those of reading; `document` is findings.json, for its provenance."""
+    """What a report shows. `cautions` are those of reading the series."""
 
     header: StudyHeader
     series: CtSeries
     volume: Volume
     cautions: tuple[Caution, ...]
-    findings: Findings
-    document: Document
+    statements: Statements
+    provenance: Provenance
     language: Language = Language.BOTH
-    wording: WordingPolicy = field(default_factory=WordingPolicy)
     growth: GrowthPolicy = field(default_factory=GrowthPolicy)
 
     @property
@@ -103,29 +103,22 @@ class ReportCase:
     @property
     def nodules(self) -> tuple[Nodule, ...]:
         """The nodules; none when they were not assessed."""
-        return () if isinstance(self.findings.nodules, NotAssessed) else self.findings.nodules
+        return tuple(one.nodule for one in self.statements.found)
 
     @property
-    def said(self) -> tuple[Said, ...]:
-        """What is said of each nodule."""
-        assessment = self.findings.assessment
-        risks = [None] * len(self.nodules) if isinstance(assessment, NotAssessed) else assessment.risks
-        return tuple(said_of(nodule, risk, self.wording) for nodule, risk in zip(self.nodules, risks, strict=True))
-
-    @property
-    def comparison(self) -> ComparisonCase:
+    def comparison(self) -> FollowupCase:
         """What the pages of comparison show."""
-        return ComparisonCase(self.volume, self.findings, self.language, self.wording, growth=self.growth, width=WIDTH)
+        return FollowupCase(self.volume, self.statements.followup, self.language, self.growth, WIDTH)
 
     @property
     def calcium(self) -> CalciumCase:
         """What the parts about calcium show."""
-        return CalciumCase(self.volume, self.findings, self.language, self.wording.heart_lung, WIDTH)
+        return CalciumCase(self.volume, self.statements, self.language, WIDTH)
 
     @property
     def shows_calcium_alone(self) -> bool:
         """Whether the first page holds a score, since there is no page of heart and lungs."""
-        return isinstance(self.findings.calcium, CalciumScore) and self.calcium.both is None
+        return self.statements.calcium is not None and self.statements.heart_lung is None
 
 
 class _LastPage(Flowable):  # type: ignore[misc]
@@ -202,7 +195,7 @@ def _story(case: ReportCase, layout: _Layout) -> Iterator[Flowable]:
     yield from _summary(case)
     yield from comparison_overview(case.comparison)
     yield from calcium_overview(case.calcium)
-    said = case.said
+    said = case.statements.found
     if said:
         yield _nodule_table(case, said)
         yield Spacer(0, 1.5 * mm)
@@ -267,7 +260,7 @@ def _heading(case: ReportCase) -> Iterator[Flowable]:
 
 def _titles(case: ReportCase) -> list[str]:
     """What the report is about, in each language."""
-    if case.calcium.is_asked_for:
+    if case.statements.mentions_calcium:
         return [words.LABELS.title for words, _ in case.calcium.words]
     return [words.LABELS.title for words in case.words]
 
@@ -295,7 +288,7 @@ def _study_table(case: ReportCase) -> Table:
 
 
 def _technique(case: ReportCase) -> Technique:
-    series, lungs = case.series, case.findings.lungs
+    series, lungs = case.series, case.statements.lungs
     return Technique(
         slices=series.slices,
         spacing_mm=series.spacing_mm,
@@ -308,13 +301,13 @@ def _technique(case: ReportCase) -> Technique:
 
 
 def _summary(case: ReportCase) -> Iterator[Flowable]:
-    yield from _lines(case, lambda words: words.summary(case.findings.nodules), Look(10, bold=True))
+    yield from _lines(case, lambda words: words.summary(case.statements.nodules), Look(10, bold=True))
     technique = _technique(case)
     yield from _lines(case, lambda words: f"{words.technique(technique)} {words.lungs(technique)}", Look(SMALL, FAINT))
     yield Spacer(0, 1.5 * mm)
 
 
-def _nodule_table(case: ReportCase, said: Sequence[Said]) -> Table:
+def _nodule_table(case: ReportCase, said: Sequence[NoduleStatement]) -> Table:
     heads = [
         paragraph("\n".join(dict.fromkeys(getattr(words.LABELS, name) for words in case.words)), Look(7, FAINT))
         for name, _ in COLUMNS
@@ -325,7 +318,7 @@ def _nodule_table(case: ReportCase, said: Sequence[Said]) -> Table:
     return table
 
 
-def _row(case: ReportCase, said: Said) -> Iterator[str]:
+def _row(case: ReportCase, said: NoduleStatement) -> Iterator[str]:
     """The cells of one nodule: words in each language, numbers once."""
     cells = [words.cells(said) for words in case.words]
     yield f"{case.words[0].label(said.nodule)}\nz {said.nodule.centre.z:.1f} mm"
@@ -338,22 +331,20 @@ def _cell(cells: Sequence[Cells], name: str) -> str:
     return texts[0] if name == "size" else "\n".join(texts)
 
 
-def _sentence(case: ReportCase, said: Said) -> Iterator[Flowable]:
+def _sentence(case: ReportCase, said: NoduleStatement) -> Iterator[Flowable]:
     """One nodule in every language."""
     yield from _lines(case, lambda words: words.nodule_sentence(said), Look(BODY))
     yield Spacer(0, 0.5 * mm)
 
 
 def _unknown(case: ReportCase) -> Iterator[Flowable]:
-    assessment = case.findings.assessment
-    names = () if isinstance(assessment, NotAssessed) else unknown_inputs(assessment.risks)
-    if names:
+    if names := unknown_inputs(case.statements.found):
         yield from _lines(case, lambda words: words.unknown(names), Look(TINY, FAINT))
 
 
 def _guidance(case: ReportCase) -> Iterator[Flowable]:
     """The recommendation in every language; the rule, which is not translated, once."""
-    said = [words.guidance(case.findings.assessment) for words in case.words]
+    said = [words.guidance(case.statements.guidelines) for words in case.words]
     yield from (paragraph(sentences[0], Look(BODY, bold=True)) for sentences in said if sentences)
     yield from (paragraph(sentence, Look(SMALL, FAINT)) for sentence in said[0][1:])
 
@@ -377,16 +368,17 @@ def _pictures(case: ReportCase) -> Flowable:
 
 
 def _overview(case: ReportCase) -> Image:
-    return picture(lungs_overview(case.volume, case.findings.lungs), OVERVIEW_WIDTH)
+    return picture(lungs_overview(case.volume, case.statements.lungs), OVERVIEW_WIDTH)
 
 
 def _closing(case: ReportCase) -> Iterator[Flowable]:
     """Cautions, what was not assessed, the limits, and who made this."""
     note = _both(case, lambda labels: labels.note)
-    for caution in dict.fromkeys((*case.cautions, *case.findings.warnings)):
+    for caution in dict.fromkeys((*case.cautions, *case.statements.cautions)):
         yield paragraph(f"{note}: {caution.text}", Look(SMALL, FAINT))
-    followup = case.findings.followup.reason if isinstance(case.findings.followup, NotAssessed) else None
-    calcium = not case.calcium.is_asked_for  # any other reason is said above
+    why = case.statements.missing.get(Subject.FOLLOWUP)
+    followup = None if why is None else why.reason
+    calcium = not case.statements.mentions_calcium  # any other reason is said above
     missing = " ".join(words.not_assessed(followup=followup, calcium=calcium) for words in case.words).strip()
     if missing:
         yield paragraph(missing, Look(SMALL, FAINT))
@@ -395,10 +387,9 @@ def _closing(case: ReportCase) -> Iterator[Flowable]:
 
 
 def _made_by(case: ReportCase) -> str:
-    provenance = case.document["provenance"]
-    assert isinstance(provenance, dict)
-    models = "; ".join(f"{m.name} {m.version} ({m.sha256[:12]})" for m in case.findings.models) or "no network used"
+    found, made = case.statements, case.provenance
+    models = "; ".join(f"{m.name} {m.version} ({m.sha256[:12]})" for m in found.models) or "no network used"
     return (
-        f"lungcad {provenance['version']}, {models}, policy {provenance['policy_version']}, {provenance['started']}. "
+        f"lungcad {made.version}, {models}, policy {found.policy_version}, {made.started.isoformat()}. "
         f"Series {case.series.series_uid}."
     )

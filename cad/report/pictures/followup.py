@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from cad.domain import Findings, FollowUp, Nodule, NoduleChange, NotAssessed, PointLps, UInt8Array, Volume
+from cad.domain import FollowUp, Nodule, NoduleChange, PointLps, UInt8Array, Volume
 from cad.geometry import index_of
-from cad.policy import WordingPolicy
 from cad.report.pictures.nodules import (
     BACKGROUND_RGB,
     DIM_TEXT_RGB,
@@ -31,7 +30,7 @@ from cad.report.pictures.nodules import (
     grey_panel,
     outlined,
 )
-from cad.report.statements.followup import Compared, SizeSaid, compared, pictured
+from cad.report.statements.followup import ChangeStatement, FollowupStatement, SizeSaid
 from cad.report.words.en import followup as compared_english
 from cad.report.words.numbers import change_percent, days_interval, signed_mm, size_volume, whole
 
@@ -76,9 +75,17 @@ class _Scene:
 
     now: Volume
     followup: FollowUp
-    change: NoduleChange
-    nodule: Nodule | None
-    said: Compared
+    said: ChangeStatement
+
+    @property
+    def change(self) -> NoduleChange:
+        """The change that is drawn."""
+        return self.said.record
+
+    @property
+    def nodule(self) -> Nodule | None:
+        """The current nodule; None when it is gone."""
+        return self.said.nodule
 
     @property
     def side_mm(self) -> float:
@@ -88,9 +95,9 @@ class _Scene:
         return max(FIELD_OF_VIEW_MM, FIELD_OF_VIEW_MARGIN * max(lengths))
 
 
-def comparison_pages(volume: Volume, findings: Findings, policy: WordingPolicy) -> Iterator[ComparisonPage]:
+def comparison_pages(volume: Volume, statement: FollowupStatement | None) -> Iterator[ComparisonPage]:
     """One page for each nodule that changed, and for some that are stable; none without a comparison."""
-    for scene in _scenes(volume, findings, policy):
+    for scene in _scenes(volume, statement):
         page = empty_page(comparison_lines(scene.followup, scene.said), PAGE_HEIGHT_PIXELS)
         for number, panel in enumerate((_then_panel(scene), _now_panel(scene))):
             page.paste(
@@ -101,10 +108,10 @@ def comparison_pages(volume: Volume, findings: Findings, policy: WordingPolicy) 
 
 
 def comparison_panels(
-    volume: Volume, findings: Findings, policy: WordingPolicy
-) -> Iterator[tuple[Compared, UInt8Array, UInt8Array]]:
+    volume: Volume, statement: FollowupStatement | None
+) -> Iterator[tuple[ChangeStatement, UInt8Array, UInt8Array]]:
     """What is said of each pictured nodule, and its panels of then and of now without letters, RGB [row, column, 3]."""
-    for scene in _scenes(volume, findings, policy):
+    for scene in _scenes(volume, statement):
         yield scene.said, as_array(_then_panel(scene).picture), as_array(_now_panel(scene).picture)
 
 
@@ -113,7 +120,7 @@ def shown_in_prior(followup: FollowUp, change: NoduleChange) -> int | None:
     return _slice(followup.latest.scan.volume, change.place_in_prior)
 
 
-def comparison_lines(followup: FollowUp, said: Compared) -> list[str]:
+def comparison_lines(followup: FollowUp, said: ChangeStatement) -> list[str]:
     """The lines above the panels: what became of the nodule, its sizes with their dates, and the doubling time."""
     cells = compared_english.cells(said)
     place = compared_english.place(said)
@@ -136,14 +143,9 @@ def _size(size: SizeSaid | None) -> str:
     return "not seen" if size is None else f"{size_volume(size)} mm3, {size.mean_diameter_mm:.1f} mm"
 
 
-def _scenes(volume: Volume, findings: Findings, policy: WordingPolicy) -> Iterator[_Scene]:
-    followup, nodules = findings.followup, findings.nodules
-    if isinstance(followup, NotAssessed) or isinstance(nodules, NotAssessed):
-        return
-    said = dict(zip(map(id, followup.changes), compared(followup, nodules), strict=True))
-    for change in pictured(followup, policy):
-        nodule = None if change.current is None else nodules[change.current]
-        yield _Scene(volume, followup, change, nodule, said[id(change)])
+def _scenes(volume: Volume, statement: FollowupStatement | None) -> Iterator[_Scene]:
+    if statement is not None:
+        yield from (_Scene(volume, statement.record, said) for said in statement.pictured)
 
 
 def _then_panel(scene: _Scene) -> _Panel:

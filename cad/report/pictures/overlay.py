@@ -13,10 +13,10 @@ from itertools import count
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cad.domain import BoolArray, CalciumScore, Findings, Int16Array, LungMask, Nodule, NotAssessed, UInt8Array, Volume
-from cad.policy import WordingPolicy
+from cad.domain import BoolArray, Int16Array, LungMask, Nodule, UInt8Array, Volume
 from cad.report.pictures.calcium import calcium_page
 from cad.report.pictures.followup import comparison_pages
+from cad.report.statements import Statements
 
 WINDOW_CENTRE_HU = -600.0
 WINDOW_WIDTH_HU = 1500.0
@@ -40,24 +40,25 @@ class Outline:
     rgb: tuple[int, int, int]
 
 
-def overlay_pictures(volume: Volume, findings: Findings) -> Iterator[tuple[str, Image.Image]]:
+def overlay_pictures(volume: Volume, statements: Statements) -> Iterator[tuple[str, Image.Image]]:
     """File names and pictures: `lungs.png`, `nodule-01.png` and so on in the order of the findings, and what follows.
 
     `comparison-01.png` shows then and now of `nodule-01.png`, and `resolved-01.png` the first nodule that is gone;
     `calcium.png` the slices with the most coronary calcium.
     """
-    yield "lungs.png", lungs_overview(volume, findings.lungs)
-    nodules = () if isinstance(findings.nodules, NotAssessed) else findings.nodules
+    yield "lungs.png", lungs_overview(volume, statements.lungs)
+    nodules = tuple(one.nodule for one in statements.found)
     for number, nodule in enumerate(nodules, start=1):
         yield f"nodule-{number:02d}.png", nodule_picture(volume, nodule, nodules)
-    yield from _comparisons(volume, findings)
-    if isinstance(findings.calcium, CalciumScore) and (page := calcium_page(volume, findings.calcium)) is not None:
+    yield from _comparisons(volume, statements)
+    page = None if statements.calcium is None else calcium_page(volume, statements.calcium)
+    if page is not None:
         yield "calcium.png", Image.fromarray(page.pixels)
 
 
-def _comparisons(volume: Volume, findings: Findings) -> Iterator[tuple[str, Image.Image]]:
+def _comparisons(volume: Volume, statements: Statements) -> Iterator[tuple[str, Image.Image]]:
     resolved = count(1)
-    for page in comparison_pages(volume, findings, WordingPolicy()):
+    for page in comparison_pages(volume, statements.followup):
         current = page.change.current
         name = f"resolved-{next(resolved):02d}.png" if current is None else f"comparison-{current + 1:02d}.png"
         yield name, Image.fromarray(page.pixels)

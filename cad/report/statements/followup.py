@@ -64,9 +64,10 @@ UNNAMED = Named("", is_earlier=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ChangeStatement:
     """What is said of one nodule's change. None, and what is not in a tuple, is left out of the sentence.
 
+    `record` is the change itself, `nodule` the current nodule, None for one that is gone.
     `split_into` and `merged_from` name other nodules. `since` is the first date of the
     trend, `shown_before` that of an older examination that shows a nodule which the latest one does not.
     """
@@ -84,12 +85,29 @@ class Compared:
     trend: VolumeTrend | None
     since: datetime.date | None
     shown_before: datetime.date | None
+    record: NoduleChange
+    nodule: Nodule | None
 
 
-def compared(followup: FollowUp, nodules: Sequence[Nodule]) -> tuple[Compared, ...]:
-    """What is said of each change, in their order."""
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowupStatement:
+    """What is said of the comparison. `changes` are in the order of its records; `pictured` get a picture."""
+
+    record: FollowUp
+    changes: tuple[ChangeStatement, ...]
+    counts: tuple[tuple[Verdict, int], ...]
+    pictured: tuple[ChangeStatement, ...]
+
+    def change_of(self, number: int) -> ChangeStatement | None:
+        """What became of the n-th current nodule (from 0); None when it was not compared."""
+        return next((one for one in self.changes if one.record.current == number), None)
+
+
+def state_followup(followup: FollowUp, nodules: Sequence[Nodule], policy: WordingPolicy) -> FollowupStatement:
+    """What is said of a comparison and of each change."""
     names = _names(followup, nodules)
-    return tuple(_compared(change, nodules, names) for change in followup.changes)
+    changes = tuple(_state_change(change, nodules, names) for change in followup.changes)
+    return FollowupStatement(followup, changes, _counts(changes), _pictured(changes, policy))
 
 
 def verdict_of(change: NoduleChange) -> Verdict:
@@ -110,17 +128,17 @@ def size_then(change: NoduleChange) -> SizeSaid | None:
     return SizeSaid(prior.volume_mm3, prior.volume_interval_mm3, prior.size.axes.mean_mm)
 
 
-def counts(followup: FollowUp) -> tuple[tuple[Verdict, int], ...]:
+def _counts(changes: Sequence[ChangeStatement]) -> tuple[tuple[Verdict, int], ...]:
     """How many nodules there are of each verdict that occurs, most pressing first."""
-    found = [verdict_of(change) for change in followup.changes]
+    found = [one.verdict for one in changes]
     return tuple((verdict, found.count(verdict)) for verdict in VERDICT_ORDER if verdict in found)
 
 
-def pictured(followup: FollowUp, policy: WordingPolicy) -> tuple[NoduleChange, ...]:
+def _pictured(changes: Sequence[ChangeStatement], policy: WordingPolicy) -> tuple[ChangeStatement, ...]:
     """The changes that get a picture of then and now: what changed first, then stable nodules, as far as allowed."""
-    ranked = sorted(followup.changes, key=lambda change: STATUS_ORDER.index(change.status))
-    changed = [change for change in ranked if change.status is not ChangeStatus.STABLE]
-    stable = [change for change in ranked if change.status is ChangeStatus.STABLE]
+    ranked = sorted(changes, key=lambda one: STATUS_ORDER.index(one.record.status))
+    changed = [one for one in ranked if one.record.status is not ChangeStatus.STABLE]
+    stable = [one for one in ranked if one.record.status is ChangeStatus.STABLE]
     return (*changed[: policy.changed_comparisons], *stable[: policy.stable_comparisons])
 
 
@@ -135,12 +153,12 @@ def _prior_nodules(followup: FollowUp) -> Iterator[PriorNodule]:
     yield from (change.prior for change in followup.changes if change.prior is not None)
 
 
-def _compared(change: NoduleChange, nodules: Sequence[Nodule], names: Mapping[str, Named]) -> Compared:
+def _state_change(change: NoduleChange, nodules: Sequence[Nodule], names: Mapping[str, Named]) -> ChangeStatement:
     nodule = None if change.current is None else nodules[change.current]
     prior = change.prior
     parts = tuple(names.get(uid, UNNAMED) for uid in change.parts)
     dates = [entry.acquired for entry in change.history]
-    return Compared(
+    return ChangeStatement(
         name=_name_of(nodule, prior),
         verdict=verdict_of(change),
         side=nodule.side if nodule is not None else None if prior is None else prior.side,
@@ -154,6 +172,8 @@ def _compared(change: NoduleChange, nodules: Sequence[Nodule], names: Mapping[st
         trend=change.trend,
         since=dates[0] if dates else None,
         shown_before=dates[-2] if prior is None and len(dates) > 1 else None,
+        record=change,
+        nodule=nodule,
     )
 
 

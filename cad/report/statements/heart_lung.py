@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cad.domain import (
@@ -16,6 +17,7 @@ from cad.domain import (
     Recommendation,
 )
 from cad.policy import HeartLungPolicy
+from cad.report.statements.subject import Subject
 
 
 class Level(enum.IntEnum):
@@ -49,42 +51,41 @@ class HeartLevel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeartLung:
-    """Both results, each with a level, or the reason why there is none."""
+    """Both results, each with a level; None where there is none, and `missing` then says why."""
 
-    lung: LungLevel | NotAssessed
-    heart: HeartLevel | NotAssessed
+    lung: LungLevel | None
+    heart: HeartLevel | None
+    missing: Mapping[Subject, NotAssessed]
 
 
 NOT_LOOKED_AT = (NotAssessedReason.NOT_REQUESTED, NotAssessedReason.NOT_AVAILABLE)
 """Reasons for which a result is not missed on a page about both."""
 
 
-def heart_lung_of(findings: Findings, policy: HeartLungPolicy) -> HeartLung | None:
+def state_heart_lung(findings: Findings, policy: HeartLungPolicy) -> HeartLung | None:
     """The levels of both; None unless nodules and calcium were both looked at: the page is about the two together."""
-    if isinstance(findings.nodules, NotAssessed) and findings.nodules.reason in NOT_LOOKED_AT:
+    nodules, assessment, calcium = findings.nodules, findings.assessment, findings.calcium
+    parts = (nodules, calcium)
+    if any(isinstance(part, NotAssessed) and part.reason in NOT_LOOKED_AT for part in parts):
         return None
-    calcium = findings.calcium
-    if isinstance(calcium, CalciumScore):
-        return HeartLung(_lung(findings, policy), _heart(calcium, policy))
-    return None if calcium.reason in NOT_LOOKED_AT else HeartLung(_lung(findings, policy), calcium)
+    named = ((Subject.NODULES, assessment), (Subject.NODULES, nodules), (Subject.CALCIUM, calcium))
+    missing = {subject: part for subject, part in named if isinstance(part, NotAssessed)}
+    known = None if isinstance(nodules, NotAssessed) or isinstance(assessment, NotAssessed) else assessment
+    return HeartLung(
+        lung=None if known is None else lung_level(known, policy),
+        heart=None if isinstance(calcium, NotAssessed) else _heart(calcium, policy),
+        missing=missing,
+    )
 
 
-def most_suspicious(findings: Findings) -> Nodule | None:
+def most_suspicious(nodules: Sequence[Nodule]) -> Nodule | None:
     """The nodule that a page shows: the most suspicious where all are rated, else the largest; None without any."""
-    if isinstance(findings.nodules, NotAssessed) or not findings.nodules:
+    if not nodules:
         return None
-    rated = [(n.ratings.suspicion, n) for n in findings.nodules if n.ratings is not None]
-    if len(rated) == len(findings.nodules):
+    rated = [(n.ratings.suspicion, n) for n in nodules if n.ratings is not None]
+    if len(rated) == len(nodules):
         return max(rated, key=lambda pair: (pair[0], pair[1].diameters.mean_mm))[1]
-    return max(findings.nodules, key=lambda nodule: nodule.diameters.mean_mm)
-
-
-def _lung(findings: Findings, policy: HeartLungPolicy) -> LungLevel | NotAssessed:
-    if isinstance(findings.nodules, NotAssessed):
-        return findings.nodules
-    if isinstance(findings.assessment, NotAssessed):
-        return findings.assessment
-    return lung_level(findings.assessment, policy)
+    return max(nodules, key=lambda nodule: nodule.diameters.mean_mm)
 
 
 def lung_level(assessment: Assessment, policy: HeartLungPolicy) -> LungLevel:

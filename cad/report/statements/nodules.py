@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cad.domain import (
@@ -12,6 +12,7 @@ from cad.domain import (
     Delineation,
     Lobe,
     MalignancyRisk,
+    MissingPart,
     Nodule,
     NoduleAttributes,
     NoduleLocation,
@@ -20,7 +21,10 @@ from cad.domain import (
     NotAssessedReason,
     Side,
 )
+from cad.exam.missing import RISK_MODELS, missing_parts, missing_risks
 from cad.policy import WordingPolicy
+
+BENIGN_PATTERN = NotAssessed(NotAssessedReason.BENIGN_PATTERN)
 
 
 class Sign(enum.Enum):
@@ -67,9 +71,12 @@ class SolidPart:
     volume_mm3: float
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What is said of one nodule. None, and what is not in a tuple, is left out of the sentence."""
+@dataclass(frozen=True, slots=True, eq=False)
+class NoduleStatement:
+    """What is said of one nodule. None, and what is not in a tuple, is left out of a sentence.
+
+    `risks` holds the models that were applied, by name; None when none was asked. `missing` says why anything is None.
+    """
 
     nodule: Nodule
     place: Place
@@ -82,25 +89,37 @@ class Said:
     brock: tuple[float, float] | None
     is_benign_pattern: bool
     delineation: Delineation
+    risks: Mapping[str, MalignancyRisk] | None = None
+    missing: tuple[MissingPart, ...] = ()
 
 
-def said_of(nodule: Nodule, risks: NoduleRisks | None, policy: WordingPolicy) -> Said:
+def state_nodule(nodule: Nodule, risks: NoduleRisks | None, policy: WordingPolicy) -> NoduleStatement:
     """What is said of a nodule; `risks` is None when no malignancy model was asked."""
-    measures, brock = nodule.measures, None if risks is None else risks.brock
     signs = present_signs(nodule.attributes, policy)
-    return Said(
+    without = () if risks is None else tuple(missing_risks(risks))
+    applied = None if risks is None else _applied(risks)
+    brock = None if applied is None else applied.get("brock")
+    return NoduleStatement(
         nodule=nodule,
         place=_place(nodule, policy),
-        interval_mm3=None if measures is None else measures.volume_interval_mm3,
+        interval_mm3=None if nodule.measures is None else nodule.measures.volume_interval_mm3,
         solid=_solid(nodule),
         signs=signs,
         pattern=_pattern(nodule.attributes, signs),
         near=tuple(_near(nodule.location, policy)),
         suspicion=None if nodule.ratings is None else nodule.ratings.suspicion,
-        brock=brock.range if isinstance(brock, MalignancyRisk) else None,
-        is_benign_pattern=isinstance(brock, NotAssessed) and brock.reason is NotAssessedReason.BENIGN_PATTERN,
+        brock=None if brock is None else brock.range,
+        is_benign_pattern=MissingPart("risks.brock", BENIGN_PATTERN) in without,
         delineation=nodule.delineation,
+        risks=applied,
+        missing=(*missing_parts(nodule), *without),
     )
+
+
+def _applied(risks: NoduleRisks) -> Mapping[str, MalignancyRisk]:
+    """The models that gave a risk, in their order."""
+    named = ((model, getattr(risks, model)) for model in RISK_MODELS)
+    return {model: risk for model, risk in named if isinstance(risk, MalignancyRisk)}
 
 
 def present_signs(attributes: NoduleAttributes | None, policy: WordingPolicy) -> tuple[Sign, ...]:
@@ -111,9 +130,9 @@ def present_signs(attributes: NoduleAttributes | None, policy: WordingPolicy) ->
     return tuple(sign for sign, p in probabilities if p is not None and p >= policy.sign_present)
 
 
-def unknown_inputs(risks: tuple[NoduleRisks, ...]) -> tuple[str, ...]:
+def unknown_inputs(nodules: Sequence[NoduleStatement]) -> tuple[str, ...]:
     """The inputs of the Brock model that were not known of at least one nodule, each once."""
-    brocks = [one.brock for one in risks if isinstance(one.brock, MalignancyRisk)]
+    brocks = [one.risks["brock"] for one in nodules if one.risks is not None and "brock" in one.risks]
     return tuple(dict.fromkeys(name for brock in brocks for name in brock.unknown))
 
 

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cad.domain import (
-    Artery,
     CalciumScore,
     CalciumSite,
     Nodule,
     NotAssessed,
-    OtherCalcium,
-    SiteScore,
 )
-from cad.report.statements.heart_lung import HeartLevel, LungLevel
+from cad.report.statements import Statements, Subject
+from cad.report.statements.calcium import CalciumStatement
+from cad.report.statements.heart_lung import HeartLevel, HeartLung, Level, LungLevel
 from cad.report.words.numbers import whole
 
 
@@ -46,10 +45,13 @@ class CalciumWords(Protocol):
     def site(self, site: CalciumSite) -> str:
         """The name of an artery or other site."""
 
-    def summary(self, calcium: CalciumScore | NotAssessed) -> str:
-        """The result in one sentence, or why there is none."""
+    def summary(self, statement: CalciumStatement) -> str:
+        """The result in one sentence."""
 
-    def apart(self, calcium: CalciumScore) -> str:
+    def missing(self, why: NotAssessed) -> str:
+        """Why there is no score, in one sentence."""
+
+    def apart(self, statement: CalciumStatement) -> str:
         """Calcium that is not coronary, in one sentence; empty when there is none."""
 
     def advice(self, calcium: CalciumScore) -> str:
@@ -58,14 +60,20 @@ class CalciumWords(Protocol):
     def caveats(self, calcium: CalciumScore) -> str:
         """What a reader of the score should know."""
 
-    def level(self, result: LungLevel | HeartLevel | NotAssessed) -> str:
+    def level(self, level: Level | None) -> str:
         """Low, medium, high, or that it was not assessed."""
 
-    def lung_reason(self, result: LungLevel | NotAssessed) -> str:
-        """From which category the level follows, or why there is none."""
+    def lung_reason(self, result: LungLevel) -> str:
+        """From which category the level follows."""
 
-    def heart_reason(self, result: HeartLevel | NotAssessed) -> str:
-        """From which category the level follows, or why there is none."""
+    def why_no_lung(self, why: NotAssessed) -> str:
+        """Why there is no level of the nodules."""
+
+    def heart_reason(self, result: HeartLevel) -> str:
+        """From which category the level follows."""
+
+    def why_no_heart(self, why: NotAssessed) -> str:
+        """Why there is no level of the calcium."""
 
     def nodule_caption(self, nodule: Nodule) -> str:
         """What the picture of a nodule shows."""
@@ -89,11 +97,18 @@ def volume(volume_mm3: float) -> str:
     return whole(volume_mm3)
 
 
-def with_calcium(calcium: CalciumScore) -> list[Artery]:
-    """The arteries that hold calcium, in their order."""
-    return [artery for artery, one in calcium.arteries if one.lesions]
+def result(words: CalciumWords, statements: Statements) -> str:
+    """The score in one sentence, or why there is none."""
+    if statements.calcium is None:
+        return words.missing(statements.missing[Subject.CALCIUM])
+    return words.summary(statements.calcium)
 
 
-def named_others(calcium: CalciumScore) -> list[tuple[OtherCalcium, SiteScore]]:
-    """Aorta and valves, as far as they hold calcium: a score of lymph nodes or bone would mean nothing."""
-    return [(site, one) for site, one in calcium.other if site is not OtherCalcium.OTHER]
+def lung_reason(words: CalciumWords, both: HeartLung) -> str:
+    """From which category the level of the nodules follows, or why there is none."""
+    return words.why_no_lung(both.missing[Subject.NODULES]) if both.lung is None else words.lung_reason(both.lung)
+
+
+def heart_reason(words: CalciumWords, both: HeartLung) -> str:
+    """From which category the level of the calcium follows, or why there is none."""
+    return words.why_no_heart(both.missing[Subject.CALCIUM]) if both.heart is None else words.heart_reason(both.heart)

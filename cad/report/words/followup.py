@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from cad.domain import FollowUp
-from cad.report.statements.followup import Compared, Named
+from cad.report.statements.followup import ChangeStatement, FollowupStatement, Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +49,14 @@ class ComparisonWords(Protocol):
     def name(self, named: Named) -> str:
         """The name of a nodule of now or of then."""
 
-    def overview(self, followup: FollowUp) -> str:
+    def overview(self, statement: FollowupStatement) -> str:
         """What was compared with what, and how many nodules changed how."""
 
-    def exams(self, followup: FollowUp) -> list[str]:
+    def exams(self, statement: FollowupStatement) -> list[str]:
         """Each earlier examination: its date, where its nodules come from, and what of its registration is doubtful."""
 
-    def change_sentence(self, one: Compared) -> str:
+    def change_sentence(self, one: ChangeStatement) -> str:
         """One nodule's change as a radiologist writes it."""
 
-    def cells(self, one: Compared) -> ChangeCells:
+    def cells(self, one: ChangeStatement) -> ChangeCells:
         """One nodule's change as a row of the table."""

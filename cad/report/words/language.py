@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cad.domain import Assessment, Nodule, NotAssessed, NotAssessedReason
-from cad.report.statements.nodules import Said
+from cad.domain import Assessment, Nodule, NotAssessedReason
+from cad.report.statements.nodules import NoduleStatement
 
 
 class Language(enum.StrEnum):
@@ -80,19 +80,19 @@ class Words(Protocol):
     @property
     def LABELS(self) -> Labels: ...  # noqa: N802 - a constant of the module
 
-    def summary(self, nodules: Sequence[Nodule] | NotAssessed) -> str:
-        """What was found, in one sentence."""
+    def summary(self, nodules: Sequence[NoduleStatement] | None) -> str:
+        """What was found, in one sentence; None is that nodules were not assessed."""
 
     def label(self, nodule: Nodule) -> str:
         """The name of a nodule."""
 
-    def nodule_sentence(self, said: Said) -> str:
+    def nodule_sentence(self, said: NoduleStatement) -> str:
         """One nodule as a radiologist writes it."""
 
-    def cells(self, said: Said) -> Cells:
+    def cells(self, said: NoduleStatement) -> Cells:
         """One nodule as a row of the table."""
 
-    def guidance(self, assessment: Assessment | NotAssessed) -> list[str]:
+    def guidance(self, assessment: Assessment | None) -> list[str]:
         """The applicable guideline's recommendation, why, and what was assumed; or why none was chosen."""
 
     def technique(self, series: Technique) -> str:

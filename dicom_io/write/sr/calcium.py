@@ -34,13 +34,13 @@ from pydicom.sr.coding import Code
 from cad.domain import (
     Artery,
     CalcifiedLesion,
-    CalciumScore,
     CalciumSite,
     NotAssessed,
-    NotAssessedReason,
     OtherCalcium,
     SiteScore,
 )
+from cad.report.statements import Statements, Subject
+from cad.report.statements.calcium import CalciumStatement
 from dicom_io import codes
 from dicom_io.write.outlines import contours_of
 from dicom_io.write.segments import calcium_label, calcium_tracking_uid, site_code, united
@@ -59,7 +59,7 @@ TOTAL_LABEL = "Coronary calcium"
 class _Scoring:
     """A score, the images it is of, and what computed it."""
 
-    calcium: CalciumScore
+    statement: CalciumStatement
     source: SourceImages
     algorithm: AlgorithmIdentification
 
@@ -69,31 +69,31 @@ class _Scoring:
 
 
 def calcium_groups(
-    calcium: CalciumScore | NotAssessed, source: SourceImages, algorithm: AlgorithmIdentification
+    statement: CalciumStatement | None, source: SourceImages, algorithm: AlgorithmIdentification
 ) -> list[MeasurementsAndQualitativeEvaluations]:
     """The group of the total and one for each named site with lesions; none when calcium was not scored.
 
     What is neither coronary nor of aorta or valves, such as lymph nodes and bone, has no score that means anything.
     """
-    if isinstance(calcium, NotAssessed):
+    if statement is None:
         return []
-    scoring = _Scoring(calcium, source, algorithm)
-    sites: list[tuple[CalciumSite, SiteScore]] = [*calcium.arteries, *calcium.other]
+    scoring = _Scoring(statement, source, algorithm)
     return [
         _total(scoring),
-        *(_of_site(site, score, scoring) for site, score in sites if score.lesions and site in NAMED),
+        *(_of_site(site, score, scoring) for site, score in statement.sites if score.lesions and site in NAMED),
     ]
 
 
-def calcium_items(calcium: CalciumScore | NotAssessed) -> Iterator[ContentItem]:
+def calcium_items(statements: Statements) -> Iterator[ContentItem]:
     """What is said beside the numbers: that it is an estimate, its rules, caveats and advice; or why there is none.
 
     Nothing when calcium was not asked for.
     """
-    if isinstance(calcium, NotAssessed):
-        if calcium.reason is not NotAssessedReason.NOT_REQUESTED:
-            yield from _not_assessed(calcium)
+    if statements.calcium is None:
+        if statements.mentions_calcium:
+            yield from _not_assessed(statements.missing[Subject.CALCIUM])
         return
+    calcium = statements.calcium.score
     yield CodeContentItem(codes.CALCIUM_ESTIMATE, codes.NON_GATED_ESTIMATE, CONTAINS)
     for category in calcium.categories:
         yield TextContentItem(codes.CALCIUM_CATEGORY, f"{category.scheme}: {category.value}", CONTAINS)
@@ -104,24 +104,23 @@ def calcium_items(calcium: CalciumScore | NotAssessed) -> Iterator[ContentItem]:
         yield TextContentItem(codes.CALCIUM_CAVEAT, caveat.text, CONTAINS)
 
 
-def _not_assessed(calcium: NotAssessed) -> Iterator[ContentItem]:
-    facts = "; ".join(f"{name} = {value:g}" for name, value in calcium.facts)
+def _not_assessed(why: NotAssessed) -> Iterator[ContentItem]:
+    facts = "; ".join(f"{name} = {value:g}" for name, value in why.facts)
     yield CodeContentItem(codes.CORONARY_CALCIUM_SCORE, codes.NOT_PERFORMED, CONTAINS)
-    reason = f"{calcium.reason.value}: {calcium.text}" + (f" ({facts})" if facts else "")
+    reason = f"{why.reason.value}: {why.text}" + (f" ({facts})" if facts else "")
     yield TextContentItem(codes.REASON_NOT_ASSESSED, reason, CONTAINS)
 
 
 def _total(scoring: _Scoring) -> MeasurementsAndQualitativeEvaluations:
-    calcium = scoring.calcium
+    calcium = scoring.statement.score
     lesions = [lesion for lesion in calcium.lesions if isinstance(lesion.site, Artery)]
-    total = SiteScore(calcium.agatston, calcium.volume_mm3, len(lesions))
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=scoring.tracked(None, TOTAL_LABEL),
         finding_type=codes.CALCIFICATION,
         finding_sites=[FindingSite(codes.CORONARY_ARTERY)],
         algorithm_id=scoring.algorithm,
         measurements=[
-            *_scores(codes.CORONARY_CALCIUM_SCORE, total, _place_of(lesions, scoring.source)),
+            *_scores(codes.CORONARY_CALCIUM_SCORE, scoring.statement.total, _place_of(lesions, scoring.source)),
             Measurement(codes.CALCIFIED_ARTERIES, calcium.vessels, codes.NO_UNITS),
             Measurement(codes.AGATSTON_THRESHOLD, _tenth(calcium.threshold_hu), codes.HOUNSFIELD_UNIT),
             *(_of_artery(artery, one) for artery, one in calcium.arteries),
@@ -151,7 +150,7 @@ def _of_artery(artery: Artery, score: SiteScore) -> Measurement:
 def _of_site(site: CalciumSite, score: SiteScore, scoring: _Scoring) -> MeasurementsAndQualitativeEvaluations:
     """Coronary sites under the name of the coronary score, the others under that of any calcium."""
     name = codes.CALCIUM_SCORE if isinstance(site, OtherCalcium) else codes.CORONARY_CALCIUM_SCORE
-    lesions = [lesion for lesion in scoring.calcium.lesions if lesion.site is site]
+    lesions = [lesion for lesion in scoring.statement.score.lesions if lesion.site is site]
     certainty = min(lesion.certainty for lesion in lesions)
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=scoring.tracked(site, calcium_label(site)),

@@ -30,18 +30,13 @@ from pydicom.sr.coding import Code
 
 from cad.domain import (
     ComparedExam,
-    Findings,
-    FollowUp,
-    NoduleChange,
-    NotAssessed,
     PriorScan,
     RegistrationQuality,
     SizeChange,
     VolumeTrend,
 )
-from cad.policy import WordingPolicy
 from cad.report.pictures.followup import shown_in_prior
-from cad.report.statements.followup import Compared, compared, pictured, size_then
+from cad.report.statements.followup import ChangeStatement, FollowupStatement
 from cad.report.words.en import followup as compared_english
 from cad.report.words.numbers import signed_percent, whole
 from dicom_io import codes
@@ -49,59 +44,49 @@ from dicom_io import codes
 CONTAINS, PROPERTIES = RelationshipTypeValues.CONTAINS, RelationshipTypeValues.HAS_PROPERTIES
 
 
-def change_of(findings: Findings, number: int) -> NoduleChange | None:
-    """What became of the n-th nodule (from 0); None when it was not compared."""
-    if isinstance(findings.followup, NotAssessed):
-        return None
-    return next((change for change in findings.followup.changes if change.current == number), None)
-
-
-def change_measurements(change: NoduleChange | None) -> list[Measurement]:
+def change_measurements(one: ChangeStatement | None) -> list[Measurement]:
     """The figures of a change for the nodule's group, rounded to what they are worth: whole per cent, mm³ and days."""
-    if change is None:
+    if one is None:
         return []
-    found = [] if change.change is None else list(_change(change.change))
-    then = size_then(change)
-    if then is not None:
-        found.append(_whole(codes.PRIOR_VOLUME, then.volume_mm3, codes.CUBIC_MILLIMETRE))
-    return found + ([] if change.trend is None else list(_trend(change.trend)))
+    found = [] if one.change is None else list(_change(one.change))
+    if one.then is not None:
+        found.append(_whole(codes.PRIOR_VOLUME, one.then.volume_mm3, codes.CUBIC_MILLIMETRE))
+    return found + ([] if one.trend is None else list(_trend(one.trend)))
 
 
-def change_evaluations(change: NoduleChange | None) -> list[QualitativeEvaluation]:
+def change_evaluations(one: ChangeStatement | None) -> list[QualitativeEvaluation]:
     """What became of the nodule."""
-    if change is None:
+    if one is None:
         return []
-    return [QualitativeEvaluation(codes.DIFFERENCE_IN_SIZE, codes.CHANGE_STATUS[change.status])]
+    return [QualitativeEvaluation(codes.DIFFERENCE_IN_SIZE, codes.CHANGE_STATUS[one.record.status])]
 
 
-def change_comment(change: NoduleChange | None) -> str:
+def change_comment(one: ChangeStatement | None) -> str:
     """The change in a few words, for the label that viewers show; empty when there is nothing to say."""
-    if change is None:
+    if one is None:
         return ""
-    if change.change is None:
-        return change.status.value
-    days = change.change.doubling_time_days
+    if one.change is None:
+        return one.record.status.value
+    days = one.change.doubling_time_days
     doubling = "" if days is None else f", doubling time {whole(days)} days"
-    return f"{change.status.value} {signed_percent(change.change.volume_percent)}{doubling}"
+    return f"{one.record.status.value} {signed_percent(one.change.volume_percent)}{doubling}"
 
 
-def comparison_container(findings: Findings, policy: WordingPolicy) -> ContainerContentItem | None:
+def comparison_container(statement: FollowupStatement | None) -> ContainerContentItem | None:
     """The earlier examinations, the change of each nodule in words, and the nodules that are gone."""
-    followup, nodules = findings.followup, findings.nodules
-    if isinstance(followup, NotAssessed) or isinstance(nodules, NotAssessed):
+    if statement is None:
         return None
-    items: list[ContentItem] = [_text(codes.COMMENT, compared_english.overview(followup))]
-    items.extend(_exam(exam, followup, policy) for exam in reversed(followup.exams))
-    for change, one in zip(followup.changes, compared(followup, nodules), strict=True):
-        items.append(_gone(change, one) if change.current is None else _sentence(one))
+    items: list[ContentItem] = [_text(codes.COMMENT, compared_english.overview(statement))]
+    items.extend(_exam(exam, statement) for exam in reversed(statement.record.exams))
+    items.extend(_gone(one) if one.nodule is None else _sentence(one) for one in statement.changes)
     return _container(codes.PREVIOUS_FINDINGS, items)
 
 
-def prior_evidence(followup: FollowUp | NotAssessed) -> list[Dataset]:
+def prior_evidence(statement: FollowupStatement | None) -> list[Dataset]:
     """The images and reports of earlier examinations as evidence: identifiers alone, in their own studies."""
-    if isinstance(followup, NotAssessed):
+    if statement is None:
         return []
-    return [dataset for exam in followup.exams for dataset in _evidence(exam.scan)]
+    return [dataset for exam in statement.record.exams for dataset in _evidence(exam.scan)]
 
 
 def _evidence(scan: PriorScan) -> Iterator[Dataset]:
@@ -150,7 +135,7 @@ def _whole(name: Code, value: float, unit: Code) -> Measurement:
     return Measurement(name, round(value), unit)
 
 
-def _exam(exam: ComparedExam, followup: FollowUp, policy: WordingPolicy) -> ContainerContentItem:
+def _exam(exam: ComparedExam, statement: FollowupStatement) -> ContainerContentItem:
     scan, quality = exam.scan, exam.transform.quality
     items: list[ContentItem] = [
         DateContentItem(codes.ACQUISITION_DATE, scan.acquired, CONTAINS),
@@ -162,8 +147,8 @@ def _exam(exam: ComparedExam, followup: FollowUp, policy: WordingPolicy) -> Cont
         CompositeContentItem(codes.PRIOR_REPORT, report.sop_class_uid, report.sop_instance_uid, CONTAINS)
         for report in scan.reports
     )
-    if exam is followup.latest:
-        items.extend(_illustrations(followup, policy))
+    if exam is statement.record.latest:
+        items.extend(_illustrations(statement))
     return _container(codes.PRIOR_EXAMINATION, items)
 
 
@@ -177,22 +162,23 @@ def registration_text(quality: RegistrationQuality) -> str:
     return " ".join([f"{figures[0].upper()}{figures[1:]}", *(caution.text for caution in quality.cautions)])
 
 
-def _illustrations(followup: FollowUp, policy: WordingPolicy) -> Iterator[ContentItem]:
+def _illustrations(statement: FollowupStatement) -> Iterator[ContentItem]:
     """The earlier slices that comparison pictures show, each once; of a multi-frame image all would be meant."""
-    series = followup.latest.scan.series
+    series = statement.record.latest.scan.series
     if series.sop_class_uid is None or len(series.sop_uids) != series.slices:
         return
-    slices = (shown_in_prior(followup, change) for change in pictured(followup, policy))
+    slices = (shown_in_prior(statement.record, one.record) for one in statement.pictured)
     for k in dict.fromkeys(k for k in slices if k is not None):
         yield ImageContentItem(codes.ILLUSTRATION, series.sop_class_uid, series.sop_uids[k], relationship_type=CONTAINS)
 
 
-def _sentence(one: Compared) -> ContentItem:
+def _sentence(one: ChangeStatement) -> ContentItem:
     return _text(codes.COMMENT, compared_english.change_sentence(one))
 
 
-def _gone(change: NoduleChange, one: Compared) -> ContentItem:
+def _gone(one: ChangeStatement) -> ContentItem:
     """A nodule of then that has no group of its own, named by the tracking UID that its earlier report gave it."""
+    change = one.record
     item = CodeContentItem(codes.DIFFERENCE_IN_SIZE, codes.CHANGE_STATUS[change.status], CONTAINS)
     parts: list[ContentItem] = [UIDRefContentItem(codes.TRACKING_UNIQUE_IDENTIFIER, change.tracking_uid, PROPERTIES)]
     if change.prior is not None and one.then is not None:

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from highdicom.sr import CodeContentItem, RelationshipTypeValues, TextContentItem
 
-from cad.domain import ApplicableGuideline, Assessment, Guideline, NotAssessed, Recommendation
+from cad.domain import ApplicableGuideline, Assessment, Guideline, Recommendation
 from dicom_io import codes
 
 CONTAINS = RelationshipTypeValues.CONTAINS
 
 
-def guideline_items(assessment: Assessment | NotAssessed) -> Iterator[CodeContentItem | TextContentItem]:
+def guideline_items(assessment: Assessment | None) -> Iterator[CodeContentItem | TextContentItem]:
     """Which guideline applies, the Lung-RADS category, and a text for each guideline with the rule that fired."""
-    if isinstance(assessment, NotAssessed):
+    if assessment is None:
         return
     applicable = assessment.applicable
     yield TextContentItem(codes.APPLICABLE_GUIDELINE, _applies(applicable), CONTAINS)

@@ -5,7 +5,7 @@ What was not assessed has no item: a report holds nothing that was not measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from highdicom.sr import FindingSite, Measurement, QualitativeEvaluation
 from pydicom.sr.coding import Code
@@ -17,12 +17,10 @@ from cad.domain import (
     NoduleAttributes,
     NoduleLocation,
     NoduleMeasures,
-    NoduleRisks,
     ReaderRatings,
     SolidComponent,
 )
-from cad.policy import WordingPolicy
-from cad.report.statements.nodules import Sign
+from cad.report.statements.nodules import NoduleStatement, Sign
 from dicom_io import codes
 
 
@@ -35,9 +33,9 @@ def finding_site(nodule: Nodule) -> FindingSite:
     return FindingSite(codes.LOBE[lobe], laterality=None if lobe is Lobe.RML else laterality)
 
 
-def volumetric_measurements(nodule: Nodule, risks: NoduleRisks | None) -> list[Measurement]:
+def volumetric_measurements(one: NoduleStatement) -> list[Measurement]:
     """Everything that was measured or estimated, sizes first: viewers show the first few."""
-    diameters = nodule.diameters
+    nodule, diameters = one.nodule, one.nodule.diameters
     found = [
         _in_mm3(codes.VOLUME, nodule.volume_mm3),
         _in_mm(codes.LONG_AXIS, diameters.long_axis_mm),
@@ -55,17 +53,17 @@ def volumetric_measurements(nodule: Nodule, risks: NoduleRisks | None) -> list[M
         found.extend(_in_percent(codes.SIGN[sign], p) for sign, p in _signs(nodule.attributes))
     if nodule.ratings is not None:
         found.extend(_ratings(nodule.ratings))
-    return found + ([] if risks is None else list(_risks(risks)))
+    return found + list(_risks(one.risks or {}))
 
 
-def qualitative_evaluations(nodule: Nodule, policy: WordingPolicy) -> list[QualitativeEvaluation]:
+def qualitative_evaluations(one: NoduleStatement) -> list[QualitativeEvaluation]:
     """The composition, each assessed sign as present or absent, and the pattern of calcification."""
-    found = [QualitativeEvaluation(codes.TEXTURE, codes.COMPOSITION[nodule.composition])]
-    attributes = nodule.attributes
+    found = [QualitativeEvaluation(codes.TEXTURE, codes.COMPOSITION[one.nodule.composition])]
+    attributes = one.nodule.attributes
     if attributes is None:
         return found
-    for sign, probability in _signs(attributes):
-        answer = codes.PRESENT if probability >= policy.sign_present else codes.ABSENT
+    for sign, _ in _signs(attributes):
+        answer = codes.PRESENT if sign in one.signs else codes.ABSENT
         found.append(QualitativeEvaluation(codes.SIGN[sign], answer))
     if attributes.calcification_pattern is not None:
         pattern = codes.CALCIFICATION_PATTERN[attributes.calcification_pattern]
@@ -132,11 +130,11 @@ def _ratings(ratings: ReaderRatings) -> Iterator[Measurement]:
     yield _in_percent(codes.CALCIFIED_RATING, ratings.calcified, codes.PREDICTED_RATING)
 
 
-def _risks(risks: NoduleRisks) -> Iterator[Measurement]:
+def _risks(risks: Mapping[str, MalignancyRisk]) -> Iterator[Measurement]:
     """The probability of cancer by each model: one number, or the ends of its range over the unknown inputs."""
     for field, method in codes.RISK_MODEL.items():
-        risk = getattr(risks, field)
-        if not isinstance(risk, MalignancyRisk):
+        risk = risks.get(field)
+        if risk is None:
             continue
         if risk.value is not None:
             yield _in_percent(codes.PROBABILITY_OF_CANCER, risk.value, method)

@@ -1,4 +1,4 @@
-"""Findings → Comprehensive 3D SR, TID 1500 Measurement Report.
+"""Statements → Comprehensive 3D SR, TID 1500 Measurement Report.
 
 Each nodule has two measurement groups under one Tracking UID, which is also that of its segment. The first, TID 1501,
 has the form that web viewers turn into an editable measurement: two axes, each with its line on the source image. The
@@ -41,7 +41,9 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.sr.coding import Code
 
-from cad.domain import AxialAxis, Findings, Nodule, NotAssessed
+from cad.domain import AxialAxis, Nodule
+from cad.report.statements import Statements, Subject
+from cad.report.statements.followup import ChangeStatement
 from cad.report.words.numbers import percent
 from dicom_io import codes
 from dicom_io.write.identity import (
@@ -62,7 +64,6 @@ from dicom_io.write.sr.followup import (
     change_comment,
     change_evaluations,
     change_measurements,
-    change_of,
     comparison_container,
     prior_evidence,
 )
@@ -81,7 +82,7 @@ ENGLISH = CodedConcept("en", "RFC5646", "English")
 
 
 def structured_report(
-    findings: Findings, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
+    statements: Statements, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
 ) -> Dataset:
     """The report of one series: measurement groups per nodule, or the explicit statement that there are none; calcium.
 
@@ -90,14 +91,14 @@ def structured_report(
     image when the study opens.
     """
     own = [*source.images, *([] if segmentation is None else [segmentation])]
-    evidence = [*own, *prior_evidence(findings.followup)]
+    evidence = [*own, *prior_evidence(statements.followup)]
     identity = object_identity(ObjectKind.REPORT, source.header, context)
     dataset = Comprehensive3DSR(
         evidence=evidence,
-        content=_content(findings, segmentation, source, context)[0],
+        content=_content(statements, segmentation, source, context)[0],
         **series_and_equipment(identity, context),
         is_complete=True,
-        contributing_equipment=contributing_equipment(findings.models, context),
+        contributing_equipment=contributing_equipment(statements.models, context),
     )
     dataset.CodingSchemeIdentificationSequence = [_own_scheme()]
     stamp(dataset, context)
@@ -114,20 +115,19 @@ def _own_scheme() -> Dataset:
 
 
 def _content(
-    findings: Findings, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
+    statements: Statements, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
 ) -> ContentSequence:
     groups = [
-        *_nodule_groups(findings, segmentation, source, context),
-        *calcium_groups(findings.calcium, source, _algorithm(CALCIUM_ALGORITHM, findings, context)),
+        *_nodule_groups(statements, segmentation, source, context),
+        *calcium_groups(statements.calcium, source, _algorithm(CALCIUM_ALGORITHM, statements, context)),
     ]
-    nodules = () if isinstance(findings.nodules, NotAssessed) else findings.nodules
     items = [
-        *([] if nodules else _evaluations(findings, source)),
-        *guideline_items(findings.assessment),
-        *calcium_items(findings.calcium),
+        *([] if statements.found else _evaluations(statements, source)),
+        *guideline_items(statements.guidelines),
+        *calcium_items(statements),
     ]
     report = _report_with(groups, items, context) if groups else _report_without_groups(items, context)
-    _append_comparison(report[0], findings, context)
+    _append_comparison(report[0], statements)
     return report
 
 
@@ -144,21 +144,26 @@ def _report_with(groups: Sequence[Group], items: Sequence[ContentItem], context:
     return report
 
 
-def _append_comparison(root: Dataset, findings: Findings, context: EncodingContext) -> None:
-    container = comparison_container(findings, context.wording)
+def _append_comparison(root: Dataset, statements: Statements) -> None:
+    container = comparison_container(statements.followup)
     if container is not None:
         root.ContentSequence.append(container)
 
 
 def _nodule_groups(
-    findings: Findings, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
+    statements: Statements, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
 ) -> Iterator[Group]:
     """Two groups for each nodule; the n-th one is segment n."""
-    if segmentation is None or isinstance(findings.nodules, NotAssessed):
+    if segmentation is None:
         return
-    for number, nodule in enumerate(findings.nodules, start=1):
-        yield _bidirectional_group(nodule, source, change_comment(change_of(findings, number - 1)))
-        yield _volumetric_group(number, _segment_reference(number, segmentation, source), findings, context)
+    for number, one in enumerate(statements.found, start=1):
+        yield _bidirectional_group(one.nodule, source, change_comment(_change(statements, number)))
+        yield _volumetric_group(number, _segment_reference(number, segmentation, source), statements, context)
+
+
+def _change(statements: Statements, number: int) -> ChangeStatement | None:
+    """What became of the n-th nodule (from 1); None when it was not compared."""
+    return None if statements.followup is None else statements.followup.change_of(number - 1)
 
 
 def _qualitative_evaluations(items: Sequence[ContentItem]) -> ContainerContentItem:
@@ -226,29 +231,27 @@ def _segment_reference(number: int, segmentation: Dataset, source: SourceImages)
 
 
 def _volumetric_group(
-    number: int, segment: ReferencedSegment, findings: Findings, context: EncodingContext
+    number: int, segment: ReferencedSegment, statements: Statements, context: EncodingContext
 ) -> VolumetricROIMeasurementsAndQualitativeEvaluations:
     """TID 1411: the segment and all measurements of the n-th nodule; the algorithm is named once, on the group."""
-    assert not isinstance(findings.nodules, NotAssessed)
-    nodule = findings.nodules[number - 1]
-    risks = None if isinstance(findings.assessment, NotAssessed) else findings.assessment.risks[number - 1]
-    change = change_of(findings, number - 1)
+    one, change = statements.found[number - 1], _change(statements, number)
+    nodule = one.nodule
     return VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(UID(nodule.tracking_uid), nodule.label),
         referenced_segment=segment,
         finding_type=codes.NODULE,
         finding_sites=[finding_site(nodule)],
-        algorithm_id=_algorithm(ALGORITHM_NAME, findings, context),
-        measurements=[*volumetric_measurements(nodule, risks), *change_measurements(change)],
-        qualitative_evaluations=[*qualitative_evaluations(nodule, context.wording), *change_evaluations(change)],
+        algorithm_id=_algorithm(ALGORITHM_NAME, statements, context),
+        measurements=[*volumetric_measurements(one), *change_measurements(change)],
+        qualitative_evaluations=[*qualitative_evaluations(one), *change_evaluations(change)],
     )
 
 
-def _algorithm(name: str, findings: Findings, context: EncodingContext) -> AlgorithmIdentification:
+def _algorithm(name: str, statements: Statements, context: EncodingContext) -> AlgorithmIdentification:
     return AlgorithmIdentification(
         name=name,
         version=context.software_version,
-        parameters=[f"{key}={value}" for key, value in algorithm_parameters(findings).items()],
+        parameters=[f"{key}={value}" for key, value in algorithm_parameters(statements).items()],
     )
 
 
@@ -266,21 +269,22 @@ def _report_without_groups(items: Sequence[ContentItem], context: EncodingContex
     return ContentSequence([root], is_root=True)
 
 
-def _evaluations(findings: Findings, source: SourceImages) -> Sequence[ContentItem]:
-    answer = codes.NOT_PERFORMED if isinstance(findings.nodules, NotAssessed) else codes.ABSENT
+def _evaluations(statements: Statements, source: SourceImages) -> Sequence[ContentItem]:
+    answer = codes.NOT_PERFORMED if statements.nodules is None else codes.ABSENT
     series_uid = source.images[0].SeriesInstanceUID
     return [
         CodeContentItem(codes.NODULE, answer, RelationshipTypeValues.CONTAINS),
-        TextContentItem(codes.COMMENT, statement_without_nodules(findings, source), RelationshipTypeValues.CONTAINS),
+        TextContentItem(codes.COMMENT, statement_without_nodules(statements, source), RelationshipTypeValues.CONTAINS),
         UIDRefContentItem(codes.SERIES_INSTANCE_UID, series_uid, RelationshipTypeValues.CONTAINS),
     ]
 
 
-def statement_without_nodules(findings: Findings, source: SourceImages) -> str:
+def statement_without_nodules(statements: Statements, source: SourceImages) -> str:
     """The sentence of a report without nodules: which series was processed, and with what result."""
     number, description = source.header.get("SeriesNumber"), source.header.get("SeriesDescription")
     name = "Series" + (f" {number}" if number is not None else "") + (f" ({description})" if description else "")
     slices = f"{source.loaded.series.slices} slices"
-    if isinstance(findings.nodules, NotAssessed):
-        return f"{name}, {slices}, was processed. Nodules were not assessed: {findings.nodules.reason.value}."
+    if statements.nodules is None:
+        why = statements.missing[Subject.NODULES].reason.value
+        return f"{name}, {slices}, was processed. Nodules were not assessed: {why}."
     return f"{name}, {slices}, was processed by automatic nodule detection. No nodule was detected."

@@ -24,7 +24,8 @@ from cad.domain import (
     Side,
 )
 from cad.exam.assessment import assess
-from cad.policy import Policy
+from cad.policy import Policy, WordingPolicy
+from cad.report.statements import state
 from dicom_io.read.readback import EarlierReport, read_back, reported_series, segmentation_series
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.write.objects import ReportObjects, report_objects
@@ -165,14 +166,14 @@ def test_the_lung_rads_category_is_read_back(source: LoadedSeries, nodules: tupl
     assessment = assess(nodules, context, Policy())
     category = assessment.recommendation(Guideline.LUNG_RADS).category
     findings = dataclasses.replace(some_findings(source.volume, nodules), assessment=assessment)
-    report = the_report(report_objects(findings, source, a_context(), A_PDF).all(), source)
+    report = the_report(report_objects(state(findings, WordingPolicy()), source, a_context(), A_PDF).all(), source)
     assert category is not None
     assert report.lung_rads is LungRadsCategory(category.removesuffix("S"))
 
 
 def test_a_report_with_a_comparison_gives_the_nodules_of_its_own_images_alone(source: LoadedSeries) -> None:
     findings = followed_findings(source)
-    objects = report_objects(findings, source, a_context(), A_PDF)
+    objects = report_objects(state(findings, WordingPolicy()), source, a_context(), A_PDF)
     assert isinstance(findings.nodules, tuple)
     read = the_report(objects.all(), source).nodules
     assert reported_series(objects.sr) == source.series.series_uid
@@ -247,6 +248,6 @@ def test_a_report_without_its_segmentation_is_not_used(source: LoadedSeries, obj
 def test_of_several_reports_the_newest_is_read(source: LoadedSeries, nodules: tuple[Nodule, ...]) -> None:
     older = objects_of(source, nodules[:1])
     later = dataclasses.replace(a_context("ab" * 32), now=a_context().now.replace(year=2027))
-    newer = report_objects(some_findings(source.volume, nodules), source, later, A_PDF)
+    newer = report_objects(state(some_findings(source.volume, nodules), WordingPolicy()), source, later, A_PDF)
     for objects in ((*older.all(), *newer.all()), (*newer.all(), *older.all())):
         assert len(the_report(objects, source).nodules) == 2

@@ -10,13 +10,14 @@ import pytest
 from cad.case.case import report_case
 from cad.domain import CalciumScore, Nodule, NotAssessed, NotAssessedReason
 from cad.exam.assessment import assess
-from cad.policy import CalciumPolicy, Policy
+from cad.policy import CalciumPolicy, GrowthPolicy, Policy, WordingPolicy
 from cad.report.pdf.report import ReportCase, report_pdf
 from cad.report.pictures.overlay import overlay_pictures
+from cad.report.statements import state
 from cad.report.words.language import Language
 from tests.calcium import CONTRAST, a_score
 from tests.contract.subjects import some_findings
-from tests.unit.service.test_report import SCREENED, document_of, nodules, pages_of, poppler, source, text_of
+from tests.unit.service.test_report import PROVENANCE, SCREENED, nodules, pages_of, poppler, source, text_of
 
 NOT_ASKED = NotAssessed(NotAssessedReason.NOT_REQUESTED)
 MODERATE = CalciumPolicy().advice[2]
@@ -30,7 +31,7 @@ def a_case(
     findings = dataclasses.replace(some_findings(source().volume, found), calcium=calcium)
     if not isinstance(found, NotAssessed):
         findings = dataclasses.replace(findings, assessment=assess(found, SCREENED, Policy()))
-    return report_case(source(), findings, document_of(findings), language, Policy())
+    return report_case(source(), state(findings, WordingPolicy()), PROVENANCE, language, GrowthPolicy())
 
 
 def scored(*, critical: bool = False) -> CalciumScore:
@@ -126,7 +127,7 @@ def test_the_same_case_gives_the_same_bytes() -> None:
 
 def test_there_is_a_calcium_picture_with_lesions_and_none_without() -> None:
     volume = source().volume
-    names = [name for name, _ in overlay_pictures(volume, a_case(scored()).findings)]
+    names = [name for name, _ in overlay_pictures(volume, a_case(scored()).statements)]
     assert names == ["lungs.png", "calcium.png"]
-    zero = a_case(a_score(volume.grid, ())).findings
+    zero = a_case(a_score(volume.grid, ())).statements
     assert [name for name, _ in overlay_pictures(volume, zero)] == ["lungs.png"]

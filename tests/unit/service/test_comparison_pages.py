@@ -12,12 +12,13 @@ import pytest
 from cad.case.case import report_case
 from cad.domain import FollowUp, NotAssessed, NotAssessedReason
 from cad.exam.assessment import assess
-from cad.policy import GrowthPolicy, Policy
+from cad.policy import GrowthPolicy, Policy, WordingPolicy
 from cad.report.pdf.report import ReportCase, report_pdf
+from cad.report.statements import state
 from cad.report.words.language import Language
 from tests.contract.followups import ROUGH, a_change, a_followup
 from tests.contract.subjects import some_findings
-from tests.unit.service.test_report import SCREENED, document_of, nodules, pages_of, source, text_of
+from tests.unit.service.test_report import PROVENANCE, SCREENED, nodules, pages_of, source, text_of
 
 
 @cache
@@ -38,7 +39,7 @@ def a_case(
         assessment=assess(found, SCREENED, Policy()),
         followup=followup(count) if compared is None else compared,
     )
-    return report_case(source(), findings, document_of(findings), language, Policy())
+    return report_case(source(), state(findings, WordingPolicy()), PROVENANCE, language, GrowthPolicy())
 
 
 def page(pdf: bytes, number: int, folder: Path) -> str:

@@ -23,8 +23,9 @@ from cad.domain import (
     NotAssessedReason,
 )
 from cad.exam.assessment import assess
-from cad.policy import Policy
+from cad.policy import Policy, WordingPolicy
 from cad.report.json.nodules import Missing, missing_parts, nodule_documents
+from cad.report.statements.nodules import state_nodule
 from tests.unit.wording.nodules import EVERY_SIGN, LOCATION, MEASURES, RATINGS, SOLID, a_nodule
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "findings.schema.json").read_text(encoding="utf-8"))
@@ -32,7 +33,8 @@ SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "findings.schema.json"
 
 def assessed(*nodules: Nodule) -> tuple[list[dict[str, Any]], list[Missing]]:
     assessment = assess(nodules, ClinicalContext(), Policy())
-    return nodule_documents(nodules, assessment), missing_parts(nodules, assessment)
+    stated = [state_nodule(n, risks, WordingPolicy()) for n, risks in zip(nodules, assessment.risks, strict=True)]
+    return nodule_documents(stated), missing_parts(stated, None)
 
 
 def full_nodule() -> Nodule:
@@ -134,8 +136,9 @@ def test_without_nodules_nothing_of_them_is_missing() -> None:
 
 def test_without_an_assessment_its_reason_is_given() -> None:
     reason = NotAssessed(NotAssessedReason.NOT_REQUESTED)
-    assert nodule_documents([full_nodule()], reason)[0]["malignancy"] is None
-    assert ("nodules[].malignancy", NotAssessedReason.NOT_REQUESTED) in missing_parts([full_nodule()], reason)
+    stated = [state_nodule(full_nodule(), None, WordingPolicy())]
+    assert nodule_documents(stated)[0]["malignancy"] is None
+    assert ("nodules[].malignancy", NotAssessedReason.NOT_REQUESTED) in missing_parts(stated, reason)
 
 
 def test_the_lingula_is_the_left_upper_lobe() -> None:

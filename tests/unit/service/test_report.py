@@ -11,18 +11,20 @@ from pathlib import Path
 import pytest
 
 from cad.case.case import report_case
-from cad.domain import ClinicalContext, Findings, Nodule, NotAssessed, NotAssessedReason, PatientFactors, Region
+from cad.domain import ClinicalContext, Nodule, NotAssessed, NotAssessedReason, PatientFactors, Region
 from cad.exam.assessment import assess
-from cad.policy import Policy
-from cad.report.json.findings import Circumstances, Provenance, findings_document
+from cad.policy import GrowthPolicy, Policy, WordingPolicy
 from cad.report.pdf.lettering import CJK_FONT, LATIN_FONT, OTHER_FONT, font_for
 from cad.report.pdf.report import ReportCase, report_pdf
+from cad.report.statements import state
+from cad.report.statements.provenance import Provenance
 from cad.report.words.en import nodules as english
 from cad.report.words.language import Language
 from dicom_io.read.reading import LoadedSeries
 from tests.builders import CHINESE_NAME, a_series
 from tests.contract.subjects import NOW, a_full_nodule, a_nodule, loaded, some_findings
 
+PROVENANCE = Provenance("1.2.3", "ab" * 32, NOW, 2)
 SCREENED = ClinicalContext(PatientFactors(age_years=66, screening=True, region=Region.USA))
 
 
@@ -43,13 +45,7 @@ def a_case(found: tuple[Nodule, ...] | NotAssessed, language: Language = Languag
     findings = some_findings(source().volume, found)
     if not isinstance(found, NotAssessed):
         findings = dataclasses.replace(findings, assessment=assess(found, SCREENED, Policy()))
-    return report_case(source(), findings, document_of(findings), language, Policy())
-
-
-def document_of(findings: Findings) -> dict[str, object]:
-    circumstances = Circumstances(SCREENED, cautions=())
-    provenance = Provenance("1.2.3", "ab" * 32, NOW, 2)
-    return findings_document(source().series, findings, circumstances, provenance)
+    return report_case(source(), state(findings, WordingPolicy()), PROVENANCE, language, GrowthPolicy())
 
 
 def poppler(name: str, pdf: bytes, folder: Path, *arguments: str) -> str:
@@ -168,4 +164,4 @@ def test_says_why_no_guideline_was_chosen() -> None:
 
 
 def test_says_nothing_when_nodules_were_not_asked_for() -> None:
-    assert english.guidance(NotAssessed(NotAssessedReason.NOT_REQUESTED)) == []
+    assert english.guidance(None) == []

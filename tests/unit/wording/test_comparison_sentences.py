@@ -12,9 +12,17 @@ from types import ModuleType
 
 import pytest
 
-from cad.domain import ChangeStatus, Lobe, NotAssessedReason, Side, SizeChange, VolumeTrend
+from cad.domain import ChangeStatus, FollowUp, Lobe, Nodule, NotAssessedReason, Side, SizeChange, VolumeTrend
 from cad.policy import WordingPolicy
-from cad.report.statements.followup import Compared, Named, SizeSaid, Untold, Verdict, compared, counts, pictured
+from cad.report.statements.followup import (
+    ChangeStatement,
+    FollowupStatement,
+    Named,
+    SizeSaid,
+    Untold,
+    Verdict,
+    state_followup,
+)
 from cad.report.words.en import followup as compared_english, nodules as english
 from cad.report.words.numbers import change_percent, days_interval, doubling_cell, signed_mm, signed_percent
 from cad.report.words.zh import followup as compared_chinese, nodules as chinese
@@ -34,8 +42,12 @@ LANGUAGES = (compared_english, compared_chinese)
 THEN, NOW = SizeSaid(210.2, (180.4, 239.6), 7.44), SizeSaid(420.4, (370.1, 479.6), 9.37)
 
 
-def said(verdict: Verdict = ChangeStatus.GROWING, change: SizeChange | None = GROWTH) -> Compared:
-    return Compared(
+def stated(followup: FollowUp, found: tuple[Nodule, ...] | None = None) -> FollowupStatement:
+    return state_followup(followup, nodules(9) if found is None else found, WordingPolicy())
+
+
+def said(verdict: Verdict = ChangeStatus.GROWING, change: SizeChange | None = GROWTH) -> ChangeStatement:
+    return ChangeStatement(
         name=Named("Nodule 1", is_earlier=False),
         verdict=verdict,
         side=Side.RIGHT,
@@ -49,10 +61,12 @@ def said(verdict: Verdict = ChangeStatus.GROWING, change: SizeChange | None = GR
         trend=None,
         since=None,
         shown_before=None,
+        record=followed(0),
+        nodule=None,
     )
 
 
-def alone(verdict: Verdict) -> Compared:
+def alone(verdict: Verdict) -> ChangeStatement:
     """A nodule that one examination alone shows: the current one when it is new."""
     is_now = verdict in (ChangeStatus.NEW, Untold.THEN)
     name = Named("Nodule 2", is_earlier=not is_now)
@@ -125,7 +139,7 @@ def alone(verdict: Verdict) -> Compared:
     ],
     ids=["growing", "shrinking", "stable", "new", "resolved", "not in view then", "not in view now"],
 )
-def test_says_what_a_radiologist_would(one: Compared, expected: tuple[str, str]) -> None:
+def test_says_what_a_radiologist_would(one: ChangeStatement, expected: tuple[str, str]) -> None:
     assert tuple(words.change_sentence(one) for words in LANGUAGES) == expected
 
 
@@ -173,7 +187,7 @@ def test_numbers_are_whole_with_their_signs() -> None:
 CHANGES = (GROWTH, SHRINKAGE, STABLE)
 
 
-def every_comparison() -> Iterator[Compared]:
+def every_comparison() -> Iterator[ChangeStatement]:
     """Every combination of a verdict and of what is known beside it."""
     both = [said(change.status, change) for change in CHANGES]
     both += [
@@ -211,8 +225,8 @@ def test_english_has_no_chinese_letter_and_chinese_no_english_word_but_units() -
 
 
 def test_the_overview_counts_what_matters_first() -> None:
-    followup = a_followup(followed(0), new(1), followed(2, STABLE), gone())
-    assert [verdict for verdict, _ in counts(followup)] == [
+    followup = stated(a_followup(followed(0), new(1), followed(2, STABLE), gone()))
+    assert [verdict for verdict, _ in followup.counts] == [
         ChangeStatus.GROWING,
         ChangeStatus.NEW,
         ChangeStatus.RESOLVED,
@@ -224,45 +238,45 @@ def test_the_overview_counts_what_matters_first() -> None:
     assert compared_chinese.overview(followup) == (
         "与2023-01-31胸部CT（365天前）对比：增大1个，新发1个，消失1个，稳定1个。"
     )
-    assert "no nodule then or now" in compared_english.overview(a_followup())
-    assert "两次检查均未见结节" in compared_chinese.overview(a_followup())
+    assert "no nodule then or now" in compared_english.overview(stated(a_followup()))
+    assert "两次检查均未见结节" in compared_chinese.overview(stated(a_followup()))
 
 
 def test_a_nodule_whose_place_was_not_in_view_is_not_called_new_or_gone() -> None:
     unseen = dataclasses.replace(new(1), place_in_prior=None)
     left = dataclasses.replace(gone(), place_in_current=None)
-    assert counts(a_followup(unseen, left)) == ((Untold.THEN, 1), (Untold.NOW, 1))
-    assert "1 not in view then, 1 not in view now" in compared_english.overview(a_followup(unseen, left))
+    assert stated(a_followup(unseen, left)).counts == ((Untold.THEN, 1), (Untold.NOW, 1))
+    assert "1 not in view then, 1 not in view now" in compared_english.overview(stated(a_followup(unseen, left)))
 
 
 def test_says_how_the_earlier_examinations_were_read_and_what_is_doubtful_of_their_registration() -> None:
-    lines = compared_english.exams(a_followup(followed(0), method="affine"))
+    lines = compared_english.exams(stated(a_followup(followed(0), method="affine")))
     assert lines == [
         "2023-01-31 (365 days earlier): its nodules were read back from lungcad's report of then. It was brought to "
         "the same places by an affine map alone, which misses local deformation. The deformation folds.",
         "2022-01-31 (730 days earlier): its images were analysed now.",
     ]
-    first, second = compared_chinese.exams(a_followup(followed(0), method="affine"))
+    first, second = compared_chinese.exams(stated(a_followup(followed(0), method="affine")))
     assert "仅以仿射变换配准" in first
     assert second == "2022-01-31（730天前）：图像于本次重新分析。"
-    assert "affine" not in " ".join(compared_english.exams(a_followup(followed(0))))
+    assert "affine" not in " ".join(compared_english.exams(stated(a_followup(followed(0)))))
 
 
 def test_sizes_of_parts_that_are_one_nodule_are_added_as_in_the_change() -> None:
-    (one,) = compared(a_followup(followed(0)), nodules(1))
+    (one,) = stated(a_followup(followed(0)), nodules(1)).changes
     assert one.then is not None
     assert one.now is not None
     assert (one.then.volume_mm3, one.now.volume_mm3) == (210.0, 420.0)
     assert nodules(1)[0].volume_mm3 == 890.0
     bare = dataclasses.replace(followed(0), history=())
-    (one,) = compared(a_followup(bare), nodules(1))
+    (one,) = stated(a_followup(bare), nodules(1)).changes
     assert one.now is not None
     assert one.now.volume_mm3 == 890.0
 
 
 def test_parts_are_named_by_their_labels_and_never_by_their_uids() -> None:
     change = dataclasses.replace(followed(0), parts=("2.25.2", "2.25.902", "2.25.4711"))
-    one, *_ = compared(a_followup(change, gone()), nodules(2))
+    one, *_ = stated(a_followup(change, gone()), nodules(2)).changes
     assert one.split_into == (Named("Nodule 2", is_earlier=False),)
     assert [named.label for named in one.merged_from] == ["Nodule 2", ""]
     assert "merged with earlier Nodule 2 and another nodule of then" in compared_english.change_sentence(one)
@@ -271,16 +285,25 @@ def test_parts_are_named_by_their_labels_and_never_by_their_uids() -> None:
 
 def test_an_older_examination_that_shows_a_new_nodule_is_named() -> None:
     history = tuple(entry for entry in followed(0).history if entry.acquired != date(2023, 1, 31))
-    one, *_ = compared(a_followup(dataclasses.replace(new(0), history=history)), nodules(1))
+    one, *_ = stated(a_followup(dataclasses.replace(new(0), history=history)), nodules(1)).changes
     assert "does not show it, while that of 2022-01-31 shows it." in compared_english.change_sentence(one)
     assert "既往检查未见，但2022-01-31的检查可见。" in compared_chinese.change_sentence(one)
 
 
 def test_pictures_are_of_what_changed_and_of_some_stable_nodules() -> None:
     changes = (*(followed(n, STABLE) for n in range(5)), gone(), new(5), followed(6))
-    shown = pictured(a_followup(*changes), WordingPolicy(stable_comparisons=2, changed_comparisons=9))
-    assert [change.current for change in shown] == [6, 5, None, 0, 1]
-    assert len(pictured(a_followup(*changes), WordingPolicy(stable_comparisons=0, changed_comparisons=2))) == 2
+    shown = state_followup(
+        a_followup(*changes), nodules(9), WordingPolicy(stable_comparisons=2, changed_comparisons=9)
+    ).pictured
+    assert [one.record.current for one in shown] == [6, 5, None, 0, 1]
+    assert (
+        len(
+            state_followup(
+                a_followup(*changes), nodules(9), WordingPolicy(stable_comparisons=0, changed_comparisons=2)
+            ).pictured
+        )
+        == 2
+    )
 
 
 @pytest.mark.parametrize("reason", list(NotAssessedReason))

@@ -22,7 +22,9 @@ from cad.domain import (
     Recommendation,
 )
 from cad.policy import GuidelinePolicy, HeartLungPolicy
-from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel, heart_lung_of, lung_level, most_suspicious
+from cad.report.statements import Subject
+from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel, lung_level, most_suspicious, state_heart_lung
+from cad.report.words.calcium import heart_reason
 from cad.report.words.en import calcium as calcium_english
 from cad.report.words.zh import calcium as calcium_chinese
 from tests.calcium import CONTRAST, a_score
@@ -84,7 +86,7 @@ def test_several_possible_categories_of_one_level_have_it_and_of_two_levels_none
     assert lung_level(same, POLICY).level is Level.HIGH
     assert lung_level(different, POLICY).level is None
     assert "one of 2, 3" in calcium_english.lung_reason(lung_level(different, POLICY))
-    assert calcium_english.level(lung_level(different, POLICY)) == "NOT ASSESSED"
+    assert calcium_english.level(lung_level(different, POLICY).level) == "NOT ASSESSED"
 
 
 def test_without_an_applicable_guideline_the_stand_in_is_said_to_be_one() -> None:
@@ -106,38 +108,40 @@ def findings_with(calcium: CalciumScore | NotAssessed, nodules: tuple[Nodule, ..
 )
 def test_the_heart_has_the_level_of_cac_drs(category: str, level: Level) -> None:
     calcium = dataclasses.replace(a_score(GRID), categories=(CalciumCategory("CAC-DRS", category),))
-    both = heart_lung_of(findings_with(calcium), POLICY)
+    both = state_heart_lung(findings_with(calcium), POLICY)
     assert both is not None
     assert both.heart == HeartLevel(level, "CAC-DRS", category)
-    assert category in calcium_english.heart_reason(both.heart)
+    assert category in heart_reason(calcium_english, both)
 
 
 def test_a_score_without_cac_drs_has_no_level() -> None:
     calcium = dataclasses.replace(a_score(GRID), categories=(CalciumCategory("Another scheme", "A3"),))
-    both = heart_lung_of(findings_with(calcium), POLICY)
+    both = state_heart_lung(findings_with(calcium), POLICY)
     assert both is not None
-    assert calcium_english.level(both.heart) == "NOT ASSESSED"
+    assert both.heart is not None
+    assert calcium_english.level(both.heart.level) == "NOT ASSESSED"
 
 
 def test_what_was_not_assessed_keeps_its_reason_and_has_no_level() -> None:
-    both = heart_lung_of(findings_with(CONTRAST), POLICY)
+    both = state_heart_lung(findings_with(CONTRAST), POLICY)
     assert both is not None
     assert isinstance(both.lung, LungLevel)
-    assert both.heart is CONTRAST
-    assert (calcium_english.level(both.heart), calcium_chinese.level(both.heart)) == ("NOT ASSESSED", "未评估")
-    assert calcium_english.heart_reason(both.heart) == CONTRAST.text
-    assert calcium_chinese.heart_reason(both.heart) == "血液有对比剂强化。"
+    assert both.heart is None
+    assert both.missing == {Subject.CALCIUM: CONTRAST}
+    assert (calcium_english.level(None), calcium_chinese.level(None)) == ("NOT ASSESSED", "未评估")
+    assert heart_reason(calcium_english, both) == CONTRAST.text
+    assert heart_reason(calcium_chinese, both) == "血液有对比剂强化。"
 
 
 def test_there_is_no_page_of_both_when_one_was_not_asked_for() -> None:
     not_asked = NotAssessed(NotAssessedReason.NOT_REQUESTED)
-    assert heart_lung_of(findings_with(a_score(GRID), not_asked), POLICY) is None
+    assert state_heart_lung(findings_with(a_score(GRID), not_asked), POLICY) is None
     without = NotAssessed(NotAssessedReason.NOT_REQUESTED, "Not asked for.")
-    assert heart_lung_of(findings_with(without), POLICY) is None
+    assert state_heart_lung(findings_with(without), POLICY) is None
 
 
 def test_the_largest_nodule_is_shown_where_none_is_rated() -> None:
     small = dataclasses.replace(a_nodule(), label="Nodule 1", diameters=axes(5.0, 4.0))
     large = dataclasses.replace(a_nodule(), label="Nodule 2")
-    assert most_suspicious(findings_with(CONTRAST, (small, large))) is large
-    assert most_suspicious(findings_with(CONTRAST, ())) is None
+    assert most_suspicious((small, large)) is large
+    assert most_suspicious(()) is None

@@ -17,12 +17,11 @@ from cad.domain import (
     NoduleAttributes,
     NoduleLocation,
     NoduleRisks,
-    NotAssessed,
     NotAssessedReason,
     Side,
 )
 from cad.policy import WordingPolicy
-from cad.report.statements.nodules import Border, Said, Sign, said_of, unknown_inputs
+from cad.report.statements.nodules import Border, NoduleStatement, Sign, state_nodule, unknown_inputs
 from cad.report.words.en import nodules as english
 from cad.report.words.zh import nodules as chinese
 from tests.unit.wording.nodules import (
@@ -44,8 +43,8 @@ CJK = re.compile(r"[\u4e00-\u9fff]")
 LANGUAGES = (english, chinese)
 
 
-def said(nodule: Nodule, risk: NoduleRisks | None = None) -> Said:
-    return said_of(nodule, risk, POLICY)
+def said(nodule: Nodule, risk: NoduleRisks | None = None) -> NoduleStatement:
+    return state_nodule(nodule, risk, POLICY)
 
 
 def full_nodule() -> Nodule:
@@ -169,7 +168,7 @@ def test_no_sentence_calls_the_suspicion_a_probability_of_cancer() -> None:
 
 def test_unknown_inputs_are_named_once() -> None:
     several = (risks(brock(0.1, 0.2)), risks(brock(0.2, 0.4)), risks(NOT_KNOWN), risks(brock(0.3, 0.3)))
-    assert unknown_inputs(several) == ("emphysema",)
+    assert unknown_inputs([said(a_nodule(), one) for one in several]) == ("emphysema",)
     assert english.unknown(("emphysema",)) == "Brock is a range where this is unknown: emphysema."
     assert chinese.unknown(("emphysema", "sex")) == "以下信息未知时Brock为区间：肺气肿、性别。"
 
@@ -193,13 +192,14 @@ def test_unknown_inputs_are_named_once() -> None:
             ),
         ),
         (
-            NotAssessed(NotAssessedReason.NOT_REQUESTED),
+            None,
             ("Nodules were not asked for and not assessed.", "未要求评估结节，未作评估。"),
         ),
     ],
 )
-def test_the_summary_counts_rightly(nodules: tuple[Nodule, ...] | NotAssessed, expected: tuple[str, str]) -> None:
-    assert (english.summary(nodules), chinese.summary(nodules)) == expected
+def test_the_summary_counts_rightly(nodules: tuple[Nodule, ...] | None, expected: tuple[str, str]) -> None:
+    statements = None if nodules is None else [said(nodule) for nodule in nodules]
+    assert (english.summary(statements), chinese.summary(statements)) == expected
 
 
 @pytest.mark.parametrize(("prior", "calcium"), [(False, False), (True, False), (False, True), (True, True)])

@@ -13,8 +13,9 @@ from cad.domain import (
     NotAssessedReason,
     OtherCalcium,
 )
+from cad.report.statements.calcium import CalciumStatement
 from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel
-from cad.report.words.calcium import CalciumLabels, categories, named_others, score, volume, with_calcium
+from cad.report.words.calcium import CalciumLabels, categories, score, volume
 from cad.report.words.en import nodules as english
 
 LABELS = CalciumLabels(
@@ -64,22 +65,26 @@ def site(site: CalciumSite) -> str:
     return SITE[site]
 
 
-def summary(calcium: CalciumScore | NotAssessed) -> str:
-    """The result in one sentence, or why there is none."""
-    if isinstance(calcium, NotAssessed):
-        return calcium.text
+def missing(why: NotAssessed) -> str:
+    """Why there is no score, in one sentence."""
+    return why.text
+
+
+def summary(statement: CalciumStatement) -> str:
+    """The result in one sentence."""
+    calcium = statement.score
     if calcium.agatston == 0:
         return f"No coronary calcium was found: Agatston score 0, non-gated estimate ({categories(calcium)})."
-    arteries = ", ".join(artery.value for artery in with_calcium(calcium))
+    arteries = ", ".join(artery.value for artery in statement.with_calcium)
     return (
         f"Coronary calcium: Agatston score {score(calcium.agatston)}, non-gated estimate ({categories(calcium)}); "
         f"volume {volume(calcium.volume_mm3)} mm³; {calcium.vessels} of 4 arteries ({arteries})."
     )
 
 
-def apart(calcium: CalciumScore) -> str:
+def apart(statement: CalciumStatement) -> str:
     """Calcium that is not coronary, in one sentence; empty when there is none."""
-    parts = [f"{SITE[one].lower()} {score(value.agatston)}" for one, value in named_others(calcium)]
+    parts = [f"{SITE[one].lower()} {score(value.agatston)}" for one, value in statement.named_others]
     return f"Calcium apart from the arteries (Agatston): {', '.join(parts)}." if parts else ""
 
 
@@ -93,27 +98,31 @@ def caveats(calcium: CalciumScore) -> str:
     return " ".join(caveat.text for caveat in calcium.caveats)
 
 
-def level(result: LungLevel | HeartLevel | NotAssessed) -> str:
+def level(level: Level | None) -> str:
     """Low, medium, high, or that it was not assessed."""
-    if isinstance(result, NotAssessed) or result.level is None:
-        return NOT_ASSESSED
-    return LEVEL[result.level]
+    return NOT_ASSESSED if level is None else LEVEL[level]
 
 
-def lung_reason(result: LungLevel | NotAssessed) -> str:
-    """From which category the level follows, or why there is none."""
-    if isinstance(result, NotAssessed):
-        return REASON.get(result.reason, f"Reason: {result.reason.value}.")
+def why_no_lung(why: NotAssessed) -> str:
+    """Why there is no level of the nodules."""
+    return REASON.get(why.reason, f"Reason: {why.reason.value}.")
+
+
+def lung_reason(result: LungLevel) -> str:
+    """From which category the level follows."""
     said = result.said
     category = said.category or f"one of {', '.join(said.possible) or 'none'}"
     chosen = " No guideline was chosen for this patient; this one stands in." if result.is_fallback else ""
     return f"{said.scheme} {said.edition}: {category}. {said.management}.{chosen}"
 
 
-def heart_reason(result: HeartLevel | NotAssessed) -> str:
-    """From which category the level follows, or why there is none."""
-    if isinstance(result, NotAssessed):
-        return result.text
+def why_no_heart(why: NotAssessed) -> str:
+    """Why there is no level of the calcium."""
+    return why.text
+
+
+def heart_reason(result: HeartLevel) -> str:
+    """From which category the level follows."""
     return f"{result.scheme}: {result.category}, non-gated estimate."
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cad.domain import ChangeStatus, ComparedExam, FollowUp, PriorSource, SizeChange, VolumeTrend
-from cad.report.statements.followup import Compared, Named, Untold, Verdict, counts
+from cad.domain import ChangeStatus, ComparedExam, PriorSource, SizeChange, VolumeTrend
+from cad.report.statements.followup import ChangeStatement, FollowupStatement, Named, Untold, Verdict
 from cad.report.words.en.nodules import LOBE, SIDE
 from cad.report.words.followup import ChangeCells, ComparisonLabels
 from cad.report.words.numbers import (
@@ -62,29 +62,29 @@ def name(named: Named) -> str:
     return f"earlier {named.label}" if named.is_earlier else named.label
 
 
-def overview(followup: FollowUp) -> str:
+def overview(statement: FollowupStatement) -> str:
     """What was compared with what, and how many nodules changed how."""
-    latest = followup.latest.scan
+    latest = statement.record.latest.scan
     compared_with = (
         f"Compared with the chest CT of {latest.acquired.isoformat()}, {_days(latest.interval_days)} earlier"
     )
-    found = ", ".join(f"{number} {VERDICT[verdict]}" for verdict, number in counts(followup))
+    found = ", ".join(f"{number} {VERDICT[verdict]}" for verdict, number in statement.counts)
     return f"{compared_with}: {found or 'no nodule then or now'}."
 
 
-def exams(followup: FollowUp) -> list[str]:
+def exams(statement: FollowupStatement) -> list[str]:
     """Each earlier examination, the latest first."""
-    return [_exam(exam) for exam in reversed(followup.exams)]
+    return [_exam(exam) for exam in reversed(statement.record.exams)]
 
 
-def change_sentence(one: Compared) -> str:
+def change_sentence(one: ChangeStatement) -> str:
     """One nodule's change as a radiologist writes it."""
     first = _first(one)
     sentence = f"{first[0].upper()}{first[1:]}{''.join(_clauses(one))}."
     return sentence if one.trend is None else f"{sentence} {_trend(one, one.trend)}"
 
 
-def cells(one: Compared) -> ChangeCells:
+def cells(one: ChangeStatement) -> ChangeCells:
     """One nodule's change as a row of the table."""
     shown = name(one.name)
     return ChangeCells(
@@ -97,7 +97,7 @@ def cells(one: Compared) -> ChangeCells:
     )
 
 
-def place(one: Compared) -> str:
+def place(one: ChangeStatement) -> str:
     """The lobe or the lung; empty when neither is known."""
     if one.lobe is not None:
         return LOBE[one.lobe]
@@ -116,7 +116,7 @@ def _exam(exam: ComparedExam) -> str:
     return " ".join([*sentences, *(caution.text for caution in quality.cautions)])
 
 
-def _first(one: Compared) -> str:
+def _first(one: ChangeStatement) -> str:
     if one.change is not None and one.then is not None and one.now is not None:
         return f"{name(one.name)}: {_both(one, one.change, size_volume(one.then), size_volume(one.now))}"
     if one.now is not None:
@@ -125,7 +125,7 @@ def _first(one: Compared) -> str:
     return f"{name(one.name)}{where and f' ({where})'}: {_gone(one, '' if one.then is None else size_volume(one.then))}"
 
 
-def _both(one: Compared, change: SizeChange, then: str, now: str) -> str:
+def _both(one: ChangeStatement, change: SizeChange, then: str, now: str) -> str:
     facts = "; ".join([change_percent(change), *_also(change)])
     after = _days(change.interval_days)
     if one.verdict is ChangeStatus.STABLE:
@@ -143,19 +143,19 @@ def _also(change: SizeChange) -> Iterator[str]:
         yield f"mass {signed_percent(change.mass_percent)}"
 
 
-def _new(one: Compared, now: str) -> str:
+def _new(one: ChangeStatement, now: str) -> str:
     if one.verdict is Untold.THEN:
         return f"{now} mm³; its place was not in view at the earlier examination, so that it may have been there"
     return f"new, {now} mm³; the earlier examination does not show it"
 
 
-def _gone(one: Compared, then: str) -> str:
+def _gone(one: ChangeStatement, then: str) -> str:
     if one.verdict is Untold.NOW:
         return f"{then} mm³ then; its place is not in view now, so that it cannot be told whether it is gone"
     return f"resolved, {then} mm³ then and no longer seen at its place"
 
 
-def _clauses(one: Compared) -> Iterator[str]:
+def _clauses(one: ChangeStatement) -> Iterator[str]:
     if one.shown_before is not None:
         yield f", while that of {one.shown_before.isoformat()} shows it"
     if one.searched_again:
@@ -170,7 +170,7 @@ def _list(parts: tuple[Named, ...]) -> str:
     return " and ".join(name(part) for part in parts)
 
 
-def _trend(one: Compared, trend: VolumeTrend) -> str:
+def _trend(one: ChangeStatement, trend: VolumeTrend) -> str:
     since = "" if one.since is None else f" since {one.since.isoformat()}"
     return (
         f"Over {trend.time_points} examinations{since} its volume {_course(trend.doubling_time_days)} "

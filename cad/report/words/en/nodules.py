@@ -11,11 +11,10 @@ from cad.domain import (
     Delineation,
     Lobe,
     Nodule,
-    NotAssessed,
     NotAssessedReason,
     Side,
 )
-from cad.report.statements.nodules import Border, Nearness, Place, Said, Sign
+from cad.report.statements.nodules import Border, Nearness, NoduleStatement, Place, Sign
 from cad.report.words.language import Cells, Labels, Technique
 from cad.report.words.numbers import DASH, axes_mm, density, percent, percent_range, size_cell, volume_mm3, whole
 
@@ -126,7 +125,7 @@ def label(nodule: Nodule) -> str:
     return nodule.label
 
 
-def nodule_sentence(said: Said) -> str:
+def nodule_sentence(said: NoduleStatement) -> str:
     """One nodule as a radiologist writes it."""
     nodule = said.nodule
     kind = f"{COMPOSITION[nodule.composition]} nodule of {axes_mm(nodule.diameters)} mm"
@@ -135,7 +134,7 @@ def nodule_sentence(said: Said) -> str:
     return f"{nodule.label}: {'; '.join([described, *_judgements(said)])}."
 
 
-def _volume(said: Said) -> str:
+def _volume(said: NoduleStatement) -> str:
     whole_nodule = f"{volume_mm3(said.nodule.volume_mm3, said.interval_mm3)} mm³"
     if said.solid is None:
         return whole_nodule
@@ -148,7 +147,7 @@ def _in(place: Place) -> str:
     return f"{'' if place.is_certain else 'probably '}in the {LOBE[place.lobe]}"
 
 
-def _signs(said: Said) -> list[str]:
+def _signs(said: NoduleStatement) -> list[str]:
     return [PATTERN[said.pattern] if sign is Sign.CALCIFICATION and said.pattern else SIGN[sign] for sign in said.signs]
 
 
@@ -157,7 +156,7 @@ def _near(near: Nearness) -> str:
     return f"touching {border}" if near.distance_mm == 0 else f"{whole(max(near.distance_mm, 1))} mm from {border}"
 
 
-def _judgements(said: Said) -> Iterator[str]:
+def _judgements(said: NoduleStatement) -> Iterator[str]:
     if said.delineation in DELINEATION:
         yield DELINEATION[said.delineation]
     if said.suspicion is not None:
@@ -168,7 +167,7 @@ def _judgements(said: Said) -> Iterator[str]:
         yield "of a benign pattern, to which malignancy models do not apply"
 
 
-def cells(said: Said) -> Cells:
+def cells(said: NoduleStatement) -> Cells:
     """One nodule as a row of the table."""
     place = said.place
     return Cells(
@@ -182,13 +181,13 @@ def cells(said: Said) -> Cells:
     )
 
 
-def summary(nodules: Sequence[Nodule] | NotAssessed) -> str:
-    """What was found, in one sentence."""
-    if isinstance(nodules, NotAssessed):
+def summary(nodules: Sequence[NoduleStatement] | None) -> str:
+    """What was found, in one sentence; None is that nodules were not assessed."""
+    if nodules is None:
         return "Nodules were not asked for and not assessed."
     if not nodules:
         return "No nodule was found."
-    largest = max(nodules, key=lambda nodule: nodule.diameters.mean_mm)
+    largest = max((one.nodule for one in nodules), key=lambda nodule: nodule.diameters.mean_mm)
     count = "One nodule was found" if len(nodules) == 1 else f"{len(nodules)} nodules were found; the largest"
     place = SIDE[largest.side]
     if largest.location is not None and largest.location.lobe is not None:
@@ -197,9 +196,9 @@ def summary(nodules: Sequence[Nodule] | NotAssessed) -> str:
     return f"{count}: {size} ({largest.label})."
 
 
-def guidance(assessment: Assessment | NotAssessed) -> list[str]:
+def guidance(assessment: Assessment | None) -> list[str]:
     """The applicable guideline's recommendation, why, and what was assumed; or why none was chosen."""
-    if isinstance(assessment, NotAssessed):
+    if assessment is None:
         return []
     applicable = assessment.applicable
     if applicable.guideline is None:

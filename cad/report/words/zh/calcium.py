@@ -13,8 +13,9 @@ from cad.domain import (
     NotAssessedReason,
     OtherCalcium,
 )
+from cad.report.statements.calcium import CalciumStatement
 from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel
-from cad.report.words.calcium import CalciumLabels, categories, named_others, score, volume, with_calcium
+from cad.report.words.calcium import CalciumLabels, categories, score, volume
 from cad.report.words.zh import nodules as chinese
 from cad.report.words.zh.guidelines import translated
 
@@ -109,13 +110,17 @@ def site(site: CalciumSite) -> str:
     return SITE[site]
 
 
-def summary(calcium: CalciumScore | NotAssessed) -> str:
-    """The result in one sentence, or why there is none."""
-    if isinstance(calcium, NotAssessed):
-        return f"冠状动脉钙化未评估：{_reason(calcium.reason)}。"
+def missing(why: NotAssessed) -> str:
+    """Why there is no score, in one sentence."""
+    return f"冠状动脉钙化未评估：{_reason(why.reason)}。"
+
+
+def summary(statement: CalciumStatement) -> str:
+    """The result in one sentence."""
+    calcium = statement.score
     if calcium.agatston == 0:
         return f"未见冠状动脉钙化：Agatston积分0，非门控估计（{_categories(calcium)}）。"
-    arteries = "、".join(artery.value for artery in with_calcium(calcium))
+    arteries = "、".join(artery.value for artery in statement.with_calcium)
     return (
         f"冠状动脉钙化：Agatston积分{score(calcium.agatston)}，非门控估计（{_categories(calcium)}）；"
         f"体积{volume(calcium.volume_mm3)} mm³；累及4支中的{calcium.vessels}支（{arteries}）。"
@@ -130,9 +135,9 @@ def _reason(reason: NotAssessedReason) -> str:
     return REASON.get(reason, reason.value)
 
 
-def apart(calcium: CalciumScore) -> str:
+def apart(statement: CalciumStatement) -> str:
     """Calcium that is not coronary, in one sentence; empty when there is none."""
-    parts = [f"{SITE[one]}{score(value.agatston)}" for one, value in named_others(calcium)]
+    parts = [f"{SITE[one]}{score(value.agatston)}" for one, value in statement.named_others]
     return f"非冠状动脉钙化（Agatston）：{'、'.join(parts)}。" if parts else ""
 
 
@@ -147,17 +152,18 @@ def caveats(calcium: CalciumScore) -> str:
     return f"{'；'.join(parts)}。" if parts else ""
 
 
-def level(result: LungLevel | HeartLevel | NotAssessed) -> str:
+def level(level: Level | None) -> str:
     """Low, medium, high, or that it was not assessed."""
-    if isinstance(result, NotAssessed) or result.level is None:
-        return NOT_ASSESSED
-    return LEVEL[result.level]
+    return NOT_ASSESSED if level is None else LEVEL[level]
 
 
-def lung_reason(result: LungLevel | NotAssessed) -> str:
-    """From which category the level follows, or why there is none."""
-    if isinstance(result, NotAssessed):
-        return f"{_reason(result.reason)}。"
+def why_no_lung(why: NotAssessed) -> str:
+    """Why there is no level of the nodules."""
+    return f"{_reason(why.reason)}。"
+
+
+def lung_reason(result: LungLevel) -> str:
+    """From which category the level follows."""
     said = result.said
     category = (
         translated(said.category) if said.category else f"可能为{'、'.join(map(translated, said.possible)) or '无'}"
@@ -166,10 +172,13 @@ def lung_reason(result: LungLevel | NotAssessed) -> str:
     return f"{said.scheme} {said.edition}：{category}。{translated(said.management)}。{chosen}"
 
 
-def heart_reason(result: HeartLevel | NotAssessed) -> str:
-    """From which category the level follows, or why there is none."""
-    if isinstance(result, NotAssessed):
-        return f"{_reason(result.reason)}。"
+def why_no_heart(why: NotAssessed) -> str:
+    """Why there is no level of the calcium."""
+    return f"{_reason(why.reason)}。"
+
+
+def heart_reason(result: HeartLevel) -> str:
+    """From which category the level follows."""
     return f"{result.scheme}：{result.category}，非门控估计。"
 
 

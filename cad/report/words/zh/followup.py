@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cad.domain import ChangeStatus, ComparedExam, FollowUp, PriorSource, SizeChange, VolumeTrend
-from cad.report.statements.followup import Compared, Named, Untold, Verdict, counts
+from cad.domain import ChangeStatus, ComparedExam, PriorSource, SizeChange, VolumeTrend
+from cad.report.statements.followup import ChangeStatement, FollowupStatement, Named, Untold, Verdict
 from cad.report.words.followup import ChangeCells, ComparisonLabels
 from cad.report.words.numbers import (
     DASH,
@@ -62,26 +62,26 @@ def name(named: Named) -> str:
     return f"既往{label}" if named.is_earlier else label
 
 
-def overview(followup: FollowUp) -> str:
+def overview(statement: FollowupStatement) -> str:
     """What was compared with what, and how many nodules changed how."""
-    latest = followup.latest.scan
+    latest = statement.record.latest.scan
     compared_with = f"与{latest.acquired.isoformat()}胸部CT（{whole(latest.interval_days)}天前）对比"
-    found = "，".join(f"{VERDICT[verdict]}{number}个" for verdict, number in counts(followup))
+    found = "，".join(f"{VERDICT[verdict]}{number}个" for verdict, number in statement.counts)
     return f"{compared_with}：{found or '两次检查均未见结节'}。"
 
 
-def exams(followup: FollowUp) -> list[str]:
+def exams(statement: FollowupStatement) -> list[str]:
     """Each earlier examination, the latest first."""
-    return [_exam(exam) for exam in reversed(followup.exams)]
+    return [_exam(exam) for exam in reversed(statement.record.exams)]
 
 
-def change_sentence(one: Compared) -> str:
+def change_sentence(one: ChangeStatement) -> str:
     """One nodule's change as a radiologist writes it."""
     sentence = f"{_first(one)}{''.join(_clauses(one))}。"
     return sentence if one.trend is None else f"{sentence}{_trend(one, one.trend)}"
 
 
-def cells(one: Compared) -> ChangeCells:
+def cells(one: ChangeStatement) -> ChangeCells:
     """One nodule's change as a row of the table."""
     return ChangeCells(
         nodule=name(one.name),
@@ -103,7 +103,7 @@ def _exam(exam: ComparedExam) -> str:
     return "".join(sentences)
 
 
-def _first(one: Compared) -> str:
+def _first(one: ChangeStatement) -> str:
     if one.change is not None and one.then is not None and one.now is not None:
         return f"{name(one.name)}：{_both(one, one.change, size_volume(one.then), size_volume(one.now))}"
     if one.now is not None:
@@ -111,7 +111,7 @@ def _first(one: Compared) -> str:
     return f"{name(one.name)}{_place(one)}：{_gone(one, '' if one.then is None else size_volume(one.then))}"
 
 
-def _both(one: Compared, change: SizeChange, then: str, now: str) -> str:
+def _both(one: ChangeStatement, change: SizeChange, then: str, now: str) -> str:
     facts = "，".join([f"{whole(change.interval_days)}天", change_percent(change), *_also(change)])
     if one.verdict is ChangeStatus.STABLE:
         return f"稳定，既往体积{then} mm³，现为{now} mm³（{facts}）"
@@ -129,25 +129,25 @@ def _also(change: SizeChange) -> Iterator[str]:
         yield f"质量{signed_percent(change.mass_percent)}"
 
 
-def _new(one: Compared, now: str) -> str:
+def _new(one: ChangeStatement, now: str) -> str:
     if one.verdict is Untold.THEN:
         return f"体积{now} mm³；其位置不在既往检查视野内，无法判断当时是否存在"
     return f"新发，体积{now} mm³，既往检查未见"
 
 
-def _gone(one: Compared, then: str) -> str:
+def _gone(one: ChangeStatement, then: str) -> str:
     if one.verdict is Untold.NOW:
         return f"既往体积{then} mm³；其位置不在本次检查视野内，无法判断是否消失"
     return f"已消失，既往体积{then} mm³，本次原位置未见"
 
 
-def _place(one: Compared) -> str:
+def _place(one: ChangeStatement) -> str:
     if one.lobe is not None:
         return f"（{LOBE[one.lobe]}）"
     return "" if one.side is None else f"（{SIDE[one.side]}）"
 
 
-def _clauses(one: Compared) -> Iterator[str]:
+def _clauses(one: ChangeStatement) -> Iterator[str]:
     if one.shown_before is not None:
         yield f"，但{one.shown_before.isoformat()}的检查可见"
     if one.searched_again:
@@ -162,7 +162,7 @@ def _list(parts: tuple[Named, ...]) -> str:
     return "、".join(name(part) for part in parts)
 
 
-def _trend(one: Compared, trend: VolumeTrend) -> str:
+def _trend(one: ChangeStatement, trend: VolumeTrend) -> str:
     since = "" if one.since is None else f"自{one.since.isoformat()}起"
     return (
         f"{since}共{trend.time_points}次检查，体积{_course(trend.doubling_time_days)}"

@@ -11,11 +11,10 @@ from cad.domain import (
     Delineation,
     Lobe,
     Nodule,
-    NotAssessed,
     NotAssessedReason,
     Side,
 )
-from cad.report.statements.nodules import Border, Nearness, Place, Said, Sign
+from cad.report.statements.nodules import Border, Nearness, NoduleStatement, Place, Sign
 from cad.report.words.language import Cells, Labels, Technique
 from cad.report.words.numbers import DASH, axes_mm, density, percent, percent_range, size_cell, volume_mm3, whole
 from cad.report.words.zh.guidelines import translated
@@ -119,7 +118,7 @@ NOT_COMPARED: Mapping[NotAssessedReason, str] = {
 """Reasons for which a comparison can be missing."""
 
 
-def nodule_sentence(said: Said) -> str:
+def nodule_sentence(said: NoduleStatement) -> str:
     """One nodule as a radiologist writes it."""
     nodule = said.nodule
     first = f"{_place(said.place)}{COMPOSITION[nodule.composition]}结节，大小约{axes_mm(nodule.diameters)} mm"
@@ -138,20 +137,20 @@ def _place(place: Place) -> str:
     return LOBE[place.lobe] + ("" if place.is_certain else "（可能）")
 
 
-def _volume(said: Said) -> str:
+def _volume(said: NoduleStatement) -> str:
     return f"体积{volume_mm3(said.nodule.volume_mm3, said.interval_mm3)} mm³"
 
 
-def _solid(said: Said) -> Iterator[str]:
+def _solid(said: NoduleStatement) -> Iterator[str]:
     if said.solid is not None:
         yield f"实性成分{axes_mm(said.solid.axes)} mm，{whole(said.solid.volume_mm3)} mm³"
 
 
-def _signs(said: Said) -> list[str]:
+def _signs(said: NoduleStatement) -> list[str]:
     return [PATTERN[said.pattern] if sign is Sign.CALCIFICATION and said.pattern else SIGN[sign] for sign in said.signs]
 
 
-def _seen(said: Said) -> Iterator[str]:
+def _seen(said: NoduleStatement) -> Iterator[str]:
     if said.signs:
         yield f"可见{'、'.join(_signs(said))}"
 
@@ -161,7 +160,7 @@ def _near(near: Nearness) -> str:
     return f"紧贴{border}" if near.distance_mm == 0 else f"距{border}{whole(max(near.distance_mm, 1))} mm"
 
 
-def _judgements(said: Said) -> Iterator[str]:
+def _judgements(said: NoduleStatement) -> Iterator[str]:
     if said.delineation in DELINEATION:
         yield DELINEATION[said.delineation]
     if said.suspicion is not None:
@@ -172,7 +171,7 @@ def _judgements(said: Said) -> Iterator[str]:
         yield "呈良性征象，不适用恶性概率模型"
 
 
-def cells(said: Said) -> Cells:
+def cells(said: NoduleStatement) -> Cells:
     """One nodule as a row of the table."""
     return Cells(
         place=_place(said.place),
@@ -185,13 +184,13 @@ def cells(said: Said) -> Cells:
     )
 
 
-def summary(nodules: Sequence[Nodule] | NotAssessed) -> str:
-    """What was found, in one sentence."""
-    if isinstance(nodules, NotAssessed):
+def summary(nodules: Sequence[NoduleStatement] | None) -> str:
+    """What was found, in one sentence; None is that nodules were not assessed."""
+    if nodules is None:
         return "未要求评估结节，未作评估。"
     if not nodules:
         return "未发现结节。"
-    largest = max(nodules, key=lambda nodule: nodule.diameters.mean_mm)
+    largest = max((one.nodule for one in nodules), key=lambda nodule: nodule.diameters.mean_mm)
     place = SIDE[largest.side]
     if largest.location is not None and largest.location.lobe is not None:
         place = LOBE[largest.location.lobe]
@@ -200,9 +199,9 @@ def summary(nodules: Sequence[Nodule] | NotAssessed) -> str:
     return f"{count}：{size}（{label(largest)}）。"
 
 
-def guidance(assessment: Assessment | NotAssessed) -> list[str]:
+def guidance(assessment: Assessment | None) -> list[str]:
     """The applicable guideline's recommendation, and why; the rule itself is quoted in English."""
-    if isinstance(assessment, NotAssessed):
+    if assessment is None:
         return []
     applicable = assessment.applicable
     if applicable.guideline is None:
