@@ -20,12 +20,20 @@ from cad.domain import (
     NotAssessed,
     NotAssessedReason,
     OtherCalcium,
+    Phrase,
     SiteScore,
 )
 from cad.geometry import position_of
+from cad.policy.calcium_rules import CalciumRule
 
-ADVICE = "Moderate coronary calcium: assess risk factors (a source of 2020)."
-VARIANT = "Agatston, non-gated estimate: lesions per slice (2-D), 8-connected, >= 130 HU"
+VARIANT = Phrase(
+    CalciumRule.VARIANT,
+    connectivity=8,
+    threshold=130.0,
+    area=1.0,
+    increment=3.0,
+    slices=Phrase(CalciumRule.SLICES, mm=3.0),
+)
 NON_GATED = Caution("calcium-non-gated", "The calcium score is an estimate from a scan without ECG gating.")
 TIER_SCHEME = "Agatston tiers 0 / 1-99 / 100-399 / >=400"
 
@@ -71,9 +79,7 @@ def a_lesion(plaque: Plaque, grid: Grid) -> CalcifiedLesion:
     )
 
 
-def a_score(
-    grid: Grid, plaques: tuple[Plaque, ...] = PLAQUES, *, critical: bool = False, advice: str = ADVICE
-) -> CalciumScore:
+def a_score(grid: Grid, plaques: tuple[Plaque, ...] = PLAQUES, *, critical: bool = False) -> CalciumScore:
     """The score of these lesions; categories are those of CAC-DRS and the four tiers by their published limits."""
     lesions = tuple(a_lesion(plaque, grid) for plaque in plaques)
     scores = {site: _sum(lesions, site) for site in (*Artery, *OtherCalcium)}
@@ -93,7 +99,6 @@ def a_score(
             CalciumCategory(TIER_SCHEME, tier.value),
         ),
         variant=VARIANT,
-        advice=advice,
         critical=critical,
         caveats=(NON_GATED,),
         scored_spacing_mm=(di, dj, dk),

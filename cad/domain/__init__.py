@@ -6,6 +6,7 @@ Conventions for arrays and positions are stated once, in `cad.geometry`. Import 
 - `arrays`, `volume`, `series`: kinds of array; places, grids, volumes and masks; a series by its headers.
 - `anatomy`, `nodules`: sides and lobes; a nodule with its voxels, sizes, place, signs and ratings.
 - `patient`, `observations`, `risk`: what is known beside the images, and the models of malignancy.
+- `phrases`: something to be said, in no language.
 - `guidelines`, `followup`, `registration`: what guidelines say, what became of each nodule, and the map that it needs.
 - `calcium`: coronary calcium.
 - `not_assessed`, `cautions`, `findings`: what is missing and why, what to know of a result, everything of one series.
@@ -59,6 +60,7 @@ from cad.domain.guidelines import (
     GrowthVerdict as GrowthVerdict,
     Guideline as Guideline,
     GuidelineNodule as GuidelineNodule,
+    Management as Management,
     NodulePast as NodulePast,
     NoduleSize as NoduleSize,
     Recommendation as Recommendation,
@@ -116,6 +118,7 @@ from cad.domain.patient import (
     RiskLevel as RiskLevel,
     Sex as Sex,
 )
+from cad.domain.phrases import Fact as Fact, Phrase as Phrase
 from cad.domain.registration import (
     LungTransform as LungTransform,
     Registrar as Registrar,

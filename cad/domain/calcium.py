@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cad.domain.arrays import FloatArray
 from cad.domain.cautions import Caution
 from cad.domain.nodules import NoduleMask
+from cad.domain.phrases import Phrase
 from cad.domain.volume import Mask, PointLps
 
 
@@ -100,7 +101,7 @@ class CalciumScore:
 
     `lesions` are all calcified lesions found near the heart, coronary ones first. `arteries` holds every artery,
     `other` every other site that has lesions. `categories` are CAC-DRS first, then the four tiers; `variant` says by
-    which rules the score was computed. `advice` has its source in it. `critical`: a very high score that is to be told.
+    which rules the score was computed. `critical`: a very high score that is to be told.
     `scored_spacing_mm` is (dx, dy, dz) of the images that were scored: thin slices are averaged first.
     `threshold_hu` is the attenuation from which a voxel counts.
     """
@@ -112,8 +113,7 @@ class CalciumScore:
     volume_mm3: float
     tier: CalciumTier
     categories: tuple[CalciumCategory, ...]
-    variant: str
-    advice: str
+    variant: Phrase
     critical: bool
     caveats: tuple[Caution, ...]
     scored_spacing_mm: tuple[float, float, float]

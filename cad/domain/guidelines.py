@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cad.domain.nodules import AxisLengths, Composition
 from cad.domain.observations import LungRadsCategory
+from cad.domain.phrases import Phrase
 from cad.domain.risk import NoduleRisks
 
 
@@ -131,22 +132,37 @@ class Guideline(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Recommendation:
-    """What one guideline says of an examination.
+class Management:
+    """What follows from a row of a guideline's table.
 
-    `category` is None when unknown inputs leave several possible, which `possible` lists, least suspicious first; it
-    is empty when the guideline does not cover what was found. `because` is the rule that fired, with its numbers;
-    `assuming` says what was taken for granted and `unverified` what was not read in the guideline itself.
+    `row` is its code. Where it differs by risk, `high_risk` says which of both is meant; None is not known. `verified`
+    says whether it was read in the guideline itself.
     """
 
-    scheme: str
+    row: str
+    high_risk: bool | None = None
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What one guideline says of an examination, in codes.
+
+    `category` is None when unknown inputs leave several possible, which `possible` lists, least suspicious first; it
+    is empty when the guideline does not cover what was found. `management` is that of each possible category.
+    `because` is the rule that fired, with its numbers; `assuming` says what was taken for granted. `other_finding`: a
+    significant other finding was stated, the modifier S of Lung-RADS.
+    """
+
+    guideline: Guideline
     edition: str
     category: str | None
     possible: tuple[str, ...]
-    management: str
-    because: str
-    assuming: tuple[str, ...] = ()
-    unverified: tuple[str, ...] = ()
+    management: tuple[Management, ...]
+    because: Phrase
+    assuming: tuple[Phrase, ...] = ()
+    edition_verified: bool = True
+    other_finding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +170,7 @@ class ApplicableGuideline:
     """Which guideline applies, and why; None when the context does not say."""
 
     guideline: Guideline | None
-    because: str
+    because: Phrase
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ Import from here: `from cad.policy import Policy`.
 - `version`, `whole`: the version, and all policies of one analysis.
 - `series`, `lungs`, `lobes`: which series are read; constants of the segmentations.
 - `nodules`, `signs`: borders, measures and signs of nodules: constants of filters, and the limits that decide.
-- `risk`, `followup`, `calcium`: coefficients of models, limits of growth and of a comparison, scores of calcium.
+- `risk`, `followup`: coefficients of models, limits of growth and of a comparison.
+- `calcium`, `calcium_rules`: scores of calcium, and the codes of their rules.
 - `guidelines`: the published limits and categories, a module for each guideline.
 - `report`: what a report names and shows; no measurement follows from it.
 """

@@ -95,21 +95,5 @@ class CalciumPolicy:
     critical_from: float = 400.0
     """A score to be told at once, the lower limit of the highest tier. 1000 is named "very high" in later papers
     [unverified]; an installation may prefer it."""
-    advice: tuple[str, str, str, str] = (
-        "No coronary calcium found on this non-gated CT, which does not exclude coronary disease. If there is chest "
-        "pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020).",
-        "Mild coronary calcium: assess modifiable cardiovascular risk factors and, if there is chest pain, assess it "
-        "by the usual guidelines (BSCI/BSCCT and BSTI 2020; SCCT/STR 2016 [unverified]).",
-        "Moderate coronary calcium: assess modifiable cardiovascular risk factors, with preventive treatment by the "
-        "local guideline, and, if there is chest pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020; "
-        "SCCT/STR 2016 [unverified]).",
-        "Severe coronary calcium: assess modifiable cardiovascular risk factors soon, with preventive treatment by the "
-        "local guideline, and, if there is chest pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020; "
-        "SCCT/STR 2016 [unverified]).",
-    )
-    """By tier. BSCI/BSCCT and BSTI 2020 (PMC7774698, abstract) asks for none, mild, moderate or severe on every
-    non-gated chest CT, for risk factors, and the usual way for chest pain; in most cases no further test. "Soon" and
-    "preventive treatment by the local guideline" are lungcad's own words; of SCCT/STR 2016 only the table of contents
-    was read."""
     suitability: CalciumSuitabilityPolicy = CalciumSuitabilityPolicy()
     """Which scans are scored."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cad.policy.guidelines.bts import BtsRow
+from cad.policy.guidelines.fleischner import FleischnerRow
+
 
 @dataclass(frozen=True, slots=True)
 class HeartLungPolicy:
@@ -23,50 +26,50 @@ class HeartLungPolicy:
         (
             "fleischner",
             (
-                "no nodule",
-                "benign",
-                "single ground-glass <6 mm",
-                "single part-solid <6 mm",
-                "single solid <6 mm",
-                "multiple solid <6 mm",
+                FleischnerRow.NO_NODULE,
+                FleischnerRow.BENIGN,
+                FleischnerRow.SINGLE_GROUND_GLASS_BELOW_6,
+                FleischnerRow.SINGLE_PART_SOLID_BELOW_6,
+                FleischnerRow.SINGLE_SOLID_BELOW_6,
+                FleischnerRow.MULTIPLE_SOLID_BELOW_6,
             ),
             (
-                "single ground-glass 6 mm or more",
-                "single solid 6–8 mm",
-                "multiple subsolid <6 mm",
-                "multiple solid 6–8 mm",
-                "multiple solid >8 mm",
-                "single part-solid 6 mm or more, persistent, solid component <6 mm",
-                "single part-solid 6 mm or more",
-                "multiple subsolid 6 mm or more",
+                FleischnerRow.SINGLE_GROUND_GLASS_6_OR_MORE,
+                FleischnerRow.SINGLE_SOLID_6_TO_8,
+                FleischnerRow.MULTIPLE_SUBSOLID_BELOW_6,
+                FleischnerRow.MULTIPLE_SOLID_6_TO_8,
+                FleischnerRow.MULTIPLE_SOLID_ABOVE_8,
+                FleischnerRow.SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT,
+                FleischnerRow.SINGLE_PART_SOLID_6_OR_MORE,
+                FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE,
             ),
             (
-                "single solid >8 mm",
-                "solid, growing",
-                "ground-glass, growing",
-                "part-solid, solid component 6 mm or more, or growing",
+                FleischnerRow.SINGLE_SOLID_ABOVE_8,
+                FleischnerRow.SOLID_GROWING,
+                FleischnerRow.GROUND_GLASS_GROWING,
+                FleischnerRow.PART_SOLID_LARGE_COMPONENT_OR_GROWING,
             ),
         ),
         (
             "bts",
-            ("no nodule", "discharge", "VDT >600 days"),
+            (BtsRow.NO_NODULE, BtsRow.DISCHARGE, BtsRow.VDT_ABOVE_600),
             (
-                "new and small",
-                "CT at 24 months",
-                "CT at 12 months",
-                "CT at 3 months",
-                "Brock <10 %",
-                "subsolid, Brock <10 %",
-                "VDT 400–600 days",
-                "Herder <10 %",
+                BtsRow.NEW_AND_SMALL,
+                BtsRow.CT_AT_24_MONTHS,
+                BtsRow.CT_AT_12_MONTHS,
+                BtsRow.CT_AT_3_MONTHS,
+                BtsRow.BROCK_BELOW_10,
+                BtsRow.SUBSOLID_BROCK_BELOW_10,
+                BtsRow.VDT_400_TO_600,
+                BtsRow.HERDER_BELOW_10,
             ),
             (
-                "Brock 10 % or more",
-                "Herder 10–70 %",
-                "subsolid, Brock 10 % or more or concerning",
-                "VDT 400 days or less",
-                "Herder >70 %",
-                "subsolid, growing or altered",
+                BtsRow.BROCK_10_OR_MORE,
+                BtsRow.HERDER_10_TO_70,
+                BtsRow.SUBSOLID_BROCK_10_OR_MORE,
+                BtsRow.VDT_400_OR_LESS,
+                BtsRow.HERDER_ABOVE_70,
+                BtsRow.SUBSOLID_GROWING_OR_ALTERED,
             ),
         ),
     )

@@ -12,12 +12,13 @@ from pydicom.dataset import Dataset
 from cad.domain import Artery, CalciumScore, FloatArray, NotAssessed, NotAssessedReason, OtherCalcium
 from cad.geometry import positions_of
 from cad.policy import CalciumPolicy
+from cad.report.words.en import calcium as english
 from cad.science.calcium.slabs import scored_slabs
 from dicom_io.read.readback import read_back
 from dicom_io.write.objects import ReportObjects
 from dicom_io.write.segments import calcium_tracking_uid
 from tests.builders import a_series
-from tests.calcium import ADVICE, AORTA, CONTRAST, LAD, NON_GATED, PLAQUES, RCA, VARIANT, Plaque, a_lesion, a_score
+from tests.calcium import AORTA, CONTRAST, LAD, NON_GATED, PLAQUES, RCA, Plaque, a_lesion, a_score
 from tests.contract.subjects import (
     Subject,
     calcium_objects,
@@ -211,9 +212,9 @@ def texts(sr: Dataset) -> list[str]:
 
 
 def test_the_report_says_estimate_categories_advice_rules_caveats_and_that_it_is_critical(plain: Subject) -> None:
-    sr = every_case(plain)["scored"].sr
+    sr, score = every_case(plain)["scored"].sr, a_score(plain.source.volume.grid)
     categories = ["CAC-DRS: A2/N2", "Agatston tiers 0 / 1-99 / 100-399 / >=400: 100-399"]
-    assert texts(sr)[-5:] == [*categories, ADVICE, VARIANT, NON_GATED.text]
+    assert texts(sr)[-5:] == [*categories, english.advice(score), english.variant(score), NON_GATED.text]
     assert coded(evaluations(sr), "CAC_ESTIMATE") == [("CAC_NON_GATED", "Non-gated estimate")]
     assert coded(evaluations(sr), "CRITICAL_RESULT") == [("52101004", "Present")]
     ordinary = every_case(plain)["zero"].sr

@@ -2,8 +2,33 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Literal
+
+from cad.policy.guidelines.rows import Row
+
+
+class BtsRow(enum.StrEnum):
+    """The rows of the table, from least to most demanding."""
+
+    NO_NODULE = "bts.no-nodule"
+    DISCHARGE = "bts.discharge"
+    NEW_AND_SMALL = "bts.new-and-small"
+    VDT_ABOVE_600 = "bts.vdt-above-600"
+    CT_AT_24_MONTHS = "bts.ct-at-24-months"
+    CT_AT_12_MONTHS = "bts.ct-at-12-months"
+    CT_AT_3_MONTHS = "bts.ct-at-3-months"
+    BROCK_BELOW_10 = "bts.brock-below-10"
+    SUBSOLID_BROCK_BELOW_10 = "bts.subsolid-brock-below-10"
+    VDT_400_TO_600 = "bts.vdt-400-to-600"
+    HERDER_BELOW_10 = "bts.herder-below-10"
+    BROCK_10_OR_MORE = "bts.brock-10-or-more"
+    HERDER_10_TO_70 = "bts.herder-10-to-70"
+    SUBSOLID_BROCK_10_OR_MORE = "bts.subsolid-brock-10-or-more"
+    VDT_400_OR_LESS = "bts.vdt-400-or-less"
+    HERDER_ABOVE_70 = "bts.herder-above-70"
+    SUBSOLID_GROWING_OR_ALTERED = "bts.subsolid-growing-or-altered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +59,23 @@ class BtsPolicy:
     months_12_days: float = 335.0
     months_24_days: float = 700.0
     """When a surveillance CT counts as the one at 12 or 24 months: a month early is on time (lungcad's own choice)."""
-    rows: tuple[tuple[str, str], ...] = (
-        ("no nodule", "No follow-up"),
-        ("discharge", "Discharge: no follow-up"),
-        ("new and small", "CT follow-up is merited if it is definitely new since a CT of the last 1–2 years"),
-        ("VDT >600 days", "Discharge (if by volumetry) or annual CT [unverified]"),
-        ("CT at 24 months", "CT at 24 months"),
-        ("CT at 12 months", "CT at 12 months"),
-        ("CT at 3 months", "CT at 3 months; if stable or VDT >400 days, CT at 12 months"),
-        ("Brock <10 %", "CT surveillance: CT at 3 months; if stable or VDT >400 days, CT at 12 months"),
-        ("subsolid, Brock <10 %", "CT at 1, 2 and 4 years from baseline"),
-        ("VDT 400–600 days", "Biopsy or further CT, by preference [unverified]"),
-        ("Herder <10 %", "CT surveillance [unverified]"),
-        ("Brock 10 % or more", "PET-CT, then the Herder model"),
-        ("Herder 10–70 %", "Image-guided biopsy; excision or CT surveillance by risk and preference [unverified]"),
-        ("subsolid, Brock 10 % or more or concerning", "Observation, biopsy or resection by risk and preference"),
-        ("VDT 400 days or less", "Further work-up: biopsy, resection or treatment"),
-        ("Herder >70 %", "Resection or other treatment [unverified]"),
-        ("subsolid, growing or altered", "Resection or other treatment favoured"),
+    rows: tuple[Row, ...] = (
+        Row(BtsRow.NO_NODULE),
+        Row(BtsRow.DISCHARGE),
+        Row(BtsRow.NEW_AND_SMALL),
+        Row(BtsRow.VDT_ABOVE_600, verified=False),
+        Row(BtsRow.CT_AT_24_MONTHS),
+        Row(BtsRow.CT_AT_12_MONTHS),
+        Row(BtsRow.CT_AT_3_MONTHS),
+        Row(BtsRow.BROCK_BELOW_10),
+        Row(BtsRow.SUBSOLID_BROCK_BELOW_10),
+        Row(BtsRow.VDT_400_TO_600, verified=False),
+        Row(BtsRow.HERDER_BELOW_10, verified=False),
+        Row(BtsRow.BROCK_10_OR_MORE),
+        Row(BtsRow.HERDER_10_TO_70, verified=False),
+        Row(BtsRow.SUBSOLID_BROCK_10_OR_MORE),
+        Row(BtsRow.VDT_400_OR_LESS),
+        Row(BtsRow.HERDER_ABOVE_70, verified=False),
+        Row(BtsRow.SUBSOLID_GROWING_OR_ALTERED),
     )
     """Outcomes from least to most demanding."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cad.policy.guidelines.rows import Row
+
 
 @dataclass(frozen=True, slots=True)
 class CLungRadsPolicy:
@@ -20,15 +22,11 @@ class CLungRadsPolicy:
     """Limits of the table; a size at a limit belongs to the category above it."""
     model_from: float = 0.5
     """Probability of the publication's own multidimensional model from which categories 2 and 3 become 4."""
-    rows: tuple[tuple[str, str], ...] = (
-        ("0", "Annual screening LDCT in 12 months"),
-        ("1", "Annual screening LDCT in 12 months"),
-        ("2", "6-month CT"),
-        ("3", "3-month CT; high-resolution CT or PET/CT may be considered"),
-        (
-            "4",
-            "Immediate clinical assessment: diagnostic CT with or without contrast, PET/CT if there is a solid nodule "
-            "or solid component of 8 mm or more, tissue sampling or referral",
-        ),
+    rows: tuple[Row, ...] = (
+        Row("0"),
+        Row("1"),
+        Row("2"),
+        Row("3"),
+        Row("4"),
     )
     """Categories from least to most suspicious."""

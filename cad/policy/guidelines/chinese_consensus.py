@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
+
+from cad.policy.guidelines.rows import Row
+
+
+class ConsensusRow(enum.StrEnum):
+    """The rows of the table, from least to most demanding."""
+
+    NO_NODULE = "chinese-consensus.no-nodule"
+    BENIGN = "chinese-consensus.benign"
+    SOLID_UP_TO_4 = "chinese-consensus.solid-up-to-4"
+    GROUND_GLASS_UP_TO_5 = "chinese-consensus.ground-glass-up-to-5"
+    SOLID_ABOVE_4_TO_6 = "chinese-consensus.solid-above-4-to-6"
+    SOLID_ABOVE_6_TO_8 = "chinese-consensus.solid-above-6-to-8"
+    GROUND_GLASS_ABOVE_5_TO_10 = "chinese-consensus.ground-glass-above-5-to-10"
+    PART_SOLID_UP_TO_8 = "chinese-consensus.part-solid-up-to-8"
+    SOLID_ABOVE_8_PROBABILITY_BELOW_5 = "chinese-consensus.solid-above-8-probability-below-5"
+    GROUND_GLASS_ABOVE_10 = "chinese-consensus.ground-glass-above-10"
+    PART_SOLID_ABOVE_8 = "chinese-consensus.part-solid-above-8"
+    SOLID_ABOVE_8_PROBABILITY_5_TO_65 = "chinese-consensus.solid-above-8-probability-5-to-65"
+    SOLID_ABOVE_8_PROBABILITY_ABOVE_65 = "chinese-consensus.solid-above-8-probability-above-65"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +34,9 @@ class ChineseConsensusPolicy:
     edition, whose text is to be read before this may apply.
     """
 
-    edition: str = "2018 and 2024, draft [unverified]"
-    """Named in every recommendation."""
+    edition: str = "2018-and-2024-draft"
+    edition_verified: bool = False
+    """Named in every recommendation; whether its text was read."""
     high_risk_from_years: float = 40.0
     high_risk_pack_years: float = 20.0
     high_risk_quit_within_years: float = 15.0
@@ -27,43 +49,19 @@ class ChineseConsensusPolicy:
     """Upper limits: a size at a limit belongs below it. [unverified]"""
     probability: tuple[float, float] = (0.05, 0.65)
     """Solid nodules above 8 mm by the probability of cancer, here that of the Mayo model."""
-    rows: tuple[tuple[str, str, str], ...] = (
-        ("no nodule", "No follow-up", "No follow-up"),
-        ("benign", "No follow-up", "No follow-up"),
-        ("solid up to 4 mm", "Optional follow-up [unverified]", "CT at 12 months [unverified]"),
-        (
-            "ground-glass up to 5 mm",
-            "CT at 6 months, then every year [unverified]",
-            "CT at 6 months, then every year [unverified]",
-        ),
-        ("solid >4 to 6 mm", "CT at 12 months [unverified]", "CT at 6–12, then 18–24 months [unverified]"),
-        (
-            "solid >6 to 8 mm",
-            "CT at 6–12, then 18–24 months [unverified]",
-            "CT at 3–6, 9–12 and 24 months [unverified]",
-        ),
-        (
-            "ground-glass >5 to 10 mm",
-            "CT at 3 months, then 6 months [unverified]",
-            "CT at 3 months, then 6 months [unverified]",
-        ),
-        (
-            "part-solid up to 8 mm",
-            "CT at 3, 6, 12 and 24 months, then every year [unverified]",
-            "CT at 3, 6, 12 and 24 months, then every year [unverified]",
-        ),
-        ("solid >8 mm, probability <5 %", "CT surveillance [unverified]", "CT surveillance [unverified]"),
-        (
-            "ground-glass >10 mm",
-            "CT at 3 months; if persistent, biopsy or surgery [unverified]",
-            "CT at 3 months; if persistent, biopsy or surgery [unverified]",
-        ),
-        (
-            "part-solid >8 mm",
-            "CT at 3 months, then PET/CT, biopsy or surgery [unverified]",
-            "CT at 3 months, then PET/CT, biopsy or surgery [unverified]",
-        ),
-        ("solid >8 mm, probability 5–65 %", "PET/CT or biopsy [unverified]", "PET/CT or biopsy [unverified]"),
-        ("solid >8 mm, probability >65 %", "Surgery or biopsy [unverified]", "Surgery or biopsy [unverified]"),
+    rows: tuple[Row, ...] = (
+        Row(ConsensusRow.NO_NODULE),
+        Row(ConsensusRow.BENIGN),
+        Row(ConsensusRow.SOLID_UP_TO_4, verified=False),
+        Row(ConsensusRow.GROUND_GLASS_UP_TO_5, verified=False),
+        Row(ConsensusRow.SOLID_ABOVE_4_TO_6, verified=False),
+        Row(ConsensusRow.SOLID_ABOVE_6_TO_8, verified=False),
+        Row(ConsensusRow.GROUND_GLASS_ABOVE_5_TO_10, verified=False),
+        Row(ConsensusRow.PART_SOLID_UP_TO_8, verified=False),
+        Row(ConsensusRow.SOLID_ABOVE_8_PROBABILITY_BELOW_5, verified=False),
+        Row(ConsensusRow.GROUND_GLASS_ABOVE_10, verified=False),
+        Row(ConsensusRow.PART_SOLID_ABOVE_8, verified=False),
+        Row(ConsensusRow.SOLID_ABOVE_8_PROBABILITY_5_TO_65, verified=False),
+        Row(ConsensusRow.SOLID_ABOVE_8_PROBABILITY_ABOVE_65, verified=False),
     )
     """Rows from least to most demanding, with the management without and with high risk."""

@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
+
+from cad.policy.guidelines.rows import Row
+
+
+class FleischnerRow(enum.StrEnum):
+    """The rows of the table, from least to most demanding."""
+
+    NO_NODULE = "fleischner.no-nodule"
+    BENIGN = "fleischner.benign"
+    SINGLE_GROUND_GLASS_BELOW_6 = "fleischner.single-ground-glass-below-6"
+    SINGLE_PART_SOLID_BELOW_6 = "fleischner.single-part-solid-below-6"
+    SINGLE_SOLID_BELOW_6 = "fleischner.single-solid-below-6"
+    MULTIPLE_SOLID_BELOW_6 = "fleischner.multiple-solid-below-6"
+    SINGLE_GROUND_GLASS_6_OR_MORE = "fleischner.single-ground-glass-6-or-more"
+    SINGLE_SOLID_6_TO_8 = "fleischner.single-solid-6-to-8"
+    MULTIPLE_SUBSOLID_BELOW_6 = "fleischner.multiple-subsolid-below-6"
+    MULTIPLE_SOLID_6_TO_8 = "fleischner.multiple-solid-6-to-8"
+    MULTIPLE_SOLID_ABOVE_8 = "fleischner.multiple-solid-above-8"
+    SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT = "fleischner.single-part-solid-persistent-small-component"
+    SINGLE_PART_SOLID_6_OR_MORE = "fleischner.single-part-solid-6-or-more"
+    MULTIPLE_SUBSOLID_6_OR_MORE = "fleischner.multiple-subsolid-6-or-more"
+    SINGLE_SOLID_ABOVE_8 = "fleischner.single-solid-above-8"
+    SOLID_GROWING = "fleischner.solid-growing"
+    GROUND_GLASS_GROWING = "fleischner.ground-glass-growing"
+    PART_SOLID_LARGE_COMPONENT_OR_GROWING = "fleischner.part-solid-large-component-or-growing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,71 +51,25 @@ class FleischnerPolicy:
     """Typical perifissural nodules need no follow-up; the limit of BTS and Lung-RADS. [unverified]"""
     growth_from_mm: float = 2.0
     """Growth is an increase by 2 mm or more, taken before rounding to the whole mm, which would make or hide it."""
-    rows: tuple[tuple[str, str, str], ...] = (
-        ("no nodule", "No follow-up", "No follow-up"),
-        ("benign", "No follow-up", "No follow-up"),
-        ("single ground-glass <6 mm", "No routine follow-up", "No routine follow-up"),
-        ("single part-solid <6 mm", "No routine follow-up", "No routine follow-up"),
-        ("single solid <6 mm", "No routine follow-up", "Optional CT at 12 months"),
-        ("multiple solid <6 mm", "No routine follow-up", "Optional CT at 12 months"),
-        (
-            "single ground-glass 6 mm or more",
-            "CT at 6–12 months to confirm persistence, then CT every 2 years until 5 years",
-            "CT at 6–12 months to confirm persistence, then CT every 2 years until 5 years",
-        ),
-        (
-            "single solid 6–8 mm",
-            "CT at 6–12 months, then consider CT at 18–24 months",
-            "CT at 6–12 months, then CT at 18–24 months",
-        ),
-        (
-            "multiple subsolid <6 mm",
-            "CT at 3–6 months; if stable, consider CT at 2 and 4 years",
-            "CT at 3–6 months; if stable, consider CT at 2 and 4 years",
-        ),
-        (
-            "multiple solid 6–8 mm",
-            "CT at 3–6 months, then consider CT at 18–24 months",
-            "CT at 3–6 months, then CT at 18–24 months",
-        ),
-        (
-            "multiple solid >8 mm",
-            "CT at 3–6 months, then consider CT at 18–24 months",
-            "CT at 3–6 months, then CT at 18–24 months",
-        ),
-        (
-            "single part-solid 6 mm or more, persistent, solid component <6 mm",
-            "Annual CT for 5 years",
-            "Annual CT for 5 years",
-        ),
-        (
-            "single part-solid 6 mm or more",
-            "CT at 3–6 months to confirm persistence; if unchanged and the solid component is <6 mm, annual CT for "
-            "5 years",
-            "CT at 3–6 months to confirm persistence; if unchanged and the solid component is <6 mm, annual CT for "
-            "5 years",
-        ),
-        (
-            "multiple subsolid 6 mm or more",
-            "CT at 3–6 months, then by the most suspicious nodule",
-            "CT at 3–6 months, then by the most suspicious nodule",
-        ),
-        (
-            "single solid >8 mm",
-            "Consider CT at 3 months, PET/CT or tissue sampling",
-            "Consider CT at 3 months, PET/CT or tissue sampling",
-        ),
-        (
-            "solid, growing",
-            "Consider PET/CT or tissue sampling [unverified]",
-            "Consider PET/CT or tissue sampling [unverified]",
-        ),
-        ("ground-glass, growing", "Consider resection [unverified]", "Consider resection [unverified]"),
-        (
-            "part-solid, solid component 6 mm or more, or growing",
-            "PET/CT, biopsy or resection",
-            "PET/CT, biopsy or resection",
-        ),
+    rows: tuple[Row, ...] = (
+        Row(FleischnerRow.NO_NODULE),
+        Row(FleischnerRow.BENIGN),
+        Row(FleischnerRow.SINGLE_GROUND_GLASS_BELOW_6),
+        Row(FleischnerRow.SINGLE_PART_SOLID_BELOW_6),
+        Row(FleischnerRow.SINGLE_SOLID_BELOW_6),
+        Row(FleischnerRow.MULTIPLE_SOLID_BELOW_6),
+        Row(FleischnerRow.SINGLE_GROUND_GLASS_6_OR_MORE),
+        Row(FleischnerRow.SINGLE_SOLID_6_TO_8),
+        Row(FleischnerRow.MULTIPLE_SUBSOLID_BELOW_6),
+        Row(FleischnerRow.MULTIPLE_SOLID_6_TO_8),
+        Row(FleischnerRow.MULTIPLE_SOLID_ABOVE_8),
+        Row(FleischnerRow.SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT),
+        Row(FleischnerRow.SINGLE_PART_SOLID_6_OR_MORE),
+        Row(FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE),
+        Row(FleischnerRow.SINGLE_SOLID_ABOVE_8),
+        Row(FleischnerRow.SOLID_GROWING, verified=False),
+        Row(FleischnerRow.GROUND_GLASS_GROWING, verified=False),
+        Row(FleischnerRow.PART_SOLID_LARGE_COMPONENT_OR_GROWING),
     )
     """Rows from least to most demanding, with the management at low and at high risk. The two rows of growing solid and
     ground-glass nodules are [unverified]."""

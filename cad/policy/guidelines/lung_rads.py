@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Literal
+
+from cad.policy.guidelines.rows import Row
+
+
+class Incomplete(enum.StrEnum):
+    """Why an examination is category 0; each reason has its own management."""
+
+    PRIOR_AWAITED = "prior-awaited"
+    NOT_EVALUABLE = "not-evaluable"
+    INFECTION = "infection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +78,12 @@ class LungRadsPolicy:
     """A new solid nodule of this size within a short interval may be infection (note 10a)."""
     suspicious_from: str = "3"
     """Additional suspicious features make 4X from this category on, and 4X is a category of its own."""
-    rows: tuple[tuple[str, str], ...] = (
-        ("1", "12-month screening LDCT"),
-        ("2", "12-month screening LDCT"),
-        ("3", "6-month LDCT"),
-        ("4A", "3-month LDCT; PET/CT may be considered if there is a solid nodule or solid component of 8 mm or more"),
-        (
-            "4B",
-            "Referral for further clinical evaluation: diagnostic chest CT with or without contrast, PET/CT if there "
-            "is a solid nodule or solid component of 8 mm or more, tissue sampling",
-        ),
-        (
-            "4X",
-            "Referral for further clinical evaluation: diagnostic chest CT with or without contrast, PET/CT if there "
-            "is a solid nodule or solid component of 8 mm or more, tissue sampling",
-        ),
+    rows: tuple[Row, ...] = (
+        Row("1"),
+        Row("2"),
+        Row("3"),
+        Row("4A"),
+        Row("4B"),
+        Row("4X"),
     )
-    """Categories from least to most suspicious, with their management, counted from the current examination."""
-    prior_awaited: str = "Comparison with the prior chest CT before a category is assigned"
-    not_evaluable: str = "Additional lung cancer screening CT images"
-    infection: str = "1- to 3-month LDCT"
-    """Management of category 0 by its reason."""
-    other_finding: str = "S: as appropriate to the other finding"
-    """Management of the modifier S."""
+    """Categories from least to most suspicious, whose management counts from the current examination."""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cad.policy.guidelines.rows import Row, VolumeResult
+
 
 @dataclass(frozen=True, slots=True)
 class NelsonPolicy:
     """NELSON trial protocol (de Koning et al., N Engl J Med 2020; J Thorac Dis 18049), solid nodules by volume."""
 
-    edition: str = "trial protocol"
+    edition: str = "trial-protocol"
     """Named in every recommendation."""
     solid_mm3: tuple[float, float] = (50.0, 500.0)
     """Below 50 mm³ negative, 50 to 500 mm³ indeterminate, above 500 mm³ positive."""
     doubling_time_below_days: float = 400.0
     """Growth of 25 % or more with a doubling time below this is positive."""
-    rows: tuple[tuple[str, str], ...] = (
-        ("negative", "Next screening round"),
-        ("indeterminate", "CT at 3 months for volume and doubling time"),
-        ("positive", "Referral for work-up"),
+    rows: tuple[Row, ...] = (
+        Row(VolumeResult.NEGATIVE),
+        Row(VolumeResult.INDETERMINATE),
+        Row(VolumeResult.POSITIVE),
     )
     """Results from least to most suspicious."""
 
@@ -35,9 +37,9 @@ class EuPositionPolicy:
     limits are [unverified]."""
     doubling_time_days: tuple[float, float] = (400.0, 600.0)
     """Below 400 days positive, 400 to 600 days indeterminate, above 600 days negative. [unverified]"""
-    rows: tuple[tuple[str, str], ...] = (
-        ("negative", "Next screening round [unverified]"),
-        ("indeterminate", "CT at 3 months for volume and doubling time [unverified]"),
-        ("positive", "Multidisciplinary team"),
+    rows: tuple[Row, ...] = (
+        Row(VolumeResult.NEGATIVE, verified=False),
+        Row(VolumeResult.INDETERMINATE, verified=False),
+        Row(VolumeResult.POSITIVE),
     )
     """Results from least to most suspicious."""

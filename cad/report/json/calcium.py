@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from cad.domain import Artery, CalcifiedLesion, CalciumCategory, CalciumScore, Caution, NotAssessed, SiteScore
+from cad.report.json.guidelines import UNVERIFIED
 from cad.report.json.nodules import Document, point_document
+from cad.report.words.en import calcium as english
 
 ESTIMATE = "non-gated"
 """Said of every score: no score of an ungated scan is one of a gated scan."""
@@ -56,8 +58,8 @@ def _scored(calcium: CalciumScore) -> Document:
         "other": {site.value: _site(score) for site, score in calcium.other},
         "lesions": [_lesion(lesion) for lesion in calcium.lesions],
         "critical": calcium.critical,
-        "advice": calcium.advice,
-        "variant": calcium.variant,
+        "advice": english.advice(calcium, UNVERIFIED),
+        "variant": english.variant(calcium),
         "scored_spacing_mm": [round(value, 5) for value in calcium.scored_spacing_mm],
         "caveats": [_caveat(caution) for caution in calcium.caveats],
     }

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from cad.domain import (
-    Assessment,
     Caution,
     ClinicalContext,
     CtSeries,
@@ -17,12 +16,12 @@ from cad.domain import (
     Guideline,
     LungMask,
     NotAssessedReason,
-    Recommendation,
     Side,
 )
 from cad.errors import Refusal
 from cad.report.json.calcium import calcium_document, missing_calcium_document
 from cad.report.json.followup import followup_document
+from cad.report.json.guidelines import exam_document
 from cad.report.json.nodules import Document as Document, Missing, missing_parts, model_document, nodule_documents
 from cad.report.statements import Statements, Subject
 from cad.report.statements.provenance import Provenance
@@ -49,7 +48,7 @@ def findings_document(
         "schema": SCHEMA,
         "series": _series(series),
         "nodules": None if statements.nodules is None else nodule_documents(statements.nodules),
-        "exam": _exam(statements.guidelines),
+        "exam": exam_document(statements.guidelines),
         "followup": None if statements.followup is None else followup_document(statements.followup),
         "calcium": _calcium(statements),
         "not_assessed": _not_assessed(statements),
@@ -109,35 +108,6 @@ def _stated(value: object) -> object:
     if isinstance(value, dict):
         return {name: _stated(part) for name, part in value.items() if part not in (None, ())}
     return [_stated(part) for part in value] if isinstance(value, tuple) else value
-
-
-def _exam(assessment: Assessment | None) -> Document:
-    """What each guideline says, and which one applies."""
-    if assessment is None:
-        return {
-            **dict.fromkeys(guideline.value for guideline in Guideline),
-            "applicable": None,
-            "applicable_because": None,
-        }
-    applicable = assessment.applicable
-    return {
-        "applicable": None if applicable.guideline is None else applicable.guideline.value,
-        "applicable_because": applicable.because,
-        **{guideline.value: _recommendation(said) for guideline, said in assessment.recommendations},
-    }
-
-
-def _recommendation(said: Recommendation) -> Document:
-    return {
-        "scheme": said.scheme,
-        "edition": said.edition,
-        "category": said.category,
-        "possible": list(said.possible),
-        "management": said.management,
-        "because": said.because,
-        "assuming": list(said.assuming),
-        "unverified": list(said.unverified),
-    }
 
 
 def _calcium(statements: Statements) -> Document:

@@ -343,10 +343,10 @@ def _unknown(case: ReportCase) -> Iterator[Flowable]:
 
 
 def _guidance(case: ReportCase) -> Iterator[Flowable]:
-    """The recommendation in every language; the rule, which is not translated, once."""
+    """The recommendation in every language, then in each the rule and what was assumed."""
     said = [words.guidance(case.statements.guidelines) for words in case.words]
     yield from (paragraph(sentences[0], Look(BODY, bold=True)) for sentences in said if sentences)
-    yield from (paragraph(sentence, Look(SMALL, FAINT)) for sentence in said[0][1:])
+    yield from (paragraph(text, Look(SMALL, FAINT)) for sentences in said for text in sentences[1:])
 
 
 def _pictures(case: ReportCase) -> Flowable:

@@ -54,8 +54,11 @@ class CalciumWords(Protocol):
     def apart(self, statement: CalciumStatement) -> str:
         """Calcium that is not coronary, in one sentence; empty when there is none."""
 
-    def advice(self, calcium: CalciumScore) -> str:
-        """What follows from the tier, with its source."""
+    def advice(self, calcium: CalciumScore, mark: str = "") -> str:
+        """What follows from the tier, with its source; `mark` follows what was not verified."""
+
+    def variant(self, calcium: CalciumScore) -> str:
+        """By which rules the score was computed."""
 
     def caveats(self, calcium: CalciumScore) -> str:
         """What a reader of the score should know."""

@@ -18,9 +18,11 @@ from cad.domain import (
     NoduleMask,
     NotAssessed,
     OtherCalcium,
+    Phrase,
     Volume,
 )
 from cad.policy import CalciumPolicy
+from cad.policy.calcium_rules import CalciumRule
 from cad.science.calcium.candidates import find_lesions
 from cad.science.calcium.dividing import divided
 from cad.science.calcium.scoring import LesionScore, categories_of, score_lesion, site_score, tier_of
@@ -75,7 +77,6 @@ def score_calcium(
         tier=tier,
         categories=categories_of(agatston, vessels, policy),
         variant=variant_of(slabs, policy),
-        advice=policy.advice[list(type(tier)).index(tier)],
         critical=agatston >= policy.critical_from,
         caveats=caveats,
         scored_spacing_mm=(dx, dy, dz),
@@ -83,15 +84,19 @@ def score_calcium(
     )
 
 
-def variant_of(slabs: Slabs, policy: CalciumPolicy) -> str:
+def variant_of(slabs: Slabs, policy: CalciumPolicy) -> Phrase:
     """By which rules a score was computed: implementations differ in each of them."""
-    increment = slabs.volume.grid.spacing_kji_mm[0]
-    source = slabs.series_grid.spacing_kji_mm[0]
-    slices = f"{increment:g} mm slices" + (f" averaged from {source:g} mm" if slabs.are_averaged else "")
-    return (
-        f"Agatston, non-gated estimate: lesions per slice (2-D), {policy.connectivity}-connected, "
-        f">= {policy.threshold_hu:g} HU, area >= {policy.min_area_mm2:g} mm2, weight 1-4 by the highest HU in the "
-        f"slice, area x weight x increment / {policy.reference_increment_mm:g} mm; {slices}"
+    increment, source = slabs.volume.grid.spacing_kji_mm[0], slabs.series_grid.spacing_kji_mm[0]
+    slices = Phrase(CalciumRule.SLICES, mm=increment)
+    if slabs.are_averaged:
+        slices = Phrase(CalciumRule.AVERAGED_SLICES, mm=increment, source=source)
+    return Phrase(
+        CalciumRule.VARIANT,
+        connectivity=policy.connectivity,
+        threshold=policy.threshold_hu,
+        area=policy.min_area_mm2,
+        increment=policy.reference_increment_mm,
+        slices=slices,
     )
 
 

@@ -12,13 +12,17 @@ from dataclasses import replace
 from cad.domain import (
     Composition,
     GrowthVerdict,
+    Guideline,
     GuidelineNodule,
     PatientFactors,
+    Phrase,
     Recommendation,
     Sighting,
     VolumeGrowth,
 )
 from cad.policy import BtsPolicy
+from cad.policy.guidelines.bts import BtsRow
+from cad.policy.guidelines.rules import BtsRule, Outcome, Rule
 from cad.science.guidelines.sizes import (
     band,
     benign_assumption,
@@ -28,27 +32,26 @@ from cad.science.guidelines.sizes import (
     is_typical_perifissural,
     rounded,
     solid_kind,
+    volume_change,
 )
 from cad.science.guidelines.verdicts import Opinion, Scheme, Verdict, not_applicable
 
-NAME = "BTS"
-SURVEILLANCE = "CT at 3 months"
-BROCK = ("Brock <10 %", "Brock 10 % or more")
-HERDER = ("Herder <10 %", "Herder 10–70 %", "Herder >70 %")
-SUBSOLID_BROCK = ("subsolid, Brock <10 %", "subsolid, Brock 10 % or more or concerning")
+BROCK = (BtsRow.BROCK_BELOW_10, BtsRow.BROCK_10_OR_MORE)
+HERDER = (BtsRow.HERDER_BELOW_10, BtsRow.HERDER_10_TO_70, BtsRow.HERDER_ABOVE_70)
+SUBSOLID_BROCK = (BtsRow.SUBSOLID_BROCK_BELOW_10, BtsRow.SUBSOLID_BROCK_10_OR_MORE)
 CERTAIN_OF_NOTHING = (0.0, 1.0)
 
-Rows = tuple[tuple[str, str], ...]
+Outcomes = tuple[tuple[BtsRow, Phrase], ...]
 """Outcomes, each with the rule that led to it; several when an unknown input decides."""
 
 
 def bts(nodules: Sequence[GuidelineNodule], patient: PatientFactors, policy: BtsPolicy) -> Recommendation:
     """What the nodule that asks for most asks for."""
-    scheme = Scheme(NAME, policy.edition, policy.rows)
+    scheme = Scheme(Guideline.BTS, policy.edition, policy.rows)
     if patient.age_years is not None and patient.age_years < policy.min_age_years:
-        return not_applicable(scheme, f"{NAME} {policy.edition} is for adults")
+        return not_applicable(scheme, Phrase(BtsRule.FOR_ADULTS, edition=policy.edition))
     opinions = [opinion for nodule in nodules for opinion in _opinions(nodule, policy)]
-    return scheme.recommend(opinions, Verdict("no nodule", "no lung nodule"))
+    return scheme.recommend(opinions, Verdict(BtsRow.NO_NODULE, Phrase(Rule.NO_NODULE)))
 
 
 def _opinions(nodule: GuidelineNodule, policy: BtsPolicy) -> list[Opinion]:
@@ -56,99 +59,106 @@ def _opinions(nodule: GuidelineNodule, policy: BtsPolicy) -> list[Opinion]:
     is_solid = solid_kind(nodule) is Composition.SOLID
     is_typical = is_typical_perifissural(nodule, policy.typical_perifissural_below_mm)
     if is_benign(nodule) or is_typical or nodule.proven_benign:
-        why = "typical perifissural or subpleural nodule" if is_typical else "benign features"
-        return [Opinion((Verdict("discharge", f"{nodule.label}: {why}"),))]
+        why = BtsRule.PERIFISSURAL if is_typical else Rule.BENIGN_FEATURES
+        return [Opinion((Verdict(BtsRow.DISCHARGE, Phrase(why, label=nodule.label)),))]
     opinions = [_opinion(nodule, _solid(nodule, policy) if is_solid else _subsolid(nodule, policy), policy)]
     if nodule.herder is not None:
-        herder = _by_probability("Herder", nodule.herder, policy.herder, HERDER)
+        herder = _by_probability(BtsRule.HERDER, nodule.herder, policy.herder, HERDER)
         opinions.append(_opinion(nodule, herder, policy))
     return opinions
 
 
-def _opinion(nodule: GuidelineNodule, rows: Rows, policy: BtsPolicy) -> Opinion:
-    verdicts = tuple(Verdict(row, f"{nodule.label}, {_description(nodule, policy)}: {why}") for row, why in rows)
-    return Opinion(verdicts, (*benign_assumption(nodule, "discharge"), *_taken_for_granted(nodule, verdicts, policy)))
+def _opinion(nodule: GuidelineNodule, rows: Outcomes, policy: BtsPolicy) -> Opinion:
+    described = _description(nodule, policy)
+    verdicts = tuple(Verdict(row, Phrase(Rule.NODULE, nodule=described, rule=why)) for row, why in rows)
+    return Opinion(
+        verdicts, (*benign_assumption(nodule, Outcome.DISCHARGE), *_taken_for_granted(nodule, verdicts, policy))
+    )
 
 
 # -- solid nodules ---------------------------------------------------------------------------------------------
 
 
-def _solid(nodule: GuidelineNodule, policy: BtsPolicy) -> Rows:
+def _solid(nodule: GuidelineNodule, policy: BtsPolicy) -> Outcomes:
     growth = fastest_growth(nodule)
     if growth is not None:
         return (_by_growth(growth, nodule, policy),)
     step, words = _size_step(nodule, policy)
-    if step == "Brock" and nodule.herder is not None:
-        return _by_probability("Herder", nodule.herder, policy.herder, HERDER)
-    if step == "Brock":
-        return tuple(
-            (row, f"{words}; {why}")
-            for row, why in _by_probability("Brock", nodule.brock or CERTAIN_OF_NOTHING, (policy.brock_from,), BROCK)
-        )
-    if step == "discharge" and nodule.sighting is Sighting.NEW:
-        return (("new and small", f"{words} but new"),)
+    if step is None and nodule.herder is not None:
+        return _by_probability(BtsRule.HERDER, nodule.herder, policy.herder, HERDER)
+    if step is None:
+        brock = nodule.brock or CERTAIN_OF_NOTHING
+        outcomes = _by_probability(BtsRule.BROCK, brock, (policy.brock_from,), BROCK)
+        return tuple((row, Phrase(BtsRule.AND_ALSO, first=words, second=why)) for row, why in outcomes)
+    if step is BtsRow.DISCHARGE and nodule.sighting is Sighting.NEW:
+        return ((BtsRow.NEW_AND_SMALL, Phrase(BtsRule.BUT_NEW, band=words)),)
     return ((step, words),)
 
 
-def _size_step(nodule: GuidelineNodule, policy: BtsPolicy) -> tuple[str, str]:
-    """The first step by size: volume where the policy prefers it and it is known, else the largest diameter."""
+def _size_step(nodule: GuidelineNodule, policy: BtsPolicy) -> tuple[BtsRow | None, Phrase]:
+    """The first step by size; None where the Brock model decides.
+
+    Volume where the policy prefers it and it is known, else the largest diameter.
+    """
     if _is_by_volume(nodule, policy):
         assert nodule.size.volume_mm3 is not None
         reached, words = band(nodule.size.volume_mm3, policy.solid_mm3, "mm³")
-        return ("discharge", SURVEILLANCE, "Brock")[reached], words
+        return (BtsRow.DISCHARGE, BtsRow.CT_AT_3_MONTHS, None)[reached], words
     reached, words = band(nodule.size.axes.long_mm, policy.solid_mm)
-    return ("discharge", "CT at 12 months", SURVEILLANCE, "Brock")[reached], words
+    return (BtsRow.DISCHARGE, BtsRow.CT_AT_12_MONTHS, BtsRow.CT_AT_3_MONTHS, None)[reached], words
 
 
-def _by_growth(growth: VolumeGrowth, nodule: GuidelineNodule, policy: BtsPolicy) -> tuple[str, str]:
+def _by_growth(growth: VolumeGrowth, nodule: GuidelineNodule, policy: BtsPolicy) -> tuple[BtsRow, Phrase]:
     """Surveillance: significant growth by its doubling time, else by how long the nodule has been stable."""
     since_days = nodule.earlier[0].interval_days
-    change = f"volume {growth.change_percent:+.0f} % in {growth.interval_days:.0f} days"
+    change = volume_change(growth)
     if growth.verdict is not GrowthVerdict.INCREASE:
         return _stable(since_days, change, policy, by_volume=not growth.from_diameters)
     reached = sum(growth.doubling_time_days > limit for limit in policy.doubling_time_days)
-    words = f"{change}, doubling time {growth.doubling_time_days:.0f} days"
+    words = Phrase(Rule.VOLUME_DOUBLING, change=change, days=growth.doubling_time_days)
     if reached == 0:
-        return "VDT 400 days or less", words
+        return BtsRow.VDT_400_OR_LESS, words
     if since_days < policy.months_12_days:
-        return "CT at 12 months", f"{words}, first seen {since_days:.0f} days ago"
-    return ("VDT 400–600 days", "VDT >600 days")[reached - 1], words
+        return BtsRow.CT_AT_12_MONTHS, Phrase(BtsRule.FIRST_SEEN, change=words, days=since_days)
+    return (BtsRow.VDT_400_TO_600, BtsRow.VDT_ABOVE_600)[reached - 1], words
 
 
-def _stable(since_days: float, change: str, policy: BtsPolicy, *, by_volume: bool) -> tuple[str, str]:
-    words = f"{change}: stable for {since_days:.0f} days by {'volume' if by_volume else 'diameter'}"
+def _stable(since_days: float, change: Phrase, policy: BtsPolicy, *, by_volume: bool) -> tuple[BtsRow, Phrase]:
+    code = BtsRule.STABLE_BY_VOLUME if by_volume else BtsRule.STABLE_BY_DIAMETER
+    words = Phrase(code, change=change, days=since_days)
     if since_days < policy.months_12_days:
-        return "CT at 12 months", words
+        return BtsRow.CT_AT_12_MONTHS, words
     if by_volume or since_days >= policy.months_24_days:
-        return "discharge", words
-    return "CT at 24 months", words
+        return BtsRow.DISCHARGE, words
+    return BtsRow.CT_AT_24_MONTHS, words
 
 
 # -- subsolid nodules ------------------------------------------------------------------------------------------
 
 
-def _subsolid(nodule: GuidelineNodule, policy: BtsPolicy) -> Rows:
+def _subsolid(nodule: GuidelineNodule, policy: BtsPolicy) -> Outcomes:
     long_mm = nodule.size.axes.long_mm
     reached, words = band(long_mm, (policy.subsolid_mm,))
     if nodule.earlier:
         return _followed_subsolid(nodule, policy)
     if reached:
-        return ((SURVEILLANCE, f"subsolid {words}"),)
-    is_new = nodule.sighting is Sighting.NEW
-    return (("new and small", f"subsolid {words} but new") if is_new else ("discharge", f"subsolid {words}"),)
+        return ((BtsRow.CT_AT_3_MONTHS, Phrase(BtsRule.SUBSOLID, band=words)),)
+    if nodule.sighting is Sighting.NEW:
+        return ((BtsRow.NEW_AND_SMALL, Phrase(BtsRule.SUBSOLID_BUT_NEW, band=words)),)
+    return ((BtsRow.DISCHARGE, Phrase(BtsRule.SUBSOLID, band=words)),)
 
 
-def _followed_subsolid(nodule: GuidelineNodule, policy: BtsPolicy) -> Rows:
+def _followed_subsolid(nodule: GuidelineNodule, policy: BtsPolicy) -> Outcomes:
     gain = max(rounded(nodule.size.axes.long_mm - e.size.axes.long_mm, 1) for e in nodule.earlier)
     if gain >= policy.subsolid_growth_from_mm or _is_altered(nodule, policy):
-        return (("subsolid, growing or altered", f"{gain:+.1f} mm, or a new or growing solid component"),)
+        return ((BtsRow.SUBSOLID_GROWING_OR_ALTERED, Phrase(BtsRule.ALTERED, gain=gain)),)
     if nodule.size.axes.long_mm < policy.subsolid_mm:
-        return (("discharge", f"subsolid <{policy.subsolid_mm:g} mm, {gain:+.1f} mm"),)
+        return ((BtsRow.DISCHARGE, Phrase(BtsRule.SUBSOLID_SMALL, limit=policy.subsolid_mm, gain=gain)),)
     if nodule.spiculated or nodule.suspicious:
-        features = ", ".join((*(("spiculation",) if nodule.spiculated else ()), *nodule.suspicious))
-        return ((SUBSOLID_BROCK[1], f"persistent, concerning morphology ({features})"),)
-    rows = _by_probability("Brock", nodule.brock or CERTAIN_OF_NOTHING, (policy.brock_from,), SUBSOLID_BROCK)
-    return tuple((row, f"persistent, stable ({gain:+.1f} mm); {why}") for row, why in rows)
+        features = (*((Phrase(Rule.SPICULATION),) if nodule.spiculated else ()), *nodule.suspicious)
+        return ((SUBSOLID_BROCK[1], Phrase(BtsRule.CONCERNING, features=features)),)
+    rows = _by_probability(BtsRule.BROCK, nodule.brock or CERTAIN_OF_NOTHING, (policy.brock_from,), SUBSOLID_BROCK)
+    return tuple((row, Phrase(BtsRule.PERSISTENT, gain=gain, model=why)) for row, why in rows)
 
 
 def _is_altered(nodule: GuidelineNodule, policy: BtsPolicy) -> bool:
@@ -168,12 +178,12 @@ def _is_altered(nodule: GuidelineNodule, policy: BtsPolicy) -> bool:
 
 
 def _by_probability(
-    model: str, probability: tuple[float, float], limits: Sequence[float], outcomes: Sequence[str]
-) -> Rows:
+    model: BtsRule, probability: tuple[float, float], limits: Sequence[float], outcomes: Sequence[BtsRow]
+) -> Outcomes:
     """The outcomes that a range of probability reaches; at the last of two limits the lower outcome still holds."""
     low, high = (_outcome(p, limits) for p in probability)
-    words = _percent(probability)
-    return tuple((outcomes[n], f"{model} {words}") for n in range(low, high + 1))
+    because = Phrase(model, probability=_percent(probability))
+    return tuple((outcomes[n], because) for n in range(low, high + 1))
 
 
 def _outcome(probability: float, limits: Sequence[float]) -> int:
@@ -182,32 +192,34 @@ def _outcome(probability: float, limits: Sequence[float]) -> int:
     return inclusive_band(probability, (limits[0], limits[1]))
 
 
-def _percent(probability: tuple[float, float]) -> str:
+def _percent(probability: tuple[float, float]) -> Phrase:
     low, high = (f"{100 * p:.1f}" for p in probability)
-    return f"{low} %" if low == high else f"{low} to {high} %"
+    if low == high:
+        return Phrase(BtsRule.PROBABILITY, percent=low)
+    return Phrase(BtsRule.PROBABILITY_RANGE, low=low, high=high)
 
 
 def _is_by_volume(nodule: GuidelineNodule, policy: BtsPolicy) -> bool:
     return policy.measure == "volume" and nodule.size.volume_mm3 is not None
 
 
-def _description(nodule: GuidelineNodule, policy: BtsPolicy) -> str:
+def _description(nodule: GuidelineNodule, policy: BtsPolicy) -> Phrase:
     size = nodule.size
-    is_by_volume = _is_by_volume(nodule, policy) and solid_kind(nodule) is Composition.SOLID
-    words = f"{size.volume_mm3:.0f} mm³" if is_by_volume else f"largest diameter {size.axes.long_mm:.1f} mm"
-    return f"{size.composition.value}, {words}"
+    if size.volume_mm3 is not None and policy.measure == "volume" and solid_kind(nodule) is Composition.SOLID:
+        return Phrase(BtsRule.VOLUME, label=nodule.label, composition=size.composition, mm3=size.volume_mm3)
+    return Phrase(BtsRule.DIAMETER, label=nodule.label, composition=size.composition, mm=size.axes.long_mm)
 
 
-def _taken_for_granted(nodule: GuidelineNodule, verdicts: Sequence[Verdict], policy: BtsPolicy) -> tuple[str, ...]:
-    texts = []
+def _taken_for_granted(nodule: GuidelineNodule, verdicts: Sequence[Verdict], policy: BtsPolicy) -> tuple[Phrase, ...]:
+    phrases = []
     if len(verdicts) > 1:
-        texts.append(f"the probability of {nodule.label} depends on inputs that are not known")
-    is_watched = verdicts[-1].category not in ("discharge", "new and small")
+        phrases.append(Phrase(Rule.PROBABILITY_UNKNOWN, label=nodule.label))
+    is_watched = verdicts[-1].category not in (BtsRow.DISCHARGE, BtsRow.NEW_AND_SMALL)
     could_be_typical = is_typical_perifissural(
         replace(nodule, juxtapleural_smooth=True), policy.typical_perifissural_below_mm
     )
     if nodule.juxtapleural_smooth is None and is_watched and could_be_typical:
-        texts.append(f"{nodule.label} is not taken as a typical perifissural nodule, which would be discharged")
+        phrases.append(Phrase(BtsRule.NOT_PERIFISSURAL, label=nodule.label))
     if nodule.spiculated is None and any(verdict.category in SUBSOLID_BROCK for verdict in verdicts):
-        texts.append(f"the morphology of {nodule.label} is taken as not concerning")
-    return tuple(texts)
+        phrases.append(Phrase(BtsRule.NOT_CONCERNING, label=nodule.label))
+    return tuple(phrases)

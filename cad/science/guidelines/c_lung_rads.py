@@ -7,45 +7,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cad.domain import AxisLengths, Composition, GuidelineNodule, Recommendation
+from cad.domain import AxisLengths, Composition, Guideline, GuidelineNodule, Phrase, Recommendation
 from cad.policy import CLungRadsPolicy
+from cad.policy.guidelines.rules import Outcome, Rule
 from cad.science.guidelines.sizes import band, benign_assumption, is_benign, mean_mm, solid_kind
 from cad.science.guidelines.verdicts import Opinion, Scheme, Verdict
 
-NAME = "C-Lung-RADS"
 RAISED_BY_MODEL = ("2", "3")
 
 
 def c_lung_rads(nodules: Sequence[GuidelineNodule], policy: CLungRadsPolicy) -> Recommendation:
     """The category of the most suspicious nodule; an examination without nodules is negative, category 0."""
-    scheme = Scheme(NAME, policy.edition, policy.rows)
-    return scheme.recommend([_opinion(nodule, policy) for nodule in nodules], Verdict("0", "no lung nodule"))
+    scheme = Scheme(Guideline.C_LUNG_RADS, policy.edition, policy.rows)
+    return scheme.recommend([_opinion(nodule, policy) for nodule in nodules], Verdict("0", Phrase(Rule.NO_NODULE)))
 
 
 def _opinion(nodule: GuidelineNodule, policy: CLungRadsPolicy) -> Opinion:
     if is_benign(nodule) or nodule.proven_benign:
-        return Opinion((Verdict("0", f"{nodule.label}: benign calcification, fat or proven benign"),))
+        return Opinion((Verdict("0", Phrase(Rule.BENIGN_OR_PROVEN, label=nodule.label)),))
     size = _mean(nodule.size.axes, policy)
-    described = f"{nodule.label}, {nodule.size.composition.value}, {size:g} mm"
-    verdicts = tuple(_raised(Verdict(c, f"{described}: {words}"), nodule, policy) for c, words in _rows(nodule, policy))
+    described = Phrase(Rule.OF_KIND, label=nodule.label, composition=nodule.size.composition, mm=size)
+    rows = ((c, Phrase(Rule.NODULE, nodule=described, rule=rule)) for c, rule in _rows(nodule, policy))
+    verdicts = tuple(_raised(Verdict(c, because), nodule, policy) for c, because in rows)
     one_each = tuple({verdict.category: verdict for verdict in verdicts}.values())
-    return Opinion(one_each, (*benign_assumption(nodule, "category 0"), *_taken_for_granted(nodule, one_each)))
+    return Opinion(one_each, (*benign_assumption(nodule, Outcome.CATEGORY_0), *_taken_for_granted(nodule, one_each)))
 
 
-def _rows(nodule: GuidelineNodule, policy: CLungRadsPolicy) -> tuple[tuple[str, str], ...]:
+def _rows(nodule: GuidelineNodule, policy: CLungRadsPolicy) -> tuple[tuple[str, Phrase], ...]:
     size, kind = _mean(nodule.size.axes, policy), solid_kind(nodule)
     if size < policy.smallest_mm:
-        return (("1", f"<{policy.smallest_mm:g} mm"),)
+        return (("1", Phrase(Rule.BELOW, limit=policy.smallest_mm, unit="mm")),)
     if kind is Composition.PART_SOLID:
         return tuple(_part_solid_row(component, policy) for component in _components(nodule, size, policy))
     limits = policy.solid_mm if kind is Composition.SOLID else (policy.ground_glass_mm,)
     reached, words = band(size, (policy.smallest_mm, *limits))
-    return ((str(reached + 1), f"{kind.value} {words}"),)
+    return ((str(reached + 1), Phrase(Rule.KIND_OF_BAND, composition=kind, band=words)),)
 
 
-def _part_solid_row(component_mm: float, policy: CLungRadsPolicy) -> tuple[str, str]:
+def _part_solid_row(component_mm: float, policy: CLungRadsPolicy) -> tuple[str, Phrase]:
     reached, words = band(component_mm, policy.component_mm)
-    return str(reached + 2), f"part-solid {policy.smallest_mm:g} mm or more with a solid component of {words}"
+    return str(reached + 2), Phrase(Rule.PART_SOLID_COMPONENT, limit=policy.smallest_mm, band=words)
 
 
 def _components(nodule: GuidelineNodule, size: float, policy: CLungRadsPolicy) -> tuple[float, ...]:
@@ -59,17 +60,19 @@ def _raised(verdict: Verdict, nodule: GuidelineNodule, policy: CLungRadsPolicy) 
     probability = nodule.model_probability
     if verdict.category not in RAISED_BY_MODEL or probability is None or probability < policy.model_from:
         return verdict
-    text = f"{verdict.because} (category {verdict.category}), model probability {100 * probability:.0f} %"
-    return Verdict("4", text)
+    because = Phrase(
+        Rule.RAISED_BY_MODEL, because=verdict.because, category=verdict.category, percent=100 * probability
+    )
+    return Verdict("4", because)
 
 
-def _taken_for_granted(nodule: GuidelineNodule, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    texts = []
+def _taken_for_granted(nodule: GuidelineNodule, verdicts: Sequence[Verdict]) -> tuple[Phrase, ...]:
+    phrases = []
     if nodule.model_probability is None and any(verdict.category in RAISED_BY_MODEL for verdict in verdicts):
-        texts.append(f"the publication's own model was not applied to {nodule.label}; from 50 % on it makes category 4")
+        phrases.append(Phrase(Rule.MODEL_NOT_APPLIED, label=nodule.label))
     if len(verdicts) > 1:
-        texts.append(f"the size of the solid component of {nodule.label} is not known; it decides the category")
-    return tuple(texts)
+        phrases.append(Phrase(Rule.COMPONENT_DECIDES_CATEGORY, label=nodule.label))
+    return tuple(phrases)
 
 
 def _mean(axes: AxisLengths, policy: CLungRadsPolicy) -> float:

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cad.domain import Composition, GuidelineNodule, PatientFactors, Recommendation
+from cad.domain import Composition, Guideline, GuidelineNodule, PatientFactors, Phrase, Recommendation
 from cad.policy import ChineseConsensusPolicy
+from cad.policy.guidelines.chinese_consensus import ConsensusRow
+from cad.policy.guidelines.rules import Outcome, Rule
 from cad.science.guidelines.sizes import benign_assumption, inclusive_band, is_benign, solid_kind
-from cad.science.guidelines.verdicts import Opinion, Scheme, Verdict
+from cad.science.guidelines.verdicts import Opinion, Scheme, Verdict, category
 
-NAME = "Chinese expert consensus"
-SOLID_ROWS = ("solid up to 4 mm", "solid >4 to 6 mm", "solid >6 to 8 mm")
+SOLID_ROWS = (ConsensusRow.SOLID_UP_TO_4, ConsensusRow.SOLID_ABOVE_4_TO_6, ConsensusRow.SOLID_ABOVE_6_TO_8)
 LARGE_SOLID_ROWS = (
-    "solid >8 mm, probability <5 %",
-    "solid >8 mm, probability 5–65 %",
-    "solid >8 mm, probability >65 %",
+    ConsensusRow.SOLID_ABOVE_8_PROBABILITY_BELOW_5,
+    ConsensusRow.SOLID_ABOVE_8_PROBABILITY_5_TO_65,
+    ConsensusRow.SOLID_ABOVE_8_PROBABILITY_ABOVE_65,
 )
-GROUND_GLASS_ROWS = ("ground-glass up to 5 mm", "ground-glass >5 to 10 mm", "ground-glass >10 mm")
-PART_SOLID_ROWS = ("part-solid up to 8 mm", "part-solid >8 mm")
+GROUND_GLASS_ROWS = (
+    ConsensusRow.GROUND_GLASS_UP_TO_5,
+    ConsensusRow.GROUND_GLASS_ABOVE_5_TO_10,
+    ConsensusRow.GROUND_GLASS_ABOVE_10,
+)
+PART_SOLID_ROWS = (ConsensusRow.PART_SOLID_UP_TO_8, ConsensusRow.PART_SOLID_ABOVE_8)
 
 
 def chinese_consensus(
@@ -28,7 +33,8 @@ def chinese_consensus(
 ) -> Recommendation:
     """What the nodule that asks for most asks for, with or without high risk; both where the risk is not known."""
     opinions = [_opinion(nodule, policy) for nodule in nodules]
-    return scheme_of(is_high_risk(patient, policy), policy).recommend(opinions, Verdict("no nodule", "no lung nodule"))
+    nothing = Verdict(ConsensusRow.NO_NODULE, Phrase(Rule.NO_NODULE))
+    return scheme_of(is_high_risk(patient, policy), policy).recommend(opinions, nothing)
 
 
 def is_high_risk(patient: PatientFactors, policy: ChineseConsensusPolicy) -> bool | None:
@@ -52,27 +58,23 @@ def is_high_risk(patient: PatientFactors, policy: ChineseConsensusPolicy) -> boo
 
 def scheme_of(high_risk: bool | None, policy: ChineseConsensusPolicy) -> Scheme:
     """The table with or without high risk; both recommendations where the risk is not known."""
-
-    def management(without: str, with_risk: str) -> str:
-        if high_risk is not None:
-            return with_risk if high_risk else without
-        return without if without == with_risk else f"without high risk: {without}; with high risk: {with_risk}"
-
-    return Scheme(NAME, policy.edition, tuple((row, management(*texts)) for row, *texts in policy.rows))
+    return Scheme(
+        Guideline.CHINESE_CONSENSUS, policy.edition, policy.rows, high_risk, edition_verified=policy.edition_verified
+    )
 
 
 def _opinion(nodule: GuidelineNodule, policy: ChineseConsensusPolicy) -> Opinion:
     if is_benign(nodule) or nodule.proven_benign:
-        return Opinion((Verdict("benign", f"{nodule.label}: benign features"),))
+        return Opinion((Verdict(ConsensusRow.BENIGN, Phrase(Rule.BENIGN_FEATURES, label=nodule.label)),))
     size = nodule.size.axes.mean_mm
-    described = f"{nodule.label}, {nodule.size.composition.value}, mean {size:.1f} mm"
+    described = Phrase(Rule.MEAN, label=nodule.label, composition=nodule.size.composition, mm=f"{size:.1f}")
     rows = _rows(nodule, size, policy)
-    verdicts = tuple(Verdict(row, f"{described}: {row}") for row in rows)
-    unknown = (f"the probability of {nodule.label} depends on inputs that are not known",) if len(rows) > 1 else ()
-    return Opinion(verdicts, (*benign_assumption(nodule, "without follow-up"), *unknown))
+    verdicts = tuple(Verdict(row, Phrase(Rule.NODULE, nodule=described, rule=category(row))) for row in rows)
+    unknown = (Phrase(Rule.PROBABILITY_UNKNOWN, label=nodule.label),) if len(rows) > 1 else ()
+    return Opinion(verdicts, (*benign_assumption(nodule, Outcome.WITHOUT_FOLLOW_UP), *unknown))
 
 
-def _rows(nodule: GuidelineNodule, size: float, policy: ChineseConsensusPolicy) -> tuple[str, ...]:
+def _rows(nodule: GuidelineNodule, size: float, policy: ChineseConsensusPolicy) -> tuple[ConsensusRow, ...]:
     match solid_kind(nodule):
         case Composition.GROUND_GLASS:
             return (GROUND_GLASS_ROWS[_above(size, policy.ground_glass_mm)],)
@@ -83,7 +85,7 @@ def _rows(nodule: GuidelineNodule, size: float, policy: ChineseConsensusPolicy) 
             return (SOLID_ROWS[exceeded],) if exceeded < len(SOLID_ROWS) else _large_solid_rows(nodule, policy)
 
 
-def _large_solid_rows(nodule: GuidelineNodule, policy: ChineseConsensusPolicy) -> tuple[str, ...]:
+def _large_solid_rows(nodule: GuidelineNodule, policy: ChineseConsensusPolicy) -> tuple[ConsensusRow, ...]:
     low, high = (inclusive_band(p, policy.probability) for p in nodule.mayo or (0.0, 1.0))
     return LARGE_SOLID_ROWS[low : high + 1]
 

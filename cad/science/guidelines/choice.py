@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from cad.domain import ApplicableGuideline, Guideline, PatientFactors
+from cad.domain import ApplicableGuideline, Guideline, PatientFactors, Phrase, Region
 from cad.policy import GuidelinePolicy
-from cad.science.guidelines.fleischner import exclusion
+from cad.policy.guidelines.rules import ChoiceRule
+from cad.science.guidelines.fleischner import exclusions
 
 
 def applicable_guideline(patient: PatientFactors, policy: GuidelinePolicy) -> ApplicableGuideline:
     """The guideline for a screening or an incidental finding in a region, and why; None when that is not known."""
     if patient.screening is None:
-        return ApplicableGuideline(None, "it was not stated whether this is a screening or an incidental finding")
+        return ApplicableGuideline(None, Phrase(ChoiceRule.NOT_STATED))
     table = dict(policy.choice.screening if patient.screening else policy.choice.incidental)
-    region = policy.choice.region_not_given if patient.region is None else patient.region.value
-    guideline = Guideline(table[region])
-    context = "screening" if patient.screening else "an incidental finding"
-    where = f"region {region}" if patient.region is not None else f"no region given, so as in region {region}"
-    if guideline is Guideline.FLEISCHNER and (because := exclusion(patient, policy.fleischner)):
-        return ApplicableGuideline(None, f"{context}, {where}: Fleischner Society 2017, which is not for {because}")
-    return ApplicableGuideline(guideline, f"{context}, {where}")
+    region = Region(policy.choice.region_not_given) if patient.region is None else patient.region
+    guideline = Guideline(table[region.value])
+    context = ChoiceRule.SCREENING if patient.screening else ChoiceRule.INCIDENTAL
+    where = Phrase(ChoiceRule.NO_REGION if patient.region is None else ChoiceRule.REGION, region=region)
+    if guideline is Guideline.FLEISCHNER and (reasons := exclusions(patient, policy.fleischner)):
+        because = Phrase(ChoiceRule.EXCLUDED, context=Phrase(context), where=where, reasons=reasons)
+        return ApplicableGuideline(None, because)
+    return ApplicableGuideline(guideline, Phrase(ChoiceRule.APPLIES, context=Phrase(context), where=where))

@@ -8,8 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cad.domain import Composition, GuidelineNodule, NoduleSize, PatientFactors, Recommendation, RiskLevel
+from cad.domain import (
+    Composition,
+    Guideline,
+    GuidelineNodule,
+    NoduleSize,
+    PatientFactors,
+    Phrase,
+    Recommendation,
+    RiskLevel,
+)
 from cad.policy import FleischnerPolicy
+from cad.policy.guidelines.fleischner import FleischnerRow
+from cad.policy.guidelines.rules import FleischnerRule, Outcome, Rule
 from cad.science.guidelines.sizes import (
     benign_assumption,
     inclusive_band,
@@ -18,9 +29,8 @@ from cad.science.guidelines.sizes import (
     rounded,
     solid_kind,
 )
-from cad.science.guidelines.verdicts import Opinion, Scheme, Verdict, not_applicable, with_assumptions
+from cad.science.guidelines.verdicts import Opinion, Scheme, Verdict, category, not_applicable, with_assumptions
 
-NAME = "Fleischner Society"
 GROWTH_DECIMALS = 1
 """A change of diameter is a difference of measurements to 0.1 mm."""
 
@@ -28,49 +38,41 @@ GROWTH_DECIMALS = 1
 def fleischner(nodules: Sequence[GuidelineNodule], patient: PatientFactors, policy: FleischnerPolicy) -> Recommendation:
     """What the most suspicious nodule asks for; "not applicable" when the guideline excludes the patient."""
     scheme = scheme_of(patient.risk_level, policy)
-    if because := exclusion(patient, policy):
-        return not_applicable(scheme, f"{NAME} {policy.edition} is not for {because}")
+    if reasons := exclusions(patient, policy):
+        return not_applicable(scheme, Phrase(FleischnerRule.NOT_FOR, edition=policy.edition, reasons=reasons))
     followed = [nodule for nodule in nodules if not _needs_nothing(nodule, policy)]
-    number = "single" if len(followed) == 1 else "multiple"
-    opinions = [_opinion(nodule, number, policy) for nodule in followed]
-    benign = Verdict("benign", f"every nodule has benign features ({len(nodules)})")
-    nothing = benign if nodules else Verdict("no nodule", "no lung nodule")
+    opinions = [_opinion(nodule, policy, multiple=len(followed) > 1) for nodule in followed]
+    benign = Verdict(FleischnerRow.BENIGN, Phrase(Rule.EVERY_BENIGN, nodules=len(nodules)))
+    nothing = benign if nodules else Verdict(FleischnerRow.NO_NODULE, Phrase(Rule.NO_NODULE))
     return with_assumptions(scheme.recommend(opinions, nothing), *_taken_for_granted(patient, policy))
 
 
-def exclusion(patient: PatientFactors, policy: FleischnerPolicy) -> str:
+def exclusions(patient: PatientFactors, policy: FleischnerPolicy) -> tuple[Phrase, ...]:
     """Why the guideline is not for this patient; empty when nothing known excludes it."""
+    is_young = patient.age_years is not None and patient.age_years < policy.min_age_years
     reasons = (
-        ("a screening examination", patient.screening is True),
-        (
-            f"patients younger than {policy.min_age_years:g} years",
-            patient.age_years is not None and patient.age_years < policy.min_age_years,
-        ),
-        ("patients with a known primary cancer", patient.known_cancer is True),
-        ("patients with immunosuppression", patient.immunosuppressed is True),
+        (Phrase(FleischnerRule.SCREENING), patient.screening is True),
+        (Phrase(FleischnerRule.YOUNGER, years=policy.min_age_years), is_young),
+        (Phrase(FleischnerRule.CANCER), patient.known_cancer is True),
+        (Phrase(FleischnerRule.IMMUNOSUPPRESSION), patient.immunosuppressed is True),
     )
-    return ", ".join(text for text, is_so in reasons if is_so)
+    return tuple(phrase for phrase, is_so in reasons if is_so)
 
 
 def scheme_of(risk: RiskLevel | None, policy: FleischnerPolicy) -> Scheme:
     """The table for a risk; an unknown risk keeps both recommendations where they differ."""
-
-    def management(low: str, high: str) -> str:
-        if risk is not None:
-            return low if risk is RiskLevel.LOW else high
-        return low if low == high else f"low risk: {low}; high risk: {high}"
-
-    return Scheme(NAME, policy.edition, tuple((row, management(low, high)) for row, low, high in policy.rows))
+    high_risk = None if risk is None else risk is RiskLevel.HIGH
+    return Scheme(Guideline.FLEISCHNER, policy.edition, policy.rows, high_risk)
 
 
-def _taken_for_granted(patient: PatientFactors, policy: FleischnerPolicy) -> tuple[str, ...]:
+def _taken_for_granted(patient: PatientFactors, policy: FleischnerPolicy) -> tuple[Phrase, ...]:
     unknown = (
-        (f"the patient is {policy.min_age_years:g} years or older", patient.age_years),
-        ("there is no known primary cancer", patient.known_cancer),
-        ("the patient is not immunosuppressed", patient.immunosuppressed),
-        ("the nodules are incidental, not of a screening examination", patient.screening),
+        (Phrase(FleischnerRule.IS_OLD_ENOUGH, years=policy.min_age_years), patient.age_years),
+        (Phrase(FleischnerRule.NO_CANCER), patient.known_cancer),
+        (Phrase(FleischnerRule.NOT_IMMUNOSUPPRESSED), patient.immunosuppressed),
+        (Phrase(FleischnerRule.INCIDENTAL), patient.screening),
     )
-    return tuple(text for text, value in unknown if value is None)
+    return tuple(phrase for phrase, value in unknown if value is None)
 
 
 def _needs_nothing(nodule: GuidelineNodule, policy: FleischnerPolicy) -> bool:
@@ -79,37 +81,69 @@ def _needs_nothing(nodule: GuidelineNodule, policy: FleischnerPolicy) -> bool:
     return is_benign(nodule) or is_typical or bool(nodule.proven_benign)
 
 
-def _opinion(nodule: GuidelineNodule, number: str, policy: FleischnerPolicy) -> Opinion:
+def _opinion(nodule: GuidelineNodule, policy: FleischnerPolicy, *, multiple: bool) -> Opinion:
     size = mean_size(nodule.size, policy)
-    rows = _rows(nodule, size, number, policy)
-    change = f", {_gain_mm(nodule):+.1f} mm at most" if nodule.earlier else ""
-    described = f"{nodule.label}, {nodule.size.composition.value}, mean {size:g} mm{change}"
-    verdicts = tuple(Verdict(row, f"{described}: {row}") for row in rows)
-    return Opinion(verdicts, (*benign_assumption(nodule, "without follow-up"), *_component_unknown(nodule, rows)))
+    rows = _rows(nodule, size, policy, multiple=multiple)
+    described = _described(nodule, size)
+    verdicts = tuple(Verdict(row, Phrase(Rule.NODULE, nodule=described, rule=category(row))) for row in rows)
+    return Opinion(verdicts, (*benign_assumption(nodule, Outcome.WITHOUT_FOLLOW_UP), *_component_unknown(nodule, rows)))
 
 
-def _rows(nodule: GuidelineNodule, size: float, number: str, policy: FleischnerPolicy) -> tuple[str, ...]:
+def _described(nodule: GuidelineNodule, size: float) -> Phrase:
+    kind, mm = nodule.size.composition, f"{size:g}"
+    if not nodule.earlier:
+        return Phrase(Rule.MEAN, label=nodule.label, composition=kind, mm=mm)
+    return Phrase(Rule.MEAN_AND_GAIN, label=nodule.label, composition=kind, mm=mm, gain=_gain_mm(nodule))
+
+
+SOLID_ROWS = {
+    False: (FleischnerRow.SINGLE_SOLID_BELOW_6, FleischnerRow.SINGLE_SOLID_6_TO_8, FleischnerRow.SINGLE_SOLID_ABOVE_8),
+    True: (
+        FleischnerRow.MULTIPLE_SOLID_BELOW_6,
+        FleischnerRow.MULTIPLE_SOLID_6_TO_8,
+        FleischnerRow.MULTIPLE_SOLID_ABOVE_8,
+    ),
+}
+"""Rows of solid nodules, by whether there are several."""
+
+SUBSOLID_ROWS = {
+    None: (FleischnerRow.MULTIPLE_SUBSOLID_BELOW_6, FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE),
+    Composition.GROUND_GLASS: (
+        FleischnerRow.SINGLE_GROUND_GLASS_BELOW_6,
+        FleischnerRow.SINGLE_GROUND_GLASS_6_OR_MORE,
+    ),
+    Composition.PART_SOLID: (FleischnerRow.SINGLE_PART_SOLID_BELOW_6, FleischnerRow.SINGLE_PART_SOLID_6_OR_MORE),
+}
+"""Rows of several subsolid nodules, and of one by its kind."""
+
+GROWING_ROWS = {
+    Composition.SOLID: FleischnerRow.SOLID_GROWING,
+    Composition.GROUND_GLASS: FleischnerRow.GROUND_GLASS_GROWING,
+    Composition.PART_SOLID: FleischnerRow.PART_SOLID_LARGE_COMPONENT_OR_GROWING,
+}
+
+
+def _rows(
+    nodule: GuidelineNodule, size: float, policy: FleischnerPolicy, *, multiple: bool
+) -> tuple[FleischnerRow, ...]:
     grows = bool(nodule.earlier) and _gain_mm(nodule) >= policy.growth_from_mm
     kind = solid_kind(nodule)
     if kind is Composition.PART_SOLID and nodule.earlier and size >= policy.subsolid_mm:
-        return _persistent_part_solid(nodule, number, policy, grows=grows)
+        return _persistent_part_solid(nodule, policy, multiple=multiple, grows=grows)
     if grows:
-        is_part_solid = kind is Composition.PART_SOLID
-        return ("part-solid, solid component 6 mm or more, or growing" if is_part_solid else f"{kind.value}, growing",)
+        return (GROWING_ROWS[kind],)
     if kind is Composition.SOLID:
-        reached = inclusive_band(size, policy.solid_mm)
-        return (f"{number} solid {('<6 mm', '6–8 mm', '>8 mm')[reached]}",)
-    words = "<6 mm" if size < policy.subsolid_mm else "6 mm or more"
-    return (f"multiple subsolid {words}" if number == "multiple" else f"single {kind.value} {words}",)
+        return (SOLID_ROWS[multiple][inclusive_band(size, policy.solid_mm)],)
+    return (SUBSOLID_ROWS[None if multiple else kind][size >= policy.subsolid_mm],)
 
 
 def _persistent_part_solid(
-    nodule: GuidelineNodule, number: str, policy: FleischnerPolicy, *, grows: bool
-) -> tuple[str, ...]:
+    nodule: GuidelineNodule, policy: FleischnerPolicy, *, multiple: bool, grows: bool
+) -> tuple[FleischnerRow, ...]:
     """A part-solid nodule of 6 mm or more that is still there: its solid component decides."""
-    small = "single part-solid 6 mm or more, persistent, solid component <6 mm"
-    stays = "multiple subsolid 6 mm or more" if number == "multiple" else small
-    large = "part-solid, solid component 6 mm or more, or growing"
+    small = FleischnerRow.SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT
+    stays = FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE if multiple else small
+    large = FleischnerRow.PART_SOLID_LARGE_COMPONENT_OR_GROWING
     if grows or _component_grows(nodule, policy):
         return (large,)
     component = nodule.size.solid_axes
@@ -141,6 +175,5 @@ def _gain_mm(nodule: GuidelineNodule) -> float:
     return max(rounded(now - e.size.axes.mean_mm, GROWTH_DECIMALS) for e in nodule.earlier)
 
 
-def _component_unknown(nodule: GuidelineNodule, rows: tuple[str, ...]) -> tuple[str, ...]:
-    is_open = len(rows) > 1
-    return (f"the size of the solid component of {nodule.label} is not known; it decides the row",) if is_open else ()
+def _component_unknown(nodule: GuidelineNodule, rows: tuple[FleischnerRow, ...]) -> tuple[Phrase, ...]:
+    return (Phrase(Rule.COMPONENT_DECIDES_ROW, label=nodule.label),) if len(rows) > 1 else ()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-from cad.domain import AxisLengths, Composition, GrowthVerdict, GuidelineNodule, VolumeGrowth
+from cad.domain import AxisLengths, Composition, GrowthVerdict, GuidelineNodule, Phrase, VolumeGrowth
+from cad.policy.guidelines.rules import Outcome, Rule
 
-Band = tuple[int, str]
-"""The number of limits that a size reaches, and the words for it ("6 to <8 mm")."""
+Band = tuple[int, Phrase]
+"""The number of limits that a size reaches, and the band that it is in ("6 to <8 mm")."""
 
 FLOAT_NOISE_DECIMALS = 9
 """Sums and differences of decimal fractions are exact to this many decimals."""
@@ -32,10 +33,10 @@ def band(size: float, limits: Sequence[float], unit: str = "mm") -> Band:
     """Which of the bands between rising limits a size is in; a size at a limit is in the band above it."""
     reached = sum(size >= limit for limit in limits)
     if reached == 0:
-        return 0, f"<{limits[0]:g} {unit}"
+        return 0, Phrase(Rule.BELOW, limit=limits[0], unit=unit)
     if reached == len(limits):
-        return reached, f"{limits[-1]:g} {unit} or more"
-    return reached, f"{limits[reached - 1]:g} to <{limits[reached]:g} {unit}"
+        return reached, Phrase(Rule.FROM, limit=limits[-1], unit=unit)
+    return reached, Phrase(Rule.BETWEEN, low=limits[reached - 1], high=limits[reached], unit=unit)
 
 
 def inclusive_band(size: float, limits: tuple[float, float]) -> int:
@@ -61,14 +62,11 @@ def is_typical_perifissural(nodule: GuidelineNodule, below_mm: float) -> bool:
     return bool(nodule.juxtapleural_smooth) and is_solid and nodule.size.axes.long_mm < below_mm
 
 
-def benign_assumption(nodule: GuidelineNodule, outcome: str) -> tuple[str, ...]:
+def benign_assumption(nodule: GuidelineNodule, outcome: Outcome) -> tuple[Phrase, ...]:
     """What is taken for granted of a calcified nodule whose pattern is not known."""
     if nodule.size.composition is not Composition.CALCIFIED or nodule.benign_pattern is not None:
         return ()
-    return (
-        f"{nodule.label} is calcified, in a pattern that is not known, and taken as solid; complete, central, popcorn "
-        f"or concentric-ring calcification would be {outcome}",
-    )
+    return (Phrase(Rule.CALCIFIED, label=nodule.label, outcome=outcome),)
 
 
 def fastest_growth(nodule: GuidelineNodule) -> VolumeGrowth | None:
@@ -78,3 +76,8 @@ def fastest_growth(nodule: GuidelineNodule) -> VolumeGrowth | None:
     if increases:
         return min(increases, key=lambda growth: growth.doubling_time_days)
     return growths[0] if growths else None
+
+
+def volume_change(growth: VolumeGrowth) -> Phrase:
+    """The change of volume and the interval."""
+    return Phrase(Rule.VOLUME_CHANGE, percent=growth.change_percent, days=growth.interval_days)

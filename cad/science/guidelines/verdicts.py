@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cad.domain import Recommendation
-
-UNVERIFIED = "[unverified]"
-"""Marks in the policy what was not read in the guideline itself."""
+from cad.domain import Guideline, Management, Phrase, Recommendation
+from cad.policy.guidelines.rows import Row
+from cad.policy.guidelines.rules import NOT_APPLICABLE, Rule
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One category of a guideline's table, and the rule that led to it, in words and numbers."""
+    """One category of a guideline's table, and the rule that led to it."""
 
     category: str
-    because: str
+    because: Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +26,25 @@ class Opinion:
     """
 
     verdicts: tuple[Verdict, ...]
-    assuming: tuple[str, ...] = ()
+    assuming: tuple[Phrase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A guideline: its name, edition, and table of categories from least to most demanding with their management."""
+    """A guideline: its edition, and table of categories from least to most demanding.
 
-    name: str
+    `high_risk` says which management is meant where it differs by risk; None is not known.
+    """
+
+    guideline: Guideline
     edition: str
-    rows: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    high_risk: bool | None = None
+    edition_verified: bool = True
     ranks: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ranks", {category: rank for rank, (category, _) in enumerate(self.rows)})
+        object.__setattr__(self, "ranks", {row.code: rank for rank, row in enumerate(self.rows)})
 
     def most_demanding(self, *categories: str) -> str:
         """The last of these categories in the table."""
@@ -52,7 +56,7 @@ class Scheme:
         Where findings have several possible categories, every category remains possible that is at least as
         demanding as the lowest that each finding can have.
         """
-        assuming = tuple(dict.fromkeys(text for opinion in opinions for text in opinion.assuming))
+        assuming = tuple(dict.fromkeys(phrase for opinion in opinions for phrase in opinion.assuming))
         covered = [opinion.verdicts for opinion in opinions if opinion.verdicts]
         if not covered:
             return self._not_covered(assuming) if opinions else self._recommendation((nothing,), assuming)
@@ -64,31 +68,53 @@ class Scheme:
                 remaining.setdefault(rank, verdict)
         return self._recommendation(tuple(remaining[rank] for rank in sorted(remaining)), assuming)
 
-    def _recommendation(self, verdicts: tuple[Verdict, ...], assuming: tuple[str, ...]) -> Recommendation:
-        management = dict(self.rows)
-        possible = tuple(verdict.category for verdict in verdicts)
-        is_one = len(verdicts) == 1
+    def answer(self, category: str | None, because: Phrase, management: tuple[Management, ...] = ()) -> Recommendation:
+        """An answer of this guideline with one category, or with none."""
         return Recommendation(
-            scheme=self.name,
+            guideline=self.guideline,
             edition=self.edition,
-            category=possible[0] if is_one else None,
-            possible=possible,
-            management=management[possible[0]] if is_one else "; ".join(f"{c}: {management[c]}" for c in possible),
-            because=verdicts[0].because if is_one else "; or ".join(f"{v.category}: {v.because}" for v in verdicts),
-            assuming=assuming,
-            unverified=tuple(f"{c}: {management[c]}" for c in possible if UNVERIFIED in management[c]),
+            category=category,
+            possible=() if category is None else (category,),
+            management=management,
+            because=because,
+            edition_verified=self.edition_verified,
         )
 
-    def _not_covered(self, assuming: tuple[str, ...]) -> Recommendation:
-        because = f"{self.name} {self.edition} does not cover what was found"
-        return Recommendation(self.name, self.edition, None, (), "none given", because, assuming)
+    def management(self, category: str) -> Management:
+        """What follows from a category of the table."""
+        return Management(category, self.high_risk, self.rows[self.ranks[category]].verified)
+
+    def _recommendation(self, verdicts: tuple[Verdict, ...], assuming: tuple[Phrase, ...]) -> Recommendation:
+        possible = tuple(verdict.category for verdict in verdicts)
+        is_one = len(verdicts) == 1
+        return replace(
+            self.answer(possible[0] if is_one else None, verdicts[0].because if is_one else either(verdicts)),
+            possible=possible,
+            management=tuple(self.management(category) for category in possible),
+            assuming=assuming,
+        )
+
+    def _not_covered(self, assuming: tuple[Phrase, ...]) -> Recommendation:
+        because = Phrase(Rule.NOT_COVERED, guideline=self.guideline, edition=self.edition)
+        return replace(self.answer(None, because), assuming=assuming)
 
 
-def not_applicable(scheme: Scheme, because: str) -> Recommendation:
+def either(verdicts: Sequence[Verdict]) -> Phrase:
+    """The rules of several possible categories."""
+    parts = (Phrase(Rule.OF_CATEGORY, category=category(v.category), because=v.because) for v in verdicts)
+    return Phrase(Rule.EITHER, parts=tuple(parts))
+
+
+def category(code: str) -> Phrase:
+    """The category of a table as a fact of a sentence."""
+    return Phrase(Rule.ROW, row=code)
+
+
+def not_applicable(scheme: Scheme, because: Phrase) -> Recommendation:
     """The answer of a guideline that excludes the patient."""
-    return Recommendation(scheme.name, scheme.edition, "not applicable", ("not applicable",), "none given", because)
+    return scheme.answer(NOT_APPLICABLE, because)
 
 
-def with_assumptions(recommendation: Recommendation, *texts: str) -> Recommendation:
+def with_assumptions(recommendation: Recommendation, *phrases: Phrase) -> Recommendation:
     """The recommendation with more of what was taken for granted, first."""
-    return replace(recommendation, assuming=(*texts, *recommendation.assuming))
+    return replace(recommendation, assuming=(*phrases, *recommendation.assuming))

@@ -41,6 +41,7 @@ from cad.domain import (
 )
 from cad.report.statements import Statements, Subject
 from cad.report.statements.calcium import CalciumStatement
+from cad.report.words.en import calcium as english
 from dicom_io import codes
 from dicom_io.write.outlines import contours_of
 from dicom_io.write.segments import calcium_label, calcium_tracking_uid, site_code, united
@@ -98,8 +99,8 @@ def calcium_items(statements: Statements) -> Iterator[ContentItem]:
     for category in calcium.categories:
         yield TextContentItem(codes.CALCIUM_CATEGORY, f"{category.scheme}: {category.value}", CONTAINS)
     yield CodeContentItem(codes.CRITICAL_RESULT, codes.PRESENT if calcium.critical else codes.ABSENT, CONTAINS)
-    yield TextContentItem(codes.RECOMMENDATION, calcium.advice, CONTAINS)
-    yield TextContentItem(codes.CALCIUM_VARIANT, calcium.variant, CONTAINS)
+    yield TextContentItem(codes.RECOMMENDATION, english.advice(calcium), CONTAINS)
+    yield TextContentItem(codes.CALCIUM_VARIANT, english.variant(calcium), CONTAINS)
     for caveat in calcium.caveats:
         yield TextContentItem(codes.CALCIUM_CAVEAT, caveat.text, CONTAINS)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from highdicom.sr import CodeContentItem, RelationshipTypeValues, TextContentItem
 
 from cad.domain import ApplicableGuideline, Assessment, Guideline, Recommendation
+from cad.report.words.en import guidelines as english
+from cad.report.words.guidelines import because_of, speak
 from dicom_io import codes
 
 CONTAINS = RelationshipTypeValues.CONTAINS
@@ -28,15 +30,17 @@ def guideline_items(assessment: Assessment | None) -> Iterator[CodeContentItem |
 
 def _applies(applicable: ApplicableGuideline) -> str:
     name = "None" if applicable.guideline is None else codes.GUIDELINE[applicable.guideline]
-    return f"{name}: {applicable.because}."
+    return f"{name}: {because_of(applicable, english)}."
 
 
 def recommendation_text(said: Recommendation, *, is_applicable: bool) -> str:
     """What one guideline says, in one paragraph."""
-    category = said.category or f"one of {', '.join(said.possible) or 'none'}"
+    spoken = speak(said, english)
+    category = spoken.category or f"one of {', '.join(spoken.possible) or 'none'}"
+    chosen = "applicable" if is_applicable else "not chosen as applicable"
     sentences = [
-        f"{said.scheme} {said.edition} ({'applicable' if is_applicable else 'not chosen as applicable'}): {category}.",
-        f"{said.management}.",
-        f"Because: {said.because}.",
+        f"{spoken.scheme} {spoken.edition} ({chosen}): {category}.",
+        f"{spoken.management}.",
+        f"Because: {spoken.because}.",
     ]
-    return " ".join(sentences + ([f"Assumed: {'; '.join(said.assuming)}."] if said.assuming else []))
+    return " ".join(sentences + ([f"Assumed: {'; '.join(spoken.assuming)}."] if spoken.assuming else []))

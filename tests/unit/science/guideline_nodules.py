@@ -11,9 +11,13 @@ from cad.domain import (
     GuidelineNodule,
     LungRadsCategory,
     NoduleSize,
+    Recommendation,
     Sighting,
 )
 from cad.policy import GrowthPolicy
+from cad.report.json.guidelines import UNVERIFIED
+from cad.report.words.en import guidelines as english
+from cad.report.words.guidelines import SpokenRecommendation, speak
 from cad.science.followup.growth import growth_from_diameters, volume_growth
 
 SOLID, PART_SOLID, GROUND_GLASS = Composition.SOLID, Composition.PART_SOLID, Composition.GROUND_GLASS
@@ -87,3 +91,8 @@ def grown_in_diameter(earlier_mm: float, now_mm: float, days: float) -> Guidelin
     """A solid nodule of which only diameters are known."""
     growth = growth_from_diameters(earlier_mm, now_mm, days, GrowthPolicy())
     return followed(now_mm, EarlierSize(days, a_size(earlier_mm), growth))
+
+
+def in_english(said: Recommendation) -> SpokenRecommendation:
+    """A recommendation in the words of findings.json, in which the published tables are written too."""
+    return speak(said, english, UNVERIFIED)

@@ -36,6 +36,8 @@ from cad.domain import (
 from cad.exam.assessment import assess, assessment_cautions
 from cad.geometry import grid_from, sphere_volume_mm3
 from cad.policy import Policy, RiskPolicy
+from cad.policy.guidelines.fleischner import FleischnerRow
+from tests.unit.science.guideline_nodules import in_english
 
 POLICY = Policy()
 GRID = grid_from((4, 4, 4), (1, 1, 1), PointLps(0, 0, 0))
@@ -146,7 +148,7 @@ def test_the_guidelines_see_size_observations_and_risk() -> None:
     said = NoduleObservation("Nodule 1", lobe=Lobe.RUL, spiculated=True)
     assessment = assess((a_measured(9.0),), observing(said), POLICY)
     assert assessment.recommendation(Guideline.LUNG_RADS).category == "4X"
-    assert assessment.recommendation(Guideline.FLEISCHNER).category == "single solid >8 mm"
+    assert assessment.recommendation(Guideline.FLEISCHNER).category == FleischnerRow.SINGLE_SOLID_ABOVE_8
     assert assessment.recommendation(Guideline.BTS).category == "Brock 10 % or more"
     assert assessment.recommendation(Guideline.C_LUNG_RADS).category == "2"
     assert assessment.recommendation(Guideline.NELSON).category == "indeterminate"
@@ -160,7 +162,7 @@ def test_a_part_solid_nodule_has_a_component_that_was_not_measured() -> None:
 
 def test_of_nodules_of_one_category_the_largest_is_named() -> None:
     assessment = assess((a_measured(9.0), a_measured(12.0, 2)), ClinicalContext(), POLICY)
-    assert assessment.recommendation(Guideline.LUNG_RADS).because.startswith("Nodule 2, solid, 12.0 mm")
+    assert in_english(assessment.recommendation(Guideline.LUNG_RADS)).because.startswith("Nodule 2, solid, 12.0 mm")
 
 
 def test_an_observation_that_names_no_nodule_and_a_size_that_was_not_measured_are_cautioned() -> None:

@@ -15,9 +15,10 @@ from cad.domain import (
     GuidelineNodule,
     NoduleSize,
     PatientFactors,
-    Recommendation,
 )
 from cad.policy import BtsPolicy
+from cad.report.words.en import guidelines as english
+from cad.report.words.guidelines import SpokenRecommendation
 from cad.science.guidelines.bts import bts
 from tests.unit.science.guideline_nodules import (
     GROUND_GLASS,
@@ -29,6 +30,7 @@ from tests.unit.science.guideline_nodules import (
     followed,
     grown,
     grown_in_diameter,
+    in_english,
 )
 
 POLICY = BtsPolicy()
@@ -37,8 +39,8 @@ ADULT = PatientFactors(age_years=60)
 YEAR, QUARTER = 365, 92
 
 
-def reading(*nodules: GuidelineNodule, policy: BtsPolicy = POLICY) -> Recommendation:
-    return bts(nodules, ADULT, policy)
+def reading(*nodules: GuidelineNodule, policy: BtsPolicy = POLICY) -> SpokenRecommendation:
+    return in_english(bts(nodules, ADULT, policy))
 
 
 LOW_RISK: dict[str, Any] = {"brock": (0.0999, 0.0999)}
@@ -223,8 +225,8 @@ def test_a_new_or_growing_solid_component_favours_resection(
 
 
 def test_is_for_adults() -> None:
-    assert bts([a_nodule()], PatientFactors(age_years=17), POLICY).category == "not applicable"
-    assert bts([a_nodule()], PatientFactors(age_years=18), POLICY).category != "not applicable"
+    assert in_english(bts([a_nodule()], PatientFactors(age_years=17), POLICY)).category == "not applicable"
+    assert in_english(bts([a_nodule()], PatientFactors(age_years=18), POLICY)).category != "not applicable"
 
 
 def test_a_large_smooth_juxtapleural_nodule_is_not_typical() -> None:
@@ -243,7 +245,7 @@ def test_says_why_with_the_numbers_and_what_was_assumed() -> None:
     assert any("depends on inputs" in text for text in result.assuming)
 
 
-RANKS = {row: rank for rank, (row, _) in enumerate(POLICY.rows)}
+RANKS = {english.CATEGORIES[row.code]: rank for rank, row in enumerate(POLICY.rows)}
 
 
 @given(st.floats(10.0, 5000.0), st.floats(10.0, 5000.0), st.sampled_from([0.02, 0.3]))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from cad.domain import Composition, GuidelineNodule, Recommendation
+from cad.domain import Composition, GuidelineNodule
 from cad.policy import CLungRadsPolicy
+from cad.report.words.guidelines import SpokenRecommendation
 from cad.science.guidelines.c_lung_rads import c_lung_rads
-from tests.unit.science.guideline_nodules import GROUND_GLASS, PART_SOLID, SOLID, a_nodule
+from tests.unit.science.guideline_nodules import GROUND_GLASS, PART_SOLID, SOLID, a_nodule, in_english
 
 POLICY = CLungRadsPolicy()
 
 
-def reading(*nodules: GuidelineNodule) -> Recommendation:
-    return c_lung_rads(nodules, POLICY)
+def reading(*nodules: GuidelineNodule) -> SpokenRecommendation:
+    return in_english(c_lung_rads(nodules, POLICY))
 
 
 @pytest.mark.parametrize(

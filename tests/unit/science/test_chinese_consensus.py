@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from cad.domain import Composition, GuidelineNodule, PatientFactors, Recommendation
+from cad.domain import Composition, GuidelineNodule, PatientFactors
 from cad.policy import ChineseConsensusPolicy
+from cad.report.words.guidelines import SpokenRecommendation
 from cad.science.guidelines.chinese_consensus import chinese_consensus, is_high_risk
-from tests.unit.science.guideline_nodules import GROUND_GLASS, PART_SOLID, a_nodule
+from tests.unit.science.guideline_nodules import GROUND_GLASS, PART_SOLID, a_nodule, in_english
 
 POLICY = ChineseConsensusPolicy()
 NO_RISK = PatientFactors(
@@ -25,8 +26,8 @@ NO_RISK = PatientFactors(
 HIGH_RISK = replace(NO_RISK, chronic_lung_disease=True)
 
 
-def reading(*nodules: GuidelineNodule, patient: PatientFactors = NO_RISK) -> Recommendation:
-    return chinese_consensus(nodules, patient, POLICY)
+def reading(*nodules: GuidelineNodule, patient: PatientFactors = NO_RISK) -> SpokenRecommendation:
+    return in_english(chinese_consensus(nodules, patient, POLICY))
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ from tests.unit.science.compared_chests import (
     prior_of,
     volume_of,
 )
+from tests.unit.science.guideline_nodules import in_english
 
 RIGHT = Sphere((-60.0, 8.0, 5.0), 12.0)
 LEFT = Sphere((62.0, -6.0, -12.0), 10.0)
@@ -125,8 +126,8 @@ def test_guidelines_hear_of_growth_and_of_new_nodules(usual: Compared) -> None:
     assert not isinstance(assessment, NotAssessed)
     screened = assessment.recommendation(Guideline.LUNG_RADS)
     assert screened.category == "4B"
-    assert "growing solid 8 mm or more" in screened.because
-    assert "volume +" in assessment.recommendation(Guideline.NELSON).because
+    assert "growing solid 8 mm or more" in in_english(screened).because
+    assert "volume +" in in_english(assessment.recommendation(Guideline.NELSON)).because
     assert assessment.recommendation(Guideline.NELSON).category == "positive"
 
 
@@ -213,8 +214,8 @@ def test_a_place_that_the_earlier_scan_does_not_show_is_not_new() -> None:
     assert "Nodule 2" in found.text_of("place-outside-prior")
     assessment = found.findings.assessment
     assert not isinstance(assessment, NotAssessed)
-    assert "Nodule 2" in assessment.recommendation(Guideline.LUNG_RADS).because
-    assert "baseline" in assessment.recommendation(Guideline.LUNG_RADS).because
+    assert "Nodule 2" in in_english(assessment.recommendation(Guideline.LUNG_RADS)).because
+    assert "baseline" in in_english(assessment.recommendation(Guideline.LUNG_RADS)).because
 
 
 def test_a_place_that_the_current_scan_does_not_show_is_not_resolved() -> None:
@@ -322,7 +323,7 @@ def test_an_earlier_category_belongs_to_the_only_nodule_of_then() -> None:
     assert not isinstance(assessment, NotAssessed)
     screened = assessment.recommendation(Guideline.LUNG_RADS)
     assert screened.category == "3"  # stepped down from the 4A that was given, though 12 mm would be 4A by size
-    assert "category 4A 200 days before" in screened.because
+    assert "category 4A 200 days before" in in_english(screened).because
 
 
 # -- registrations that are not good -----------------------------------------------------------------------------

@@ -7,10 +7,20 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from cad.domain import AxisLengths, Composition, GuidelineNodule, NoduleSize, PatientFactors, Recommendation, RiskLevel
+from cad.domain import AxisLengths, Composition, GuidelineNodule, NoduleSize, PatientFactors, RiskLevel
 from cad.policy import FleischnerPolicy
+from cad.report.words.en import guidelines as english
+from cad.report.words.guidelines import SpokenRecommendation
 from cad.science.guidelines.fleischner import fleischner
-from tests.unit.science.guideline_nodules import GROUND_GLASS, PART_SOLID, SOLID, a_nodule, earlier, followed
+from tests.unit.science.guideline_nodules import (
+    GROUND_GLASS,
+    PART_SOLID,
+    SOLID,
+    a_nodule,
+    earlier,
+    followed,
+    in_english,
+)
 
 POLICY = FleischnerPolicy()
 UNROUNDED = replace(POLICY, mean_decimals=1)
@@ -23,8 +33,8 @@ def a_patient(risk: RiskLevel | None = LOW) -> PatientFactors:
 
 def reading(
     *nodules: GuidelineNodule, risk: RiskLevel | None = LOW, policy: FleischnerPolicy = POLICY
-) -> Recommendation:
-    return fleischner(nodules, a_patient(risk), policy)
+) -> SpokenRecommendation:
+    return in_english(fleischner(nodules, a_patient(risk), policy))
 
 
 def two(nodule: GuidelineNodule) -> tuple[GuidelineNodule, GuidelineNodule]:
@@ -225,18 +235,21 @@ def test_no_nodule_needs_nothing() -> None:
     ],
 )
 def test_is_not_for_patients_that_the_guideline_excludes(patient: PatientFactors, words: str) -> None:
-    result = fleischner([a_nodule(9.0)], patient, POLICY)
+    result = in_english(fleischner([a_nodule(9.0)], patient, POLICY))
     assert result.category == "not applicable"
     assert words in result.because
 
 
 def test_is_for_patients_of_exactly_35_years() -> None:
-    assert fleischner([a_nodule(9.0)], replace(a_patient(), age_years=35), POLICY).category == "single solid >8 mm"
+    assert (
+        in_english(fleischner([a_nodule(9.0)], replace(a_patient(), age_years=35), POLICY)).category
+        == "single solid >8 mm"
+    )
 
 
 def test_says_what_was_assumed_of_a_patient_about_whom_nothing_is_known() -> None:
     assert reading(a_nodule(9.0)).assuming == ()
-    texts = fleischner([a_nodule(9.0)], PatientFactors(), POLICY).assuming
+    texts = in_english(fleischner([a_nodule(9.0)], PatientFactors(), POLICY)).assuming
     assert len(texts) == 4
     assert all(word in " ".join(texts) for word in ("35 years", "primary cancer", "immunosuppressed", "incidental"))
 
@@ -246,7 +259,7 @@ def test_says_why_with_the_numbers() -> None:
     assert reading(nodule).because == "Nodule 1, solid, mean 8 mm: single solid 6–8 mm"
 
 
-RANKS = {row: rank for rank, (row, _, _) in enumerate(POLICY.rows)}
+RANKS = {english.CATEGORIES[row.code]: rank for rank, row in enumerate(POLICY.rows)}
 SIZES = st.floats(2.0, 45.0)
 
 

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from cad.domain import AxisLengths
+from cad.report.words.en import guidelines as english
+from cad.report.words.phrases import phrase_text
 from cad.science.guidelines.sizes import band, inclusive_band, mean_mm, rounded
 
 
@@ -43,7 +45,8 @@ def test_axes_are_rounded_before_their_mean() -> None:
     [(5.9, (0, "<6 mm")), (6.0, (1, "6 to <8 mm")), (7.9, (1, "6 to <8 mm")), (8.0, (2, "8 mm or more"))],
 )
 def test_a_size_at_a_limit_is_in_the_band_above(size: float, expected: tuple[int, str]) -> None:
-    assert band(size, (6.0, 8.0)) == expected
+    reached, words = band(size, (6.0, 8.0))
+    assert (reached, phrase_text(words, english)) == expected
 
 
 @pytest.mark.parametrize(("size", "expected"), [(5.9, 0), (6.0, 1), (8.0, 1), (8.1, 2)])

@@ -20,11 +20,11 @@ from cad.domain import (
     GuidelineNodule,
     LungRadsCategory,
     NoduleSize,
-    Recommendation,
     Sighting,
 )
 from cad.geometry import sphere_volume_mm3
 from cad.policy import LungRadsPolicy
+from cad.report.words.guidelines import SpokenRecommendation
 from cad.science.guidelines.lung_rads.exam import lung_rads
 from cad.science.guidelines.lung_rads.growth import Pace, Past, pace
 from tests.unit.science.guideline_nodules import (
@@ -35,6 +35,7 @@ from tests.unit.science.guideline_nodules import (
     a_nodule,
     earlier,
     followed,
+    in_english,
 )
 
 POLICY = LungRadsPolicy()
@@ -47,8 +48,8 @@ def reading(
     exam: ExamObservations = NOTHING_STATED,
     policy: LungRadsPolicy = POLICY,
     immunosuppressed: bool | None = None,
-) -> Recommendation:
-    return lung_rads(nodules, exam, policy, immunosuppressed=immunosuppressed)
+) -> SpokenRecommendation:
+    return in_english(lung_rads(nodules, exam, policy, immunosuppressed=immunosuppressed))
 
 
 def category(nodule: GuidelineNodule, policy: LungRadsPolicy = POLICY) -> str | None:
@@ -536,9 +537,12 @@ def test_what_would_make_4x_is_said_where_it_is_not_known() -> None:
 @pytest.mark.parametrize(
     ("exam", "management"),
     [
-        (ExamObservations(prior_being_located=True), POLICY.prior_awaited),
-        (ExamObservations(lungs_not_evaluable=True), POLICY.not_evaluable),
-        (ExamObservations(infection_suspected=True), POLICY.infection),
+        (
+            ExamObservations(prior_being_located=True),
+            "Comparison with the prior chest CT before a category is assigned",
+        ),
+        (ExamObservations(lungs_not_evaluable=True), "Additional lung cancer screening CT images"),
+        (ExamObservations(infection_suspected=True), "1- to 3-month LDCT"),
     ],
 )
 def test_an_incomplete_examination_is_0_and_says_what_it_would_be(exam: ExamObservations, management: str) -> None:
@@ -650,7 +654,7 @@ def test_earlier_sizes_belong_to_followed_nodules_oldest_first() -> None:
 
 # -- properties ------------------------------------------------------------------------------------------------
 
-RANKS = {category: rank for rank, (category, _) in enumerate(POLICY.rows)}
+RANKS = {row.code: rank for rank, row in enumerate(POLICY.rows)}
 SIZES = st.floats(2.0, 45.0)
 DAYS = st.floats(20.0, 1500.0)
 

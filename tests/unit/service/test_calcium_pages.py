@@ -10,7 +10,7 @@ import pytest
 from cad.case.case import report_case
 from cad.domain import CalciumScore, Nodule, NotAssessed, NotAssessedReason
 from cad.exam.assessment import assess
-from cad.policy import CalciumPolicy, GrowthPolicy, Policy, WordingPolicy
+from cad.policy import GrowthPolicy, Policy, WordingPolicy
 from cad.report.pdf.report import ReportCase, report_pdf
 from cad.report.pictures.overlay import overlay_pictures
 from cad.report.statements import state
@@ -20,7 +20,6 @@ from tests.contract.subjects import some_findings
 from tests.unit.service.test_report import PROVENANCE, SCREENED, nodules, pages_of, poppler, source, text_of
 
 NOT_ASKED = NotAssessed(NotAssessedReason.NOT_REQUESTED)
-MODERATE = CalciumPolicy().advice[2]
 
 
 def a_case(
@@ -35,7 +34,7 @@ def a_case(
 
 
 def scored(*, critical: bool = False) -> CalciumScore:
-    return a_score(source().volume.grid, critical=critical, advice=MODERATE)
+    return a_score(source().volume.grid, critical=critical)
 
 
 def page_text(pdf: bytes, number: int, folder: Path) -> str:

@@ -8,8 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from cad.domain import Artery, Grid, NotAssessed, NotAssessedReason, OtherCalcium
-from cad.policy import CalciumPolicy
+from cad.domain import Artery, CalciumTier, Grid, NotAssessed, NotAssessedReason, OtherCalcium
 from cad.report.statements.calcium import state_calcium
 from cad.report.words.calcium import score
 from cad.report.words.en import calcium as calcium_english
@@ -73,15 +72,19 @@ def test_calcium_of_aorta_and_valves_has_a_sentence_of_its_own_and_nodes_have_no
     assert calcium_english.apart(state_calcium(a_score(GRID, PLAQUES[:1]))) == ""
 
 
-@pytest.mark.parametrize("advice", CalciumPolicy().advice)
-def test_every_advice_of_the_policy_is_translated_with_its_source(advice: str) -> None:
-    said = calcium_chinese.advice(a_score(GRID, advice=advice))
+@pytest.mark.parametrize("tier", list(CalciumTier))
+def test_every_tier_has_advice_with_its_source_in_both_languages(tier: CalciumTier) -> None:
+    score = dataclasses.replace(a_score(GRID), tier=tier)
+    said = calcium_chinese.advice(score)
     assert "BSTI 2020" in said
-    assert not re.search("[A-Za-z]", re.sub(r"CT|BSCI/BSCCT|BSTI|SCCT/STR|\[unverified\]", "", said))
+    assert "BSTI 2020" in calcium_english.advice(score)
+    assert not re.search("[A-Za-z]", re.sub(r"CT|BSCI/BSCCT|BSTI|SCCT/STR", "", said))
+    assert ("[unverified]" in calcium_english.advice(score, " [unverified]")) == (tier is not CalciumTier.NONE)
 
 
-def test_an_unknown_advice_is_quoted() -> None:
-    assert calcium_chinese.advice(a_score(GRID, advice="Do this.")) == "建议（原文）：Do this."
+def test_the_rules_of_a_score_are_said_in_chinese() -> None:
+    said = calcium_chinese.variant(a_score(GRID))
+    assert not re.search("[A-Za-z]", re.sub(r"Agatston|HU|mm2|mm", "", said))
 
 
 def test_caveats_are_said_in_both_languages() -> None:

@@ -19,9 +19,11 @@ from cad.domain import (
     Nodule,
     NotAssessed,
     NotAssessedReason,
+    Phrase,
     Recommendation,
 )
 from cad.policy import GuidelinePolicy, HeartLungPolicy
+from cad.policy.guidelines.rules import Rule
 from cad.report.statements import Subject
 from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel, lung_level, most_suspicious, state_heart_lung
 from cad.report.words.calcium import heart_reason
@@ -36,8 +38,9 @@ POLICY = HeartLungPolicy()
 
 def an_assessment(category: str | None, guideline: Guideline | None, possible: tuple[str, ...] = ()) -> Assessment:
     """What every guideline says: the same category."""
-    said = Recommendation("Scheme", "1", category, possible, "Do it", "a rule")
-    return Assessment((), tuple((one, said) for one in Guideline), ApplicableGuideline(guideline, "it was said"))
+    rule = Phrase(Rule.NO_NODULE)
+    said = Recommendation(Guideline.LUNG_RADS, "1", category, possible, (), rule)
+    return Assessment((), tuple((one, said) for one in Guideline), ApplicableGuideline(guideline, rule))
 
 
 def level_of(category: str, guideline: Guideline) -> Level | None:
@@ -67,7 +70,7 @@ APPLICABLE = ("lung_rads", "fleischner", "bts", "c_lung_rads", "nelson", "eu_pos
 
 @pytest.mark.parametrize("name", APPLICABLE)
 def test_every_category_of_a_guideline_that_can_apply_has_exactly_one_level(name: str) -> None:
-    categories = [row[0] for row in getattr(RULES, name).rows]
+    categories = [row.code for row in getattr(RULES, name).rows]
     tables = {guideline: rows for guideline, *rows in POLICY.lung}
     listed = [category for row in tables[name] for category in row]
     assert sorted(listed) == sorted(categories)
@@ -76,7 +79,7 @@ def test_every_category_of_a_guideline_that_can_apply_has_exactly_one_level(name
 @pytest.mark.parametrize("name", [name for name in APPLICABLE if name != "bts"])
 def test_levels_rise_with_the_rows_of_a_guideline(name: str) -> None:
     """Rows go from least to most demanding; of BTS, "new and small" stands before a doubling time above 600 days."""
-    levels = [level_of(row[0], Guideline(name)) for row in getattr(RULES, name).rows]
+    levels = [level_of(row.code, Guideline(name)) for row in getattr(RULES, name).rows]
     assert levels == sorted(level for level in levels if level is not None)
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 
 from cad.domain import (
     Artery,
     CalciumScore,
     CalciumSite,
+    CalciumTier,
     Nodule,
     NotAssessed,
     NotAssessedReason,
     OtherCalcium,
 )
+from cad.policy.calcium_rules import CalciumRule
 from cad.report.statements.calcium import CalciumStatement
 from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel
 from cad.report.words.calcium import CalciumLabels, categories, score, volume
-from cad.report.words.en import nodules as english
+from cad.report.words.en import guidelines, nodules as english
+from cad.report.words.guidelines import speak
+from cad.report.words.phrases import SentenceTables, phrase_text
 
 LABELS = CalciumLabels(
     title="Lungs and heart on CT",
@@ -59,6 +64,42 @@ REASON: Mapping[NotAssessedReason, str] = {
 }
 """Why nodules were not assessed; other reasons have their own names."""
 
+ADVICE: Mapping[CalciumTier, str] = {
+    CalciumTier.NONE: (
+        "No coronary calcium found on this non-gated CT, which does not exclude coronary disease. If there is chest "
+        "pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020)."
+    ),
+    CalciumTier.MILD: (
+        "Mild coronary calcium: assess modifiable cardiovascular risk factors and, if there is chest pain, assess it "
+        "by the usual guidelines (BSCI/BSCCT and BSTI 2020; SCCT/STR 2016{mark})."
+    ),
+    CalciumTier.MODERATE: (
+        "Moderate coronary calcium: assess modifiable cardiovascular risk factors, with preventive treatment by the "
+        "local guideline, and, if there is chest pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020; "
+        "SCCT/STR 2016{mark})."
+    ),
+    CalciumTier.SEVERE: (
+        "Severe coronary calcium: assess modifiable cardiovascular risk factors soon, with preventive treatment by the "
+        "local guideline, and, if there is chest pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020; "
+        "SCCT/STR 2016{mark})."
+    ),
+}
+"""By tier. BSCI/BSCCT and BSTI 2020 (PMC7774698, abstract) asks for none, mild, moderate or severe on every
+non-gated chest CT, for risk factors, and the usual way for chest pain; in most cases no further test. "Soon" and
+"preventive treatment by the local guideline" are lungcad's own words; of SCCT/STR 2016 only the table of contents
+was read."""
+
+PHRASES: Mapping[enum.StrEnum, str] = {
+    CalciumRule.VARIANT: (
+        "Agatston, non-gated estimate: lesions per slice (2-D), {connectivity}-connected, >= {threshold:g} HU, "
+        "area >= {area:g} mm2, weight 1-4 by the highest HU in the slice, area x weight x increment / "
+        "{increment:g} mm; {slices}"
+    ),
+    CalciumRule.SLICES: "{mm:g} mm slices",
+    CalciumRule.AVERAGED_SLICES: "{mm:g} mm slices averaged from {source:g} mm",
+}
+"""By which rules a score was computed."""
+
 
 def site(site: CalciumSite) -> str:
     """The name of an artery or other site."""
@@ -88,9 +129,17 @@ def apart(statement: CalciumStatement) -> str:
     return f"Calcium apart from the arteries (Agatston): {', '.join(parts)}." if parts else ""
 
 
-def advice(calcium: CalciumScore) -> str:
-    """What follows from the tier, with its source."""
-    return calcium.advice
+def advice(calcium: CalciumScore, mark: str = "") -> str:
+    """What follows from the tier, with its source; `mark` follows what was not verified."""
+    return ADVICE[calcium.tier].format(mark=mark)
+
+
+TABLES = SentenceTables(PHRASES)
+
+
+def variant(calcium: CalciumScore) -> str:
+    """By which rules the score was computed."""
+    return phrase_text(calcium.variant, TABLES)
 
 
 def caveats(calcium: CalciumScore) -> str:
@@ -110,7 +159,7 @@ def why_no_lung(why: NotAssessed) -> str:
 
 def lung_reason(result: LungLevel) -> str:
     """From which category the level follows."""
-    said = result.said
+    said = speak(result.said, guidelines)
     category = said.category or f"one of {', '.join(said.possible) or 'none'}"
     chosen = " No guideline was chosen for this patient; this one stands in." if result.is_fallback else ""
     return f"{said.scheme} {said.edition}: {category}. {said.management}.{chosen}"

@@ -15,6 +15,8 @@ from cad.domain import (
     Side,
 )
 from cad.report.statements.nodules import Border, Nearness, NoduleStatement, Place, Sign
+from cad.report.words.en import guidelines
+from cad.report.words.guidelines import because_of, speak
 from cad.report.words.language import Cells, Labels, Technique
 from cad.report.words.numbers import DASH, axes_mm, density, percent, percent_range, size_cell, volume_mm3, whole
 
@@ -201,13 +203,14 @@ def guidance(assessment: Assessment | None) -> list[str]:
     if assessment is None:
         return []
     applicable = assessment.applicable
+    because = because_of(applicable, guidelines)
     if applicable.guideline is None:
-        return [f"No guideline was chosen: {applicable.because}. findings.json lists what each of them says."]
-    said = assessment.recommendation(applicable.guideline)
+        return [f"No guideline was chosen: {because}. findings.json lists what each of them says."]
+    said = speak(assessment.recommendation(applicable.guideline), guidelines)
     category = said.category or f"one of {', '.join(said.possible) or 'none'}"
     sentences = [
         f"{said.scheme} {said.edition}: {category}. {said.management}.",
-        f"Because: {said.because} ({applicable.because}).",
+        f"Because: {said.because} ({because}).",
     ]
     return sentences + ([f"Assumed: {'; '.join(said.assuming)}."] if said.assuming else [])
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 
 from cad.domain import (
     Artery,
     CalciumScore,
     CalciumSite,
+    CalciumTier,
     Nodule,
     NotAssessed,
     NotAssessedReason,
     OtherCalcium,
 )
+from cad.policy.calcium_rules import CalciumRule
 from cad.report.statements.calcium import CalciumStatement
 from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel
 from cad.report.words.calcium import CalciumLabels, categories, score, volume
-from cad.report.words.zh import nodules as chinese
-from cad.report.words.zh.guidelines import translated
+from cad.report.words.guidelines import speak
+from cad.report.words.phrases import SentenceTables, phrase_text
+from cad.report.words.zh import guidelines, nodules as chinese
 
 LABELS = CalciumLabels(
     title="胸部CT：肺与心脏",
@@ -65,30 +69,34 @@ REASON: Mapping[NotAssessedReason, str] = {
 }
 """Why something was not assessed; other reasons have their own names."""
 
-TIER_ADVICE: Mapping[str, str] = {
-    "No coronary calcium found on this non-gated CT, which does not exclude coronary disease. If there is chest "
-    "pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020).": (
+ADVICE: Mapping[CalciumTier, str] = {
+    CalciumTier.NONE: (
         "本次非门控CT未见冠状动脉钙化，但不能排除冠心病。如有胸痛，按常规指南评估（BSCI/BSCCT和BSTI 2020）。"
     ),
-    "Mild coronary calcium: assess modifiable cardiovascular risk factors and, if there is chest pain, assess it "
-    "by the usual guidelines (BSCI/BSCCT and BSTI 2020; SCCT/STR 2016 [unverified]).": (
+    CalciumTier.MILD: (
         "轻度冠状动脉钙化：评估可控的心血管危险因素；如有胸痛，按常规指南评估"
-        "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016 [unverified]）。"
+        "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016{mark}）。"
     ),
-    "Moderate coronary calcium: assess modifiable cardiovascular risk factors, with preventive treatment by the "
-    "local guideline, and, if there is chest pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020; "
-    "SCCT/STR 2016 [unverified]).": (
+    CalciumTier.MODERATE: (
         "中度冠状动脉钙化：评估可控的心血管危险因素，按当地指南预防性治疗；如有胸痛，按常规指南评估"
-        "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016 [unverified]）。"
+        "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016{mark}）。"
     ),
-    "Severe coronary calcium: assess modifiable cardiovascular risk factors soon, with preventive treatment by the "
-    "local guideline, and, if there is chest pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020; "
-    "SCCT/STR 2016 [unverified]).": (
+    CalciumTier.SEVERE: (
         "重度冠状动脉钙化：尽快评估可控的心血管危险因素，按当地指南预防性治疗；如有胸痛，按常规指南评估"
-        "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016 [unverified]）。"
+        "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016{mark}）。"
     ),
 }
-"""The advice of `cad.policy.CalciumPolicy`; any other is quoted in English."""
+"""By tier; the sources stand with the English table."""
+
+PHRASES: Mapping[enum.StrEnum, str] = {
+    CalciumRule.VARIANT: (
+        "Agatston积分，非门控估计：逐层（二维）病灶，{connectivity}邻域连通，>= {threshold:g} HU，面积>= {area:g} mm2，"
+        "按层内最高HU加权1–4，面积×权重×层距/{increment:g} mm；{slices}"
+    ),
+    CalciumRule.SLICES: "层厚{mm:g} mm",
+    CalciumRule.AVERAGED_SLICES: "层厚{mm:g} mm，由{source:g} mm平均",
+}
+"""By which rules a score was computed."""
 
 CAVEAT: Mapping[str, str] = {
     "calcium-non-gated": "积分为无心电门控扫描的估计值，可能不同于门控扫描",
@@ -141,9 +149,17 @@ def apart(statement: CalciumStatement) -> str:
     return f"非冠状动脉钙化（Agatston）：{'、'.join(parts)}。" if parts else ""
 
 
-def advice(calcium: CalciumScore) -> str:
-    """What follows from the tier, with its source."""
-    return TIER_ADVICE.get(calcium.advice, f"建议（原文）：{calcium.advice}")
+def advice(calcium: CalciumScore, mark: str = "") -> str:
+    """What follows from the tier, with its source; `mark` follows what was not verified."""
+    return ADVICE[calcium.tier].format(mark=mark)
+
+
+TABLES = SentenceTables(PHRASES)
+
+
+def variant(calcium: CalciumScore) -> str:
+    """By which rules the score was computed."""
+    return phrase_text(calcium.variant, TABLES)
 
 
 def caveats(calcium: CalciumScore) -> str:
@@ -164,12 +180,10 @@ def why_no_lung(why: NotAssessed) -> str:
 
 def lung_reason(result: LungLevel) -> str:
     """From which category the level follows."""
-    said = result.said
-    category = (
-        translated(said.category) if said.category else f"可能为{'、'.join(map(translated, said.possible)) or '无'}"
-    )
+    said = speak(result.said, guidelines)
+    category = said.category or f"可能为{'、'.join(said.possible) or '无'}"
     chosen = "（未为该受检者选定指南，以此代替。）" if result.is_fallback else ""
-    return f"{said.scheme} {said.edition}：{category}。{translated(said.management)}。{chosen}"
+    return f"{said.scheme} {said.edition}：{category}。{said.management}。{chosen}"
 
 
 def why_no_heart(why: NotAssessed) -> str:

@@ -15,9 +15,10 @@ from cad.domain import (
     Side,
 )
 from cad.report.statements.nodules import Border, Nearness, NoduleStatement, Place, Sign
+from cad.report.words.guidelines import because_of, speak
 from cad.report.words.language import Cells, Labels, Technique
 from cad.report.words.numbers import DASH, axes_mm, density, percent, percent_range, size_cell, volume_mm3, whole
-from cad.report.words.zh.guidelines import translated
+from cad.report.words.zh import guidelines
 
 LABELS = Labels(
     title="胸部CT肺结节",
@@ -128,7 +129,7 @@ def nodule_sentence(said: NoduleStatement) -> str:
 
 def label(nodule: Nodule) -> str:
     """The name of a nodule."""
-    return nodule.label.replace("Nodule ", "结节")
+    return guidelines.name(nodule.label)
 
 
 def _place(place: Place) -> str:
@@ -200,21 +201,20 @@ def summary(nodules: Sequence[NoduleStatement] | None) -> str:
 
 
 def guidance(assessment: Assessment | None) -> list[str]:
-    """The applicable guideline's recommendation, and why; the rule itself is quoted in English."""
+    """The applicable guideline's recommendation, why, and what was assumed; or why none was chosen."""
     if assessment is None:
         return []
     applicable = assessment.applicable
+    because = because_of(applicable, guidelines)
     if applicable.guideline is None:
-        return [f"未选定指南（{translated(applicable.because)}）；各指南的结论见findings.json。"]
-    said = assessment.recommendation(applicable.guideline)
-    category = (
-        translated(said.category) if said.category else f"可能为{'、'.join(map(translated, said.possible)) or '无'}"
-    )
+        return [f"未选定指南（{because}）；各指南的结论见findings.json。"]
+    said = speak(assessment.recommendation(applicable.guideline), guidelines)
+    category = said.category or f"可能为{'、'.join(said.possible) or '无'}"
     sentences = [
-        f"{said.scheme} {said.edition}：{category}。{translated(said.management)}。",
-        f"依据（原文）：{said.because} （{applicable.because}）。",
+        f"{said.scheme} {said.edition}：{category}。{said.management}。",
+        f"依据：{said.because}（{because}）。",
     ]
-    return sentences + ([f"假定（原文）：{'; '.join(said.assuming)}。"] if said.assuming else [])
+    return sentences + ([f"假定：{'；'.join(said.assuming)}。"] if said.assuming else [])
 
 
 def technique(series: Technique) -> str:

@@ -7,17 +7,18 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cad.domain import Composition, GuidelineNodule
+from cad.domain import Composition, GuidelineNodule, Phrase
 from cad.policy import LungRadsPolicy
+from cad.policy.guidelines.rules import LungRadsRule
 from cad.science.guidelines.lung_rads.sizes import solid_mm, total_mm
 from cad.science.guidelines.sizes import rounded, solid_kind
 
 
-class Pace(enum.Enum):
+class Pace(enum.StrEnum):
     """How a size changed."""
 
     GROWING = "growing"
-    SLOW = "slowly growing"
+    SLOW = "slowly-growing"
     STABLE = "stable"
     DECREASED = "decreased"
 
@@ -52,11 +53,11 @@ def pace_of(nodule: GuidelineNodule, policy: LungRadsPolicy) -> Pace:
     return pace(total_mm(nodule.size, policy), past, policy)
 
 
-def pace_words(nodule: GuidelineNodule, policy: LungRadsPolicy) -> str:
-    """The same in words, with the change since the first examination."""
+def pace_phrase(nodule: GuidelineNodule, policy: LungRadsPolicy) -> Phrase:
+    """The same to be said, with the change since the first examination."""
     first = nodule.earlier[0]
     gain = rounded(total_mm(nodule.size, policy) - total_mm(first.size, policy), 1)
-    return f"{pace_of(nodule, policy).value} ({gain:+.1f} mm in {first.interval_days:.0f} days)"
+    return Phrase(LungRadsRule.PACE, pace=pace_of(nodule, policy), gain=gain, days=first.interval_days)
 
 
 def component_pace(nodule: GuidelineNodule, policy: LungRadsPolicy) -> Pace | None:

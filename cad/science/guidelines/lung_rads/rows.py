@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cad.domain import Composition, EarlierSize, GuidelineNodule, Sighting
+from cad.domain import Composition, EarlierSize, Guideline, GuidelineNodule, Phrase, Sighting
 from cad.policy import LungRadsPolicy
-from cad.science.guidelines.lung_rads.growth import Pace, component_pace, pace_of, pace_words
+from cad.policy.guidelines.rules import LungRadsRule
+from cad.science.guidelines.lung_rads.growth import Pace, component_pace, pace_of, pace_phrase
 from cad.science.guidelines.lung_rads.sizes import limits, solid_size, table_band, total_size
 from cad.science.guidelines.sizes import solid_kind
 from cad.science.guidelines.verdicts import Scheme
 
-Row = tuple[str, str]
-"""A category and the row of the table in words."""
+Found = tuple[str, Phrase]
+"""A category, and the row of the table that gives it."""
 
 NOT_OF_A_LESION = ("0", "1")
 """Earlier categories from which stepped management cannot start: incomplete, and nothing that needs follow-up."""
@@ -32,17 +33,17 @@ class Case:
 
 
 def scheme_of(policy: LungRadsPolicy) -> Scheme:
-    """Name, edition and table."""
-    return Scheme("Lung-RADS", policy.edition, policy.rows)
+    """Edition and table."""
+    return Scheme(Guideline.LUNG_RADS, policy.edition, policy.rows)
 
 
-def possible_rows(nodule: GuidelineNodule, policy: LungRadsPolicy) -> tuple[Row, ...]:
+def possible_rows(nodule: GuidelineNodule, policy: LungRadsPolicy) -> tuple[Found, ...]:
     """The row of a nodule, or one per category that is possible when its solid component is not known."""
-    rows: dict[str, Row] = {}
+    rows: dict[str, Found] = {}
     for case in _cases(nodule, policy):
         row = _row(case, policy)
         rows.setdefault(row[0], row)
-    return tuple(rows[category] for category, _ in policy.rows if category in rows)
+    return tuple(rows[category] for category in (row.code for row in policy.rows) if category in rows)
 
 
 def step_down(before: str, interval_days: float, policy: LungRadsPolicy) -> str:
@@ -69,7 +70,7 @@ def _possible_components(total: float, policy: LungRadsPolicy) -> tuple[float, .
     return (0.0, *(limit for limit in limits(sorted(limits_mm), policy) if limit <= total))
 
 
-def _row(case: Case, policy: LungRadsPolicy) -> Row:
+def _row(case: Case, policy: LungRadsPolicy) -> Found:
     match case.nodule.sighting:
         case Sighting.BASELINE:
             return _baseline_row(case, policy)
@@ -82,18 +83,18 @@ def _row(case: Case, policy: LungRadsPolicy) -> Row:
 # -- first sights ----------------------------------------------------------------------------------------------
 
 
-def _baseline_row(case: Case, policy: LungRadsPolicy) -> Row:
+def _baseline_row(case: Case, policy: LungRadsPolicy) -> Found:
     if _is_small_juxtapleural(case, policy):
-        return "2", f"smooth juxtapleural, <{policy.juxtapleural_below_mm:g} mm, baseline or new"
+        return "2", Phrase(LungRadsRule.JUXTAPLEURAL, limit=policy.juxtapleural_below_mm)
     match solid_kind(case.nodule):
         case Composition.PART_SOLID:
             return _part_solid_baseline_row(case, policy)
         case Composition.GROUND_GLASS:
             reached, words = table_band(case.total, (policy.ground_glass_mm,), policy)
-            return ("2", "3")[reached], f"ground-glass {words}, baseline or new"
+            return ("2", "3")[reached], Phrase(LungRadsRule.GROUND_GLASS, band=words)
         case _:
             reached, words = table_band(case.total, policy.solid_baseline_mm, policy)
-            return ("2", "3", "4A", "4B")[reached], f"solid {words}, baseline"
+            return ("2", "3", "4A", "4B")[reached], Phrase(LungRadsRule.SOLID_BASELINE, band=words)
 
 
 def _is_small_juxtapleural(case: Case, policy: LungRadsPolicy) -> bool:
@@ -103,37 +104,41 @@ def _is_small_juxtapleural(case: Case, policy: LungRadsPolicy) -> bool:
     return bool(case.nodule.juxtapleural_smooth) and is_solid and case.total < limit
 
 
-def _part_solid_baseline_row(case: Case, policy: LungRadsPolicy) -> Row:
+def _part_solid_baseline_row(case: Case, policy: LungRadsPolicy) -> Found:
     reached, total = table_band(case.total, (policy.part_solid_total_mm,), policy)
     if not reached:
-        return "2", f"part-solid, total {total}, baseline"
+        return "2", Phrase(LungRadsRule.PART_SOLID_SMALL, total=total)
     reached, words = table_band(case.solid, policy.part_solid_component_baseline_mm, policy)
-    return ("3", "4A", "4B")[reached], f"part-solid, total {total} with a solid component of {words}, baseline"
+    return ("3", "4A", "4B")[reached], Phrase(LungRadsRule.PART_SOLID_BASELINE, total=total, band=words)
 
 
-def _new_row(case: Case, policy: LungRadsPolicy) -> Row:
+def _new_row(case: Case, policy: LungRadsPolicy) -> Found:
     if _is_small_juxtapleural(case, policy):
         return _baseline_row(case, policy)
     match solid_kind(case.nodule):
         case Composition.PART_SOLID:
             reached, words = table_band(case.total, (policy.part_solid_total_mm,), policy)
-            return _component_row(case, policy) if reached else ("3", f"new part-solid, total {words}")
+            return (
+                _component_row(case, policy)
+                if reached
+                else ("3", Phrase(LungRadsRule.PART_SOLID_NEW_SMALL, total=words))
+            )
         case Composition.GROUND_GLASS:
             return _baseline_row(case, policy)
         case _:
             reached, words = table_band(case.total, policy.solid_new_mm, policy)
-            return ("2", "3", "4A", "4B")[reached], f"new solid {words}"
+            return ("2", "3", "4A", "4B")[reached], Phrase(LungRadsRule.SOLID_NEW, band=words)
 
 
-def _component_row(case: Case, policy: LungRadsPolicy) -> Row:
+def _component_row(case: Case, policy: LungRadsPolicy) -> Found:
     reached, words = table_band(case.solid, (policy.part_solid_component_new_or_growing_mm,), policy)
-    return ("4A", "4B")[reached], f"new or growing solid component of {words}"
+    return ("4A", "4B")[reached], Phrase(LungRadsRule.COMPONENT, band=words)
 
 
 # -- nodules that were seen before -----------------------------------------------------------------------------
 
 
-def _followed_row(case: Case, policy: LungRadsPolicy) -> Row:
+def _followed_row(case: Case, policy: LungRadsPolicy) -> Found:
     if solid_kind(case.nodule) is Composition.GROUND_GLASS:
         return _followed_ground_glass_row(case, policy)
     if case.component is Pace.GROWING:
@@ -144,31 +149,31 @@ def _followed_row(case: Case, policy: LungRadsPolicy) -> Row:
         case Pace.STABLE | Pace.DECREASED if case.component is not Pace.SLOW:
             return _stepped_row(case, policy)
         case _:
-            return policy.slow_solid_growth, f"slow growth (note 8 [unverified]): {pace_words(case.nodule, policy)}"
+            return policy.slow_solid_growth, Phrase(LungRadsRule.SLOW, pace=pace_phrase(case.nodule, policy))
 
 
-def _growing_row(case: Case, policy: LungRadsPolicy) -> Row:
-    grows = pace_words(case.nodule, policy)
+def _growing_row(case: Case, policy: LungRadsPolicy) -> Found:
+    grows = pace_phrase(case.nodule, policy)
     if solid_kind(case.nodule) is Composition.SOLID:
         reached, words = table_band(case.total, (policy.solid_growing_mm,), policy)
-        return ("4A", "4B")[reached], f"growing solid {words}, {grows}"
+        return ("4A", "4B")[reached], Phrase(LungRadsRule.SOLID_GROWING, band=words, pace=grows)
     category, words = _baseline_row(case, policy)
     least = scheme_of(policy).most_demanding(category, policy.part_solid_growing_in_total_least)
-    return least, f"{words}; {grows} in total but not in its solid component, which the table does not list"
+    return least, Phrase(LungRadsRule.IN_TOTAL, row=words, pace=grows)
 
 
-def _followed_ground_glass_row(case: Case, policy: LungRadsPolicy) -> Row:
+def _followed_ground_glass_row(case: Case, policy: LungRadsPolicy) -> Found:
     """Ground glass stays 2 or becomes 2 again, unless it is large and grows, or had a solid part before."""
     if any(e.size.composition is not Composition.GROUND_GLASS for e in case.nodule.earlier):
         return _stepped_row(case, policy)
     reached, words = table_band(case.total, (policy.ground_glass_mm,), policy)
-    described = f"ground-glass {words}, {pace_words(case.nodule, policy)}"
+    paced = pace_phrase(case.nodule, policy)
     if reached and pace_of(case.nodule, policy) is Pace.GROWING:
-        return policy.growing_large_ground_glass, f"{described}, which the table does not list"
-    return "2", described
+        return policy.growing_large_ground_glass, Phrase(LungRadsRule.GROUND_GLASS_GROWING, band=words, pace=paced)
+    return "2", Phrase(LungRadsRule.GROUND_GLASS_FOLLOWED, band=words, pace=paced)
 
 
-def _stepped_row(case: Case, policy: LungRadsPolicy) -> Row:
+def _stepped_row(case: Case, policy: LungRadsPolicy) -> Found:
     """Stepped management of a nodule that does not grow, unless its size reached a higher row (note 5)."""
     ranks = scheme_of(policy).ranks
     then = _case_then(case, policy)
@@ -176,12 +181,13 @@ def _stepped_row(case: Case, policy: LungRadsPolicy) -> Row:
     before = _row(then, policy)[0] if given is None else given.value
     now, words = _baseline_row(case, policy)
     if before in NOT_OF_A_LESION:
-        return now, f"{words}; the earlier category {before} says nothing of this nodule"
+        return now, Phrase(LungRadsRule.EARLIER_SAYS_NOTHING, row=words, category=before)
     if ranks[now] > ranks[_baseline_row(then, policy)[0]]:
-        return scheme_of(policy).most_demanding(now, before), f"{words}, by its size though it did not grow"
+        return scheme_of(policy).most_demanding(now, before), Phrase(LungRadsRule.BY_SIZE, row=words)
     interval_days = case.nodule.earlier[-1].interval_days
-    words = f"category {before} {interval_days:.0f} days before, {pace_words(case.nodule, policy)}"
-    return step_down(before, interval_days, policy), words
+    paced = pace_phrase(case.nodule, policy)
+    stepped = Phrase(LungRadsRule.STEPPED, category=before, days=interval_days, pace=paced)
+    return step_down(before, interval_days, policy), stepped
 
 
 def _case_then(case: Case, policy: LungRadsPolicy) -> Case:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cad.domain import Composition, NoduleSize
+from cad.domain import Composition, NoduleSize, Phrase
 from cad.geometry import sphere_diameter_mm
 from cad.policy import LungRadsPolicy
+from cad.policy.guidelines.rules import LungRadsRule
 from cad.science.guidelines.sizes import Band, band, mean_mm, rounded
 
 SOLID_THROUGHOUT = (Composition.SOLID, Composition.CALCIFIED)
@@ -69,11 +70,14 @@ def unit(policy: LungRadsPolicy) -> str:
     return "mm" if policy.measure == "diameter" else "mm³"
 
 
-def describe(size: NoduleSize, policy: LungRadsPolicy) -> str:
-    """Composition and sizes in words, rounded."""
+def describe(label: str, size: NoduleSize, policy: LungRadsPolicy) -> Phrase:
+    """A nodule with its composition and sizes, rounded."""
     decimals = policy.mean_decimals if policy.measure == "diameter" else policy.volume_decimals
-    words = f"{size.composition.value}, {total_size(size, policy):.{decimals}f} {unit(policy)}"
+    facts = {"label": label, "size": f"{total_size(size, policy):.{decimals}f}", "unit": unit(policy)}
     if size.composition is not Composition.PART_SOLID:
-        return words
+        return Phrase(LungRadsRule.SIZE, composition=size.composition, **facts)
     solid = solid_size(size, policy)
-    return f"{words}, solid component " + ("not measured" if solid is None else f"{solid:.{decimals}f} {unit(policy)}")
+    if solid is None:
+        return Phrase(LungRadsRule.SIZE_WITHOUT_COMPONENT, composition=size.composition, **facts)
+    component = f"{solid:.{decimals}f}"
+    return Phrase(LungRadsRule.SIZE_AND_COMPONENT, composition=size.composition, component=component, **facts)

@@ -18,6 +18,7 @@ from cad.domain import (
     Volume,
 )
 from cad.policy import CalciumPolicy
+from cad.report.words.en import calcium as english
 from cad.science.calcium.stage import Scan, assess_calcium
 from tests.unit.science.calcium.hearts import Index, ToldReader, a_row, a_volume, heart_box, volume_of
 
@@ -73,7 +74,7 @@ def test_specks_below_one_mm2_are_no_lesions_and_are_not_shown_to_the_reader() -
 
 
 def test_the_variant_says_every_choice() -> None:
-    variant = scored(a_volume({})).variant
+    variant = english.variant(scored(a_volume({})))
     for words in ("non-gated", "per slice", "8-connected", ">= 130 HU", ">= 1 mm2", "/ 3 mm", "3 mm slices"):
         assert words in variant
 
@@ -95,7 +96,7 @@ def test_a_score_from_the_limit_on_is_critical() -> None:
 def test_the_advice_is_that_of_the_tier_and_names_its_source(pixels: int, hu: int, word: str) -> None:
     block = np.full((12, 40, 40), 40, dtype=np.int16)
     block[5, 10:30, 10:30].flat[:pixels] = hu
-    advice = scored(volume_of(_with_flat(block, pixels, hu))).advice
+    advice = english.advice(scored(volume_of(_with_flat(block, pixels, hu))))
     assert advice.startswith(word)
     assert "BSTI 2020" in advice
 
@@ -115,7 +116,7 @@ def test_a_plaque_in_thin_slices_scores_as_in_thick_ones() -> None:
     score = scored(volume_of(thin, (1.0, 0.5, 0.5)), ToldReader(heart_of=lambda v: heart_box(v, (1, 8, 8))))
     assert score.agatston == pytest.approx(2 * 6.25 * 3)
     assert score.scored_spacing_mm == pytest.approx((0.5, 0.5, 3.0))
-    assert "averaged from 1 mm" in score.variant
+    assert "averaged from 1 mm" in english.variant(score)
     assert any(caveat.code == "calcium-averaged-slices" for caveat in score.caveats)
 
 
@@ -160,4 +161,4 @@ def test_another_threshold_of_policy_is_followed_and_named() -> None:
     result = assess_calcium(Scan(a_volume(THREE), None, None), ToldReader(site_of=by_height), policy)
     assert isinstance(result, CalciumScore)
     assert dict(result.arteries)[Artery.LAD].agatston == 0
-    assert ">= 260 HU" in result.variant
+    assert ">= 260 HU" in english.variant(result)
