@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from cad.domain import Candidate, Detector, Int16Array, LungMask, PointLps, Volume
-from cad.geometry import distance_mm, grid_from
+from cad.geometry import grid_from
 from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.nodules.candidates import select_candidates
-from models.detector.detector import RpnDetector
 from models.training.detector.sampling import Background, patient_of
 from models.training.material.inserting import UNLABELLED, Filled, filled, places_of, real_reference, wishes
 from models.training.material.rescanning import DEGRADATIONS, rescanned
@@ -148,29 +147,6 @@ def _filled_readings(
             marks = marks_on(hu, background, detector, plan.lowest_score)
             readings.append(_read(background, (copy, shown), marks, scan.references))
     return readings, dropped
-
-
-Labelled = tuple[tuple[float, ...], bool]
-
-
-def labelled_logits(
-    detector: RpnDetector, backgrounds: Sequence[Background], shapes: Sequence[NoduleShape], plan: EvaluationPlan
-) -> list[Labelled]:
-    """Both stages' logits of every mark in filled copies of the backgrounds, and whether it is on a nodule.
-
-    Marks on real lesions are left out.
-    """
-    found: list[Labelled] = []
-    for n, background in enumerate(backgrounds):
-        for scan in _filled_copies(background, shapes, (plan, plan.seed + SEED_STEP * n)):
-            volume, lungs = working_volume(scan.hu, background)
-            marks = {id(mark): (mark, logits) for mark, logits in detector.features(volume, lungs)}
-            kept = select_candidates(tuple(mark for mark, _ in marks.values()), lungs, CandidatePolicy())
-            for mark in kept:
-                on = [r for r in scan.references if distance_mm(mark.centre, r.centre) <= r.diameter_mm / 2]
-                if not any(r.ignore for r in on):
-                    found.append((marks[id(mark)][1], bool(on)))
-    return found
 
 
 def _natural(detector: Detector, background: Background, plan: EvaluationPlan) -> CopyResult:

@@ -15,7 +15,7 @@ from cad.geometry import grid_from, position_of
 from models.detector.detector import DETECTOR_NAME, load_detector
 from models.detector.proposing import ALIGNMENT, CONTEXT, MARGIN_MM, cells_near, lung_boxes, response, tiles_of
 from models.detector.rpn3d import STRIDE, Proposal, decode, suppressed
-from models.running.cards import load_networks, read_detector_card
+from models.running.cards import load_network, read_detector_card
 from models.running.resample import working_box
 from models.running.runtimes import DIAMETER_TOLERANCE, POSITION_TOLERANCE_MM, SCORE_TOLERANCE
 from tests.unit.models.lung_parts import lung_hu, lung_part
@@ -37,7 +37,7 @@ def test_tiles_keep_every_slice_once_and_start_where_cells_start(
 @pytest.mark.parametrize("slices", [148, 190, 240])
 def test_the_size_of_tiles_does_not_show(slices: int) -> None:
     card = read_detector_card(DETECTOR_NAME)
-    network, _ = load_networks(card, torch.device("cpu"))
+    network = load_network(card, torch.device("cpu"))
     hu = torch.from_numpy(lung_hu((301, 60, 56))).float()
     whole = response(network, card.config, hu)
     tiled = response(network, card.config, hu, slices * 60 * 56)
@@ -106,6 +106,6 @@ def test_the_cells_of_a_box_are_those_of_its_working_grid() -> None:
     volume, lungs = lung_part()
     (box,) = lung_boxes(lungs)
     card = read_detector_card(DETECTOR_NAME)
-    network, _ = load_networks(card, torch.device("cpu"))
+    network = load_network(card, torch.device("cpu"))
     hu = working_box(volume, box.low, box.high, card.config.spacing_mm, torch.device("cpu")).hu
     assert cells_near(lungs, box, card.config.spacing_mm).shape == response(network, card.config, hu).shape[1:]
