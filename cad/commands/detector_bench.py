@@ -14,7 +14,7 @@ from cad.policy import LungPolicy, SeriesPolicy
 from cad.science.lungs import segment_lungs
 from dicom_io.read.reading import load_series
 from models.detector.bench import PEER, Contest, Measured, measured
-from models.phantom.simulate import Recipe, simulated_volume
+from models.phantom.simulation import Recipe, simulated_volume
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from cad.commands.register import RegisterOrder, load_with_lungs
 from cad.domain import FloatArray
 from cad.policy import Policy
 from cad.science.lungs import segment_lungs
-from models.phantom.simulate import Recipe, simulated_volume
+from models.phantom.simulation import Recipe, simulated_volume
 from models.registration.bench import Course, Registered, installed, raced
 from models.registration.images import Scan
-from models.registration.registering import RegistrationSettings
-from models.training.material.breathing import breath_of, breathed, coarser_grid, tissue_points
+from models.registration.registrar import RegistrationSettings
+from models.training.material.breath import breath_of, breathed, coarser_grid, tissue_points
 
 COORDINATES = 3
 DEPTH_MM, NOISE_HU, POINTS = 20.0, 20.0, 2000

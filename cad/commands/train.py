@@ -32,7 +32,7 @@ from models.training.material.scans import (
 )
 from models.training.material.shapes import read_shapes
 from models.training.nodules.outline_material import Surroundings, outline_samples
-from models.training.nodules.outlining import OutlineRecipe
+from models.training.nodules.outlines import OutlineRecipe
 from models.training.nodules.training import RatingRecipe, train_outlines, train_ratings
 
 CROPS, HU_CROPS = "lidc_crops.npz", "lidc_hu_crops.npz"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from cad.domain import AxisLengths, Candidate, LungMask, Marks, Networks, Nodule, NoduleReading, NoduleSize, Volume
 from cad.policy import Policy
-from cad.science.lobes.locating import find_borders, locate
+from cad.science.lobes.location import find_borders, locate
 from cad.science.nodules import characterise
 from cad.science.nodules.attributes import attributes_of
 from cad.science.nodules.candidates import select_candidates

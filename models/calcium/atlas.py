@@ -16,7 +16,7 @@ from scipy import ndimage
 from skimage.draw import polygon
 
 from cad.domain import Artery, BoolArray, Float32Array, FloatArray, ModelIdentity, OtherCalcium
-from models.calcium.fitting import MeanChest
+from models.calcium.fit import MeanChest
 from models.calcium.frames import Frame
 from models.running.cards import CARDS, WEIGHTS, WeightsMismatchError, sha256_of
 

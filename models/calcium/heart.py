@@ -14,7 +14,7 @@ from cad.domain import Artery, BoolArray, Float32Array, FloatArray, Grid, Heart,
 from cad.geometry import indices_of, positions_of
 from models.calcium.aorta import SPACING_MM, fitted_axis
 from models.calcium.atlas import Atlas, Drawings, outline_depth
-from models.calcium.fitting import Fit, fit_chest
+from models.calcium.fit import Fit, fit_chest
 from models.calcium.frames import HeartMap, Seen, coarser, seen
 
 LATTICE_MM = 4.0

@@ -9,7 +9,7 @@ from torch import nn
 
 from cad.domain import Candidate, LungMask, ModelIdentity, Volume
 from cad.geometry import position_of
-from models.detector.proposing import LungBox, cells_near, lung_boxes, propose
+from models.detector.proposals import LungBox, cells_near, lung_boxes, propose
 from models.detector.rpn3d import Proposal
 from models.running.cards import DetectorCard, load_network, read_detector_card
 from models.running.resample import WorkingBox, working_box

@@ -16,7 +16,7 @@ from cad.geometry import positions_of
 from models.detector.bench import peak_memory_gib
 from models.registration.images import Scan
 from models.registration.peers import Positions, by_elastix, by_simpleitk
-from models.registration.registering import RegistrationSettings, TorchRegistrar
+from models.registration.registrar import RegistrationSettings, TorchRegistrar
 
 OURS, SIMPLEITK, ELASTIX = "lungcad", "SimpleITK", "itk-elastix"
 FOLDING_PLACES = 20_000

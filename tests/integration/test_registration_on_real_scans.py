@@ -17,8 +17,8 @@ from cad.policy import LungPolicy, SeriesPolicy
 from cad.science.lungs import segment_lungs
 from dicom_io.read.reading import load_series
 from models.registration.images import Scan
-from models.registration.registering import Registration, TorchRegistrar
-from models.training.material.breathing import breath_of, breathed, coarser_grid, tissue_points
+from models.registration.registrar import Registration, TorchRegistrar
+from models.training.material.breath import breath_of, breathed, coarser_grid, tissue_points
 
 DATA = Path(os.environ.get("LUNGCAD_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 PAIR = DATA / "followup_pair"

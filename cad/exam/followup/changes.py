@@ -24,8 +24,8 @@ from cad.domain import (
     SizeThen,
     VolumeGrowth,
 )
-from cad.exam.followup.examining import Examined, is_in_view, places_in_prior
-from cad.exam.followup.linking import Linked, Seen, Track
+from cad.exam.followup.examination import Examined, is_in_view, places_in_prior
+from cad.exam.followup.tracks import Linked, Seen, Track
 from cad.exam.nodules import Scene
 from cad.policy import GrowthPolicy
 from cad.science.followup.growth import size_change, volume_growth, volume_trend

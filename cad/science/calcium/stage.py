@@ -22,8 +22,8 @@ from cad.domain import (
 )
 from cad.policy import CalciumPolicy
 from cad.science.calcium.candidates import find_lesions
-from cad.science.calcium.dividing import divided
-from cad.science.calcium.scoring import LesionScore, categories_of, score_lesion, site_score, tier_of
+from cad.science.calcium.division import divided
+from cad.science.calcium.scores import LesionScore, categories_of, score_lesion, site_score, tier_of
 from cad.science.calcium.slabs import Slabs, scored_slabs
 from cad.science.calcium.suitability import caveats_of, measure_heart, no_heart, technique_of, unsuitable
 

@@ -10,7 +10,7 @@ import torch
 
 from cad.domain import FloatArray, LungMask
 from cad.geometry import positions_of
-from models.calcium.fitting import Affine, MeanChest, affine_fit, fit_from
+from models.calcium.fit import Affine, MeanChest, affine_fit, fit_from
 from models.calcium.frames import Frame, HeartMap, Seen, as_tensor, coarser
 
 FRAME = Frame((56, 50, 56), 4.0, (-110.0, -100.0, -100.0))

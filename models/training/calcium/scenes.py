@@ -15,7 +15,7 @@ from cad.domain import Artery, BoolArray, Float32Array, FloatArray, Heart, Mask,
 from cad.geometry import cropped_grid, indices_of
 from cad.policy import CalciumPolicy
 from cad.science.calcium.candidates import Region, lesions_in, region_of, surroundings
-from cad.science.calcium.scoring import score_lesion
+from cad.science.calcium.scores import score_lesion
 from models.calcium.atlas import Atlas, Valve, outline_depth
 from models.calcium.classifier import Site
 from models.calcium.features import Blood, Look, blood_of, looks_of

@@ -15,13 +15,13 @@ from cad.science.calcium.candidates import region_of
 from models.calcium.atlas import HEART_NAME, Atlas, read_drawings
 from models.calcium.classifier import CLASSIFIER_NAME, Site, SiteClassifier, member_prefix
 from models.calcium.features import Place
-from models.calcium.fitting import MeanChest
+from models.calcium.fit import MeanChest
 from models.calcium.frames import HeartMap, seen
 from models.calcium.heart import FittedHeart, find_heart
 from models.running.cards import sha256_of
 from models.training.calcium.cards import classifier_card, heart_card, heart_tensors
-from models.training.calcium.classifying import SiteRecipe, samples_of, trained
-from models.training.calcium.evaluating import CalciumSummary, SceneResult, result_of, summary_of
+from models.training.calcium.classifier import SiteRecipe, samples_of, trained
+from models.training.calcium.evaluation import CalciumSummary, SceneResult, result_of, summary_of
 from models.training.calcium.mean_chest import FRAME, ChestScan, aligned, averaged
 from models.training.calcium.scenes import (
     COUNTS,

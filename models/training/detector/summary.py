@@ -40,8 +40,8 @@ from cad.qa.reliability import (
     fitted_calibration,
     reliability_bins,
 )
-from models.training.detector.evaluate import AS_IS, NATURAL, CopyResult, FoldResult, RealNodule, real_nodules
-from models.training.material.inserting import size_of
+from models.training.detector.evaluation import AS_IS, NATURAL, CopyResult, FoldResult, RealNodule, real_nodules
+from models.training.material.insertion import size_of
 from models.training.material.scans import Protocol
 
 DEFAULT_FALSE_MARKS = 1.0

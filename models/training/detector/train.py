@@ -17,10 +17,10 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset
 
-from models.detector.proposing import propose
+from models.detector.proposals import propose
 from models.detector.rpn3d import Rpn3d, RpnConfig, on_device
 from models.running.device import is_bf16_fast
-from models.training.detector.sampling import Background, Example, PatchStream, Source
+from models.training.detector.patches import Background, Example, PatchStream, Source
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from models.running.cards import Score
 from models.training.detector.card import Shipped, write_card
 from models.training.detector.members import Member, load_member
+from models.training.detector.patches import patient_of
 from models.training.detector.plan import (
     SHIPPED,
     DetectorRecipe,
@@ -20,7 +21,6 @@ from models.training.detector.plan import (
     second_half,
 )
 from models.training.detector.report import Variant, write_document
-from models.training.detector.sampling import patient_of
 from models.training.detector.summary import Summary, summary
 from models.training.detector.workers import FLOOR, Compared, Held, branch, compared, grow, pool_of
 

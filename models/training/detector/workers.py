@@ -19,16 +19,16 @@ from models.detector.detector import DETECTOR_NAME, RpnDetector, detector_of
 from models.detector.rpn3d import Rpn3d, RpnConfig
 from models.running.cards import DetectorCard, Score, for_inference
 from models.running.runtimes import runtime_named
-from models.training.detector.evaluate import (
+from models.training.detector.evaluation import (
     AS_IS,
     EvaluationPlan,
     FoldResult,
     evaluate_fold,
 )
 from models.training.detector.members import Material, Member, train_member
+from models.training.detector.patches import Background, patient_of
 from models.training.detector.plan import DetectorRecipe, Place
 from models.training.detector.report import Variant
-from models.training.detector.sampling import Background, patient_of
 
 FLOOR = -6.0
 """Logit below which a proposal is not looked at: no threshold in use lets it pass."""

@@ -1,7 +1,7 @@
 """Two examinations of one patient with known truth: nodules of real shape put into a real scan and a breathed copy.
 
 The scan itself is the current examination. The earlier one is the same chest breathed otherwise, on another grid and
-with noise of its own (`models.training.material.breathing`). Each nodule keeps its shape and pose and has another
+with noise of its own (`models.training.material.breath`). Each nodule keeps its shape and pose and has another
 size, is new or is gone. Nodules are put in on the scans' own grids, at full resolution.
 """
 
@@ -28,7 +28,7 @@ from models.training.material.blend import (
     overlap,
     random_rotation,
 )
-from models.training.material.breathing import Breath, breath_of, breathed, coarser_grid
+from models.training.material.breath import Breath, breath_of, breathed, coarser_grid
 from models.training.material.scans import TrainingScan, optics_of
 from models.training.material.shapes import NoduleShape
 

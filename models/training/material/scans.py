@@ -17,9 +17,9 @@ from cad.geometry import grid_from, indices_of, positions_of, sphere_diameter_mm
 from cad.policy import LungPolicy
 from cad.science.lungs import segment_lungs
 from models.detector.rpn3d import RpnConfig
-from models.phantom.simulate import Recipe, simulated_volume
+from models.phantom.simulation import Recipe, simulated_volume
 from models.running.resample import WorkingBox, working_box
-from models.training.detector.sampling import Background, Lesion
+from models.training.detector.patches import Background, Lesion
 from models.training.material.blend import Optics
 from models.training.material.sites import sites_of
 

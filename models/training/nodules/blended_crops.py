@@ -14,9 +14,9 @@ import torch
 from cad.domain import BoolArray, Composition, Float32Array, Int16Array
 from models.nodules.lidc_crops import SIDE
 from models.running.resample import axis_weights
-from models.training.detector.sampling import Background
+from models.training.detector.patches import Background
 from models.training.material.blend import blend, drawn_shape, is_visible, overlap, render
-from models.training.material.inserting import KINDS, LOCATIONS, SIZES_MM, Places, places_of, suitable
+from models.training.material.insertion import KINDS, LOCATIONS, SIZES_MM, Places, places_of, suitable
 from models.training.material.shapes import NoduleShape
 
 PIXELS_MM = (0.55, 0.9)

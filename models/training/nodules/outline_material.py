@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from cad.domain import Int16Array
 from models.nodules.lidc_crops import SIDE, RatedNodule
-from models.training.detector.sampling import Background
+from models.training.detector.patches import Background
 from models.training.material.shapes import NoduleShape
 from models.training.nodules.blended_crops import blended_crops
 from models.training.nodules.crop_places import PlacedCrop, placed
-from models.training.nodules.outlining import CONTEXT_COPIES, OutlineSample, blended_sample, context_sample, sample_of
+from models.training.nodules.outlines import CONTEXT_COPIES, OutlineSample, blended_sample, context_sample, sample_of
 
 BLENDED, BLENDED_SEED = 700, 1
 

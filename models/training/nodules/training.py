@@ -27,8 +27,8 @@ from models.running.cards import sha256_of
 from models.training.detector.plan import Place
 from models.training.detector.train import Recipe
 from models.training.nodules.ensembles import Net, averaged, checkpoint_of, save_members, train_members
-from models.training.nodules.outlining import OutlineRecipe, OutlineSample, train_outlining
-from models.training.nodules.rating import ABSENT, RatingSample, rating_sample, train_rating
+from models.training.nodules.outlines import OutlineRecipe, OutlineSample, train_outlining
+from models.training.nodules.ratings import ABSENT, RatingSample, rating_sample, train_rating
 
 BOOTSTRAP_SEED = 6
 

@@ -14,7 +14,7 @@ from cad.commands.main import main
 from cad.domain import LungMask, PointLps, Volume
 from cad.geometry import grid_from
 from models.detector.bench import PEER, PUBLISHED, Contest, Measured, measured
-from models.phantom.simulate import Recipe, simulate
+from models.phantom.simulation import Recipe, simulate
 
 OURS = Measured("lungcad, torch bf16", 0.5, 2.0, 1.5, 0.9)
 PEERS = Measured("MONAI RetinaNet, torch bf16", 3.0, 60.0, 60.0, 7.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.training.material.degrade import (
+from models.training.material.degradation import (
     breathing,
     degraded,
     noisy,

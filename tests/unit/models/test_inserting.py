@@ -10,9 +10,9 @@ import pytest
 
 from cad.domain import Int16Array, UInt8Array
 from cad.geometry import distance_mm
-from models.training.detector.sampling import Background, Lesion
+from models.training.detector.patches import Background, Lesion
 from models.training.material.blend import Optics
-from models.training.material.inserting import LOCATIONS, Places, filled, places_of, size_of, suitable, wishes
+from models.training.material.insertion import LOCATIONS, Places, filled, places_of, size_of, suitable, wishes
 from models.training.material.shapes import NoduleShape
 
 SHAPE = (60, 50, 56)

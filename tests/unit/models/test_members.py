@@ -16,10 +16,10 @@ from models.detector.detector import DETECTOR_NAME, load_detector
 from models.detector.rpn3d import RpnConfig
 from models.running import cards
 from models.running.cards import Score
-from models.training.detector.evaluate import EvaluationPlan
+from models.training.detector.evaluation import EvaluationPlan
 from models.training.detector.members import Material, Member, load_member, source_of, train_member
+from models.training.detector.patches import Background, patient_of
 from models.training.detector.plan import ROOT_A, ROOT_B, SHIPPED, DetectorRecipe, Place, TrainingData, branches, roots
-from models.training.detector.sampling import Background, patient_of
 from models.training.detector.train import Recipe
 from models.training.detector.training import compare_variants, read_variants, train_detector, variants_of
 from models.training.material.scans import LabelledNodule, TrainingScan

@@ -31,7 +31,7 @@ from models.nodules.reader import crop_of as crop_in
 from models.training.detector.plan import Place
 from models.training.detector.train import Recipe
 from models.training.nodules.crop_places import placed
-from models.training.nodules.outlining import OutlineRecipe, augmented, batch_of, extended, groups, sample_of
+from models.training.nodules.outlines import OutlineRecipe, augmented, batch_of, extended, groups, sample_of
 from models.training.nodules.training import (
     RatingRecipe,
     train_outline_member,

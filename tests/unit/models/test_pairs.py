@@ -11,7 +11,7 @@ from cad.domain import Composition, LungMask, PointLps, Volume
 from cad.geometry import grid_from, index_of, position_of, sphere_volume_mm3
 from models.training.figures.pairs import BlendedPair, PairPlan, Sketch, Visit, blended_pair, rendered, to_breathed
 from models.training.material.blend import Optics
-from models.training.material.breathing import breath_of
+from models.training.material.breath import breath_of
 from models.training.material.scans import LabelledNodule, TrainingScan
 from models.training.material.shapes import NoduleShape
 

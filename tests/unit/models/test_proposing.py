@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cad.domain import LungMask, PointLps
 from cad.geometry import grid_from, position_of
 from models.detector.detector import DETECTOR_NAME, load_detector
-from models.detector.proposing import ALIGNMENT, CONTEXT, MARGIN_MM, cells_near, lung_boxes, response, tiles_of
+from models.detector.proposals import ALIGNMENT, CONTEXT, MARGIN_MM, cells_near, lung_boxes, response, tiles_of
 from models.detector.rpn3d import STRIDE, Proposal, decode, suppressed
 from models.running.cards import load_network, read_detector_card
 from models.running.resample import working_box

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.training.material.rescanning import DEGRADATIONS, noise_in, rescanned, thick_slices
+from models.training.material.rescan import DEGRADATIONS, noise_in, rescanned, thick_slices
 
 LUNGS = np.ones((24, 60, 60), dtype=np.uint8)
 

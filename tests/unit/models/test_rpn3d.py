@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.detector.rpn3d import Mirrored, Proposal, Rpn3d, RpnConfig, decode, folded, normalised, suppressed
-from models.training.detector.sampling import Lesion, Patch, targets_of
+from models.training.detector.patches import Lesion, Patch, targets_of
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
 

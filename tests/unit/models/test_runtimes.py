@@ -14,7 +14,7 @@ from cad.commands import main as cli
 from cad.domain import Candidate
 from cad.errors import Unavailable
 from models.detector.detector import DETECTOR_NAME, RpnDetector, detector_on, load_detector
-from models.detector.proposing import propose
+from models.detector.proposals import propose
 from models.detector.rpn3d import Rpn3d, RpnConfig
 from models.running.cards import read_detector_card
 from models.running.device import is_bf16_fast

@@ -13,8 +13,7 @@ import torch
 
 from cad.domain import Composition
 from models.detector.rpn3d import Rpn3d, RpnConfig
-from models.training.detector.plan import DetectorRecipe
-from models.training.detector.sampling import (
+from models.training.detector.patches import (
     PATCH,
     Background,
     Lesion,
@@ -26,6 +25,7 @@ from models.training.detector.sampling import (
     drawn_patch,
     targets_of,
 )
+from models.training.detector.plan import DetectorRecipe
 from models.training.detector.train import Recipe, false_marks, fit, learning_rate_at, new_rpn, quality_loss
 from models.training.material.blend import Optics, blend, is_visible, overlap, render
 from models.training.material.scans import unlabelled_places

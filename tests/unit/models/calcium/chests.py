@@ -8,7 +8,7 @@ import torch
 from cad.domain import Artery, FloatArray, ModelIdentity, PointLps, Volume
 from cad.geometry import grid_from
 from models.calcium.atlas import Atlas, densified, read_drawings
-from models.calcium.fitting import MeanChest
+from models.calcium.fit import MeanChest
 from models.calcium.frames import Frame, views_of
 
 FRAME = Frame((42, 40, 42), 5.0, (-100.0, -100.0, -100.0))

@@ -7,7 +7,7 @@ import numpy as np
 from cad.domain import Artery, FloatArray, Heart, Mask, NoduleMask, PointLps
 from cad.geometry import grid_from, positions_of
 from cad.policy import CalciumPolicy
-from cad.science.calcium.dividing import divided
+from cad.science.calcium.division import divided
 
 GRID = grid_from((9, 60, 60), (3.0, 1.0, 1.0), PointLps(0.0, 0.0, 0.0))
 POLICY = CalciumPolicy()

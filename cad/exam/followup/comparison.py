@@ -17,8 +17,8 @@ from cad.domain import (
     PriorScan,
 )
 from cad.exam.followup.changes import Course, change_cautions, changes, pasts, tracked_nodules
-from cad.exam.followup.examining import Examined, Tools, examined
-from cad.exam.followup.linking import linked
+from cad.exam.followup.examination import Examined, Tools, examined
+from cad.exam.followup.tracks import linked
 from cad.exam.nodules import Scene
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cad.domain import Candidate, Matching, Nodule, PointLps, PriorNodule, Sighted
-from cad.exam.followup.alike import measured_alike
-from cad.exam.followup.examining import (
+from cad.exam.followup.examination import (
     AFFINE,
     Examined,
     Tools,
@@ -16,7 +15,8 @@ from cad.exam.followup.examining import (
     places_in_prior,
     prior_nodule,
 )
-from cad.exam.followup.searching import Known, found_again, known_of
+from cad.exam.followup.remeasurement import measured_alike
+from cad.exam.followup.search import Known, found_again, known_of
 from cad.exam.nodules import Scene, described
 from cad.policy import MatchingPolicy
 from cad.science.followup.matching import match_nodules

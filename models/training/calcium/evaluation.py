@@ -10,7 +10,7 @@ import numpy as np
 from cad.domain import Artery, CalciumTier
 from cad.policy import CalciumPolicy
 from cad.qa.agreement import Weighting, cohen_kappa, confusion
-from cad.science.calcium.scoring import tier_of
+from cad.science.calcium.scores import tier_of
 from models.calcium.atlas import Atlas
 from models.calcium.classifier import Site, SiteClassifier
 from models.calcium.features import Place, features_of

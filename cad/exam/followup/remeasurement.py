@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cad.domain import Candidate, Delineation, Match, Nodule, NoduleReading, PointLps, PriorNodule
-from cad.exam.followup.examining import Examined, Tools, prior_nodule
+from cad.exam.followup.examination import Examined, Tools, prior_nodule
 from cad.exam.nodules import Scene, marks_read, measured_as
 from cad.geometry import sphere_diameter_mm
 

@@ -19,7 +19,7 @@ from models.phantom.anatomy import HILA_MM, Build
 from models.phantom.coronaries import Plaque, agatston, place_plaques
 from models.phantom.deformation import Deformation, random_deformation
 from models.phantom.dicom import Visit, write_series
-from models.phantom.imaging import Scene, noise_free, scan_grid, with_noise
+from models.phantom.image import Scene, noise_free, scan_grid, with_noise
 from models.phantom.nodules import (
     SyntheticNodule,
     TrueSize,

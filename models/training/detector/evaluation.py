@@ -1,7 +1,7 @@
 """Evaluation of one fold: the detector on scans left out of its training, with inserted nodules and as they are.
 
 Each left-out scan is filled several times; each filled copy is shown as it is and as other protocols would have shown
-it (`models.training.material.rescanning`), so that the effect of a protocol is measured on the same nodules.
+it (`models.training.material.rescan`), so that the effect of a protocol is measured on the same nodules.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from cad.geometry import grid_from
 from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.nodules.candidates import select_candidates
-from models.training.detector.sampling import Background, patient_of
-from models.training.material.inserting import UNLABELLED, Filled, filled, places_of, real_reference, wishes
-from models.training.material.rescanning import DEGRADATIONS, rescanned
+from models.training.detector.patches import Background, patient_of
+from models.training.material.insertion import UNLABELLED, Filled, filled, places_of, real_reference, wishes
+from models.training.material.rescan import DEGRADATIONS, rescanned
 from models.training.material.scans import Protocol
 from models.training.material.shapes import NoduleShape
 

@@ -17,7 +17,7 @@ from models.nodules.inputs import MARGIN_SLICES, RATED_SIDE, Crop, rated_part, r
 from models.nodules.lidc_crops import RatedNodule
 from models.nodules.networks import CHANNELS, MIDDLE_RATING, RATED, RATING_STEP, SIZE_FACTS, RatingNet, TrunkConfig
 from models.training.detector.train import Recipe, trained
-from models.training.nodules.outlining import flipped, in_other_greys, turned
+from models.training.nodules.outlines import flipped, in_other_greys, turned
 
 SLICES_PER_BATCH = 200
 

@@ -25,7 +25,7 @@ from models.training.material.blend import (
     overlap,
     render,
 )
-from models.training.material.degrade import degraded
+from models.training.material.degradation import degraded
 from models.training.material.shapes import NoduleShape
 from models.training.material.sites import Sites, drawn_site
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cad.domain import Candidate, Delineation, LungMask, Nodule, PointLps
-from cad.exam.followup.examining import Tools
+from cad.exam.followup.examination import Tools
 from cad.exam.nodules import Scene, measured_apart
 from cad.geometry import distance_mm, index_of
 from cad.policy import FollowUpPolicy, MatchingPolicy

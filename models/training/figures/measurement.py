@@ -1,7 +1,7 @@
 """How well volumes are measured on digital nodules: bias and repeatability by cell, and the interval that follows.
 
-`python -m models.training.figures.measuring` writes `docs/measurement.md` anew, in about ten minutes of one processor.
-`python -m models.training.figures.measuring fit` prints the coefficients of `fit_interval`, from which the
+`python -m models.training.figures.measurement` writes `docs/measurement.md` anew, in about ten minutes of one core.
+`python -m models.training.figures.measurement fit` prints the coefficients of `fit_interval`, from which the
 `interval_per_…` values of `cad.policy.NodulePolicy` are taken.
 """
 
@@ -238,7 +238,7 @@ worse ([limits.md](limits.md)).
 
 {_interval_text()}
 
-Written by `python -m models.training.figures.measuring`.
+Written by `python -m models.training.figures.measurement`.
 """
 
 

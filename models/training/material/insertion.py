@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from cad.domain import BoolArray, Composition, Float32Array, FloatArray, Int16Array, PointLps, UInt8Array
 from cad.qa.froc import Reference
-from models.training.detector.sampling import Background, Lesion
+from models.training.detector.patches import Background, Lesion
 from models.training.material.blend import RenderedNodule, blend, contrast_hu, drawn_shape, is_visible, overlap, render
 from models.training.material.shapes import NoduleShape
 
