@@ -73,9 +73,6 @@ def linked(
     return Linked(all_nodules, tuple(searched), tracks, again)
 
 
-# -- the latest examination --------------------------------------------------------------------------------------
-
-
 def _both_searched(
     scene: Scene, nodules: tuple[Nodule, ...], faint: tuple[Candidate, ...], exam: Examined, tools: Tools
 ) -> tuple[Examined, tuple[Nodule, ...], Matching]:
@@ -127,9 +124,6 @@ def _tracks(nodules: tuple[Nodule, ...], exam: Examined, number: int, matching: 
     return (*(tracks[current] for current in sorted(tracks)), *resolved)
 
 
-# -- older examinations ------------------------------------------------------------------------------------------
-
-
 def _followed_back(
     exam: Examined, number: int, tracks: tuple[Track, ...], nodules: tuple[Nodule, ...], tools: Tools
 ) -> tuple[Examined, tuple[Track, ...]]:
@@ -153,9 +147,6 @@ def _track_sight(track: Track, nodules: tuple[Nodule, ...]) -> Sighted:
         return _prior_sight(track.seen[0].nodule, track.place)
     assert track.current is not None
     return _current_sights((nodules[track.current],))[0]
-
-
-# -- both --------------------------------------------------------------------------------------------------------
 
 
 def matching_policy(exam: Examined, tools: Tools) -> MatchingPolicy:

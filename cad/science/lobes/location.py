@@ -99,9 +99,6 @@ def locate(mask: NoduleMask, side: Side, borders: Borders, policy: LobePolicy) -
     return NoduleLocation(lobe, confidence, pleura, _fissure_mm(positions, lung, policy))
 
 
-# -- the lungs' outline ----------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Hilum:
     """Where the outline of a lung is hilum: `near` bool on every `steps`-th voxel [k, j, i] of the volume."""
@@ -165,9 +162,6 @@ def _is_cut(inside: BoolArray, box: Box, shape: tuple[int, int, int], policy: Lo
     return False
 
 
-# -- fissures --------------------------------------------------------------------------------------------------
-
-
 def _fissures(
     volume: Volume, inside: BoolArray, box: Box, side: Side, policy: LobePolicy
 ) -> tuple[Surface | None, Surface | None]:
@@ -205,9 +199,6 @@ def _evidence(
     places, dense = frame.coordinates(found.positions_mm), frame.coordinates(vessels)
     used = (weights > 0) & (np.abs(places[2]) < policy.reach_mm)
     return Evidence(places[:, used], weights[used], dense[:, np.abs(dense[2]) < policy.reach_mm], lung.block_mm3)
-
-
-# -- one nodule ------------------------------------------------------------------------------------------------
 
 
 def _lobe(positions_mm: FloatArray, lung: LungBorders, policy: LobePolicy) -> tuple[Lobe | None, float]:

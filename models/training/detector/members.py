@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 
 from models.detector.rpn3d import Rpn3d, RpnConfig
+from models.training.detector.network import fit, new_rpn
 from models.training.detector.patches import Background, Source, patient_of
-from models.training.detector.train import Recipe, fit, new_rpn
+from models.training.loop import Recipe
 from models.training.material.scans import Protocol
 from models.training.material.shapes import NoduleShape
 

@@ -13,7 +13,6 @@ from models.training.detector.patches import patient_of
 from models.training.detector.plan import (
     SHIPPED,
     DetectorRecipe,
-    Place,
     TrainingData,
     branches,
     material_of,
@@ -23,6 +22,7 @@ from models.training.detector.plan import (
 from models.training.detector.report import Variant, write_document
 from models.training.detector.summary import Summary, summary
 from models.training.detector.workers import FLOOR, Compared, Held, branch, compared, grow, pool_of
+from models.training.loop import Place
 
 VARIANTS = "variants.json"
 BOOTSTRAP_SEED = 5

@@ -27,8 +27,9 @@ from models.training.detector.evaluation import (
 )
 from models.training.detector.members import Material, Member, train_member
 from models.training.detector.patches import Background, patient_of
-from models.training.detector.plan import DetectorRecipe, Place
+from models.training.detector.plan import DetectorRecipe
 from models.training.detector.report import Variant
+from models.training.loop import Place
 
 FLOOR = -6.0
 """Logit below which a proposal is not looked at: no threshold in use lets it pass."""

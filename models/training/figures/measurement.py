@@ -103,9 +103,6 @@ def performance(cell: Cell, count: int, policy: NodulePolicy) -> dict[float, Per
     }
 
 
-# -- the interval ----------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two measurements of one nodule by the same protocol, and what the error of the first grows with."""
@@ -187,9 +184,6 @@ def coverage(sample: Sequence[Pair], policy: NodulePolicy) -> tuple[float, float
     seen = np.abs([[pair.error, pair.change] for pair in sample])
     held = (seen <= widths[:, None]).mean(axis=0)
     return float(held[0]), float(held[1])
-
-
-# -- the document ----------------------------------------------------------------------------------------------
 
 
 def row(kind: str, kernel: Kernel, slice_mm: float) -> str:

@@ -20,7 +20,7 @@ from torch import nn
 
 from models.nodules.cards import member_prefix
 from models.nodules.folds import MEMBERS
-from models.training.detector.plan import Place
+from models.training.loop import Place
 
 Net = TypeVar("Net", bound=nn.Module)
 

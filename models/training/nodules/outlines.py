@@ -18,7 +18,7 @@ from models.detector.rpn3d import on_device
 from models.nodules.inputs import MARGIN_SLICES, Crop, contrast_of_crop, contrast_of_hu, outline_channels
 from models.nodules.lidc_crops import SIDE, RatedNodule
 from models.nodules.networks import OutlineNet, TrunkConfig
-from models.training.detector.train import Recipe, trained
+from models.training.loop import Recipe, trained
 from models.training.nodules.blended_crops import BlendedCrop
 from models.training.nodules.crop_places import PlacedCrop
 
@@ -182,9 +182,6 @@ def _window(sample: OutlineSample, side: int, rng: np.random.Generator) -> Outli
     return replace(sample, contrast=sample.contrast[:, rows, columns], target=sample.target[:, rows, columns])
 
 
-# -- augmentation ----------------------------------------------------------------------------------------------
-
-
 def augmented(sample: OutlineSample, rng: np.random.Generator) -> OutlineSample:
     """The sample turned, scaled, thinned out, extended and in another scanner's grey values."""
     if sample.extendable and rng.random() < EXTENDED_SHARE:
@@ -271,9 +268,6 @@ def _without(plane: Float32Array, marked: BoolArray, rng: np.random.Generator) -
     moved = np.roll(plane, (-dj, -di), axis=(0, 1))
     soft = ndimage.gaussian_filter(marked.astype(np.float32), 0.8)
     return np.asarray(plane * (1 - soft) + moved * soft, dtype=np.float32)
-
-
-# -- learning --------------------------------------------------------------------------------------------------
 
 
 def outline_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from models.nodules.crop_evaluation import crop_of, suspicion_of
 from models.nodules.inputs import MARGIN_SLICES, RATED_SIDE, Crop, rated_part, rating_channels, size_facts
 from models.nodules.lidc_crops import RatedNodule
 from models.nodules.networks import CHANNELS, MIDDLE_RATING, RATED, RATING_STEP, SIZE_FACTS, RatingNet, TrunkConfig
-from models.training.detector.train import Recipe, trained
+from models.training.loop import Recipe, trained
 from models.training.nodules.outlines import flipped, in_other_greys, turned
 
 SLICES_PER_BATCH = 200
@@ -120,6 +120,19 @@ def rating_loss(output: torch.Tensor, batch: Batch) -> torch.Tensor:
     errors = F.smooth_l1_loss(output[:, 2:], targets[:, 2:], reduction="none", beta=0.5).mean(dim=1)
     rated = (errors * weights[:, 1]).sum() / weights[:, 1].sum()
     return suspicion + 0.5 * calcified + 2.0 * rated
+
+
+@dataclass(frozen=True, slots=True)
+class RatingRecipe:
+    """How the rating networks are trained."""
+
+    version: str = "0.1.0"
+    config: TrunkConfig = field(default_factory=lambda: TrunkConfig((12, 24, 48, 96)))
+    member: Recipe = field(
+        default_factory=lambda: Recipe(
+            steps=2500, learning_rate=1.5e-3, weight_decay=5e-2, ema_decay=0.998, mine_every=500
+        )
+    )
 
 
 def train_rating(

@@ -19,9 +19,9 @@ from models.running.cards import Score
 from models.training.detector.evaluation import EvaluationPlan
 from models.training.detector.members import Material, Member, load_member, source_of, train_member
 from models.training.detector.patches import Background, patient_of
-from models.training.detector.plan import ROOT_A, ROOT_B, SHIPPED, DetectorRecipe, Place, TrainingData, branches, roots
-from models.training.detector.train import Recipe
+from models.training.detector.plan import ROOT_A, ROOT_B, SHIPPED, DetectorRecipe, TrainingData, branches, roots
 from models.training.detector.training import compare_variants, read_variants, train_detector, variants_of
+from models.training.loop import Place, Recipe
 from models.training.material.scans import LabelledNodule, TrainingScan
 from models.training.material.shapes import NoduleShape
 from tests.unit.models.test_training import _background, _ball

@@ -28,16 +28,11 @@ from models.nodules.lidc_crops import RATINGS, RatedNodule, read_crops
 from models.nodules.networks import OutlineNet, RatingNet, TrunkConfig
 from models.nodules.reader import NoduleNetworks, certainty_of
 from models.nodules.reader import crop_of as crop_in
-from models.training.detector.plan import Place
-from models.training.detector.train import Recipe
+from models.training.loop import Place, Recipe
 from models.training.nodules.crop_places import placed
 from models.training.nodules.outlines import OutlineRecipe, augmented, batch_of, extended, groups, sample_of
-from models.training.nodules.training import (
-    RatingRecipe,
-    train_outline_member,
-    train_outlines,
-    train_ratings,
-)
+from models.training.nodules.ratings import RatingRecipe
+from models.training.nodules.training import train_outline_member, train_outlines, train_ratings
 from tests.unit.models.crops import ball_hu, scaled, write_archive
 
 TINY = TrunkConfig((4, 4, 8, 8))

@@ -13,6 +13,7 @@ import torch
 
 from cad.domain import Composition
 from models.detector.rpn3d import Rpn3d, RpnConfig
+from models.training.detector.network import false_marks, fit, new_rpn, quality_loss
 from models.training.detector.patches import (
     PATCH,
     Background,
@@ -26,7 +27,7 @@ from models.training.detector.patches import (
     targets_of,
 )
 from models.training.detector.plan import DetectorRecipe
-from models.training.detector.train import Recipe, false_marks, fit, learning_rate_at, new_rpn, quality_loss
+from models.training.loop import Recipe, learning_rate_at
 from models.training.material.blend import Optics, blend, is_visible, overlap, render
 from models.training.material.scans import unlabelled_places
 from models.training.material.shapes import NoduleShape, split_by_patient
