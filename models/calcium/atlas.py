@@ -59,10 +59,10 @@ def read_drawings() -> Drawings:
     drawn = tomllib.loads(DRAWINGS.read_text(encoding="utf-8"))
     return Drawings(
         tuple((float(level["z"]), np.array(level["points"], dtype=np.float64)) for level in drawn["outline"]),
-        densified(np.array(drawn["aorta"], dtype=np.float64)),
+        densify(np.array(drawn["aorta"], dtype=np.float64)),
         np.array(drawn["blood"], dtype=np.float64),
         tuple(_valve(name, disc) for name, disc in drawn["valves"].items()),
-        tuple((Artery(b["artery"]), densified(np.array(b["points"]))) for b in drawn["branch"]),
+        tuple((Artery(b["artery"]), densify(np.array(b["points"]))) for b in drawn["branch"]),
     )
 
 
@@ -72,7 +72,7 @@ def _valve(name: str, disc: Mapping[str, Any]) -> Valve:
     return Valve(OtherCalcium(name), centre, normal / np.linalg.norm(normal), disc["radius"], disc["half"])
 
 
-def densified(points: Sequence[Sequence[float]] | FloatArray, step_mm: float = COURSE_STEP_MM) -> FloatArray:
+def densify(points: Sequence[Sequence[float]] | FloatArray, step_mm: float = COURSE_STEP_MM) -> FloatArray:
     """The broken line through points [n, 3 or more], smoothed at its corners, with a point every `step_mm`."""
     line = np.asarray(points, dtype=np.float64)
     for _ in range(3):

@@ -101,7 +101,7 @@ def simulate(out: Path, recipe: Recipe) -> tuple[Path, ...]:
     return out / "baseline", out / "followup"
 
 
-def simulated_volume(recipe: Recipe) -> Volume:
+def simulate_volume(recipe: Recipe) -> Volume:
     """The first visit's image of `recipe` alone, without DICOM or truth."""
     grid = scan_grid()
     plain = noise_free(_first_scene(recipe), grid, _rng(recipe, 7))

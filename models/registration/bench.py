@@ -58,7 +58,7 @@ def installed() -> tuple[str, ...]:
     return (OURS, SIMPLEITK, ELASTIX) if find_spec("itk") is not None else (OURS, SIMPLEITK)
 
 
-def raced(names: Sequence[str], course: Course, settings: RegistrationSettings, device: str) -> list[Registered]:
+def race(names: Sequence[str], course: Course, settings: RegistrationSettings, device: str) -> list[Registered]:
     """Each of the named registrations in turn, alone on the machine as far as this program goes."""
     return [_raced(name, course, TorchRegistrar(device, settings)) for name in names]
 

@@ -78,7 +78,7 @@ def product(values: torch.Tensor, matrices: list[torch.Tensor]) -> torch.Tensor:
     return (along_k @ values.flatten(2)).reshape(values.shape[0], len(along_k), *values.shape[2:])
 
 
-def refined(spline: Spline, size_mm: tuple[float, float, float], step_mm: float) -> Spline:
+def refine(spline: Spline, size_mm: tuple[float, float, float], step_mm: float) -> Spline:
     """The same displacement on another lattice, by least squares at samples of a third of its step."""
     shape = lattice_shape(size_mm, step_mm)
     spacing = step_mm / 3

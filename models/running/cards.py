@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from cad.domain import ModelIdentity
-from models.detector.rpn3d import Mirrored, Rpn3d, RpnConfig, folded, on_device
+from models.detector.rpn3d import Mirrored, Rpn3d, RpnConfig, fold, on_device
 
 PREFIX = "rpn."
 """Begins the name of each of the detector's tensors in its weight file."""
@@ -101,5 +101,5 @@ def load_network(card: DetectorCard, device: torch.device) -> torch.nn.Module:
 
 def for_inference(card: DetectorCard, network: Rpn3d, device: torch.device) -> torch.nn.Module:
     """A trained network as the card has it run: on `device`, normalisations folded, mirrored where it says so."""
-    proposer = on_device(folded(network), device)
+    proposer = on_device(fold(network), device)
     return Mirrored(proposer) if card.mirrored else proposer

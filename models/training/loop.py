@@ -131,7 +131,7 @@ def steps(
             return
 
 
-def trained(
+def train_network(
     network: Net,
     batches: Callable[[int], Iterable[Batch]],
     loss_of: Callable[[Net, Batch], torch.Tensor],

@@ -26,7 +26,7 @@ from cad.science.lobes.plates import (
     reduced_lung,
     vessels_mm,
 )
-from cad.science.lobes.surfaces import Evidence, Frame, Surface, error_mm, fitted, frame_of, local_shift_mm
+from cad.science.lobes.surfaces import Evidence, Frame, Surface, error_mm, fit_surface, frame_of, local_shift_mm
 
 COARSE_MM = 3.0
 """Grid on which the surroundings of the main bronchi are marked."""
@@ -173,14 +173,16 @@ def _fissures(
     prior = policy.left_oblique if side is Side.LEFT else policy.right_oblique
     frame = frame_of(lung, prior)
     everywhere = np.ones(len(plates.indices), dtype=np.bool_)
-    oblique = fitted(lung, frame, _evidence(lung, frame, (plates, everywhere), vessels, (prior, policy)), prior, policy)
+    oblique = fit_surface(
+        lung, frame, _evidence(lung, frame, (plates, everywhere), vessels, (prior, policy)), prior, policy
+    )
     if side is Side.LEFT:
         return oblique, None
     prior, frame = policy.horizontal, frame_of(lung, policy.horizontal)
     in_front = oblique.above_mm(plates.positions_mm) > policy.least_below_oblique_mm
     vessels = vessels[oblique.above_mm(vessels) > policy.least_below_oblique_mm]
     evidence = _evidence(lung, frame, (plates, in_front), vessels, (prior, policy))
-    return oblique, fitted(lung, frame, evidence, prior, policy)
+    return oblique, fit_surface(lung, frame, evidence, prior, policy)
 
 
 def _evidence(

@@ -49,7 +49,7 @@ def border_of(window: Window, inside: BoolArray, dense: BoolArray, policy: Nodul
     return Border(box, part, depth_of(part, window.source_voxel), outside, own)
 
 
-def blurred(filled: Float32Array, blur_mm: float, window: Window, slices: bool = True) -> Float32Array:
+def blur(filled: Float32Array, blur_mm: float, window: Window, slices: bool = True) -> Float32Array:
     """A region after the scanner's blur: a Gaussian in the plane, the mean over a slice across it."""
     _, dj, di = window.spacing_mm
     smooth: Float32Array = ndimage.gaussian_filter(filled, (0.0, blur_mm / dj, blur_mm / di), truncate=3)

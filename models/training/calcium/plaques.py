@@ -34,7 +34,7 @@ class Plaque:
     motion_mm: FloatArray
 
 
-def blended(volume: Volume, plaques: Sequence[Plaque], blur_mm: float) -> tuple[Volume, Float32Array]:
+def blend_plaques(volume: Volume, plaques: Sequence[Plaque], blur_mm: float) -> tuple[Volume, Float32Array]:
     """The volume with the plaques, and the number [k, j, i] of the plaque that fills each voxel most (0: none)."""
     hu = volume.hu.astype(np.float32)
     owner, most = np.zeros(hu.shape, dtype=np.float32), np.full(hu.shape, PRESENT, dtype=np.float32)

@@ -12,7 +12,7 @@ import torch
 from scipy import ndimage
 
 from cad.domain import Artery, BoolArray, Float32Array, FloatArray, Heart, Mask, NoduleMask, OtherCalcium, Volume
-from cad.geometry import cropped_grid, indices_of
+from cad.geometry import crop_grid, indices_of
 from cad.policy import CalciumPolicy
 from cad.science.calcium.candidates import Region, lesions_in, region_of, surroundings
 from cad.science.calcium.scores import score_lesion
@@ -20,7 +20,7 @@ from models.calcium.atlas import Atlas, Valve, outline_depth
 from models.calcium.classifier import Site
 from models.calcium.features import Blood, Look, blood_of, looks_of
 from models.calcium.heart import FittedHeart
-from models.training.calcium.plaques import Plaque, blended
+from models.training.calcium.plaques import Plaque, blend_plaques
 
 LESIONS = Path(__file__).parent / "lesions.toml"
 LABEL_REACH_MM = 5.0
@@ -172,7 +172,7 @@ def scene(scan: HeartScan, rules: Rules, counts: Mapping[Site, int], rng: np.ran
     extra = float(rng.choice([0.0, 0.0, rng.uniform(0, 22)]))
     volume = noisier(scan.volume, scan.heart, extra, rng)
     plaques = tuple(_placed(scan, rules, counts, rng))
-    volume, owner = blended(volume, plaques, float(rng.uniform(0.6, 1.0)))
+    volume, owner = blend_plaques(volume, plaques, float(rng.uniform(0.6, 1.0)))
     noise = Blood(blood.hu, blood_of(volume, scan.heart).noise_hu)
     found = [
         (lesion, score)
@@ -336,12 +336,12 @@ def _axes(first: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.stack([first, second, np.cross(first, second)])
 
 
-def cropped(scan: HeartScan, margin_mm: float = CROP_MM) -> HeartScan:
+def crop(scan: HeartScan, margin_mm: float = CROP_MM) -> HeartScan:
     """The scan without what lies farther from heart and aorta, which nothing here looks at."""
     box = surroundings(scan.heart, margin_mm)
     assert box is not None
     shape = (box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start)
-    grid = cropped_grid(scan.volume.grid, (box[0].start, box[1].start, box[2].start), shape)
+    grid = crop_grid(scan.volume.grid, (box[0].start, box[1].start, box[2].start), shape)
     heart, aorta, blood = (
         Mask(np.ascontiguousarray(mask.voxels[box]), grid)
         for mask in (scan.heart.heart, scan.heart.aorta, scan.heart.blood)

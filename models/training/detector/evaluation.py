@@ -21,8 +21,8 @@ from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.nodules.candidates import select_candidates
 from models.training.detector.patches import Background, patient_of
-from models.training.material.insertion import UNLABELLED, Filled, filled, places_of, real_reference, wishes
-from models.training.material.rescan import DEGRADATIONS, rescanned
+from models.training.material.insertion import UNLABELLED, Filled, fill, places_of, real_reference, wishes
+from models.training.material.rescan import DEGRADATIONS, rescan
 from models.training.material.scans import Protocol
 from models.training.material.shapes import NoduleShape
 
@@ -132,7 +132,7 @@ def _filled_copies(
     places, stream = places_of(background.hu, background.lungs, seed), wishes(seed)
     for copy in range(plan.copies):
         rng = np.random.default_rng([seed, copy])
-        yield filled(background, places, shapes, list(islice(stream, plan.nodules)), rng)
+        yield fill(background, places, shapes, list(islice(stream, plan.nodules)), rng)
 
 
 def _filled_readings(
@@ -143,7 +143,7 @@ def _filled_readings(
     for copy, scan in enumerate(_filled_copies(background, shapes, context)):
         dropped += [f"{w.size}, {w.kind.value}, {w.location}" for w in scan.dropped]
         for shown in (AS_IS, *plan.degradations):
-            hu = scan.hu if shown == AS_IS else rescanned(scan.hu, background.lungs, shown, seed + copy)
+            hu = scan.hu if shown == AS_IS else rescan(scan.hu, background.lungs, shown, seed + copy)
             marks = marks_on(hu, background, detector, plan.lowest_score)
             readings.append(_read(background, (copy, shown), marks, scan.references))
     return readings, dropped

@@ -21,7 +21,7 @@ from models.training.detector.plan import (
 )
 from models.training.detector.report import Variant, write_document
 from models.training.detector.summary import Summary, summary
-from models.training.detector.workers import FLOOR, Compared, Held, branch, compared, grow, pool_of
+from models.training.detector.workers import FLOOR, Compared, Held, branch, compare, grow, pool_of
 from models.training.loop import Place
 
 VARIANTS = "variants.json"
@@ -69,7 +69,7 @@ def compare_variants(data: TrainingData, recipe: DetectorRecipe, place: Place) -
     material = material_of(data, recipe)
     left_out = second_half(recipe, [patient_of(b) for b in material.scans])
     with pool_of(Held(material, recipe, place)) as pool:
-        rows = list(pool.map(compared, variants_of(recipe, left_out)))
+        rows = list(pool.map(compare, variants_of(recipe, left_out)))
     file = place.out / VARIANTS
     file.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
     return file

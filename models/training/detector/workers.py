@@ -108,7 +108,7 @@ def branch(member: Member) -> FoldResult | None:
     return FoldResult.from_json(file.read_text(encoding="utf-8"))
 
 
-def compared(variant: Compared) -> Variant:
+def compare(variant: Compared) -> Variant:
     """Trains a variant and measures it on the scans it left out."""
     held = _held[0]
     member = variant.member

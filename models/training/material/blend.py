@@ -55,20 +55,20 @@ class RenderedNodule:
         return k, j, i
 
 
-def drawn_diameter_mm(rng: np.random.Generator, large: float) -> float:
+def draw_diameter_mm(rng: np.random.Generator, large: float) -> float:
     """A diameter between 3.5 and 36 mm; the share `large` lies above 10 mm, the rest below 12 mm."""
     low, high = (10.0, MAX_DIAMETER_MM) if rng.random() < large else (MIN_DIAMETER_MM, 12.0)
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def drawn_shape(shapes: Sequence[NoduleShape], diameter_mm: float, rng: np.random.Generator) -> NoduleShape:
+def draw_shape(shapes: Sequence[NoduleShape], diameter_mm: float, rng: np.random.Generator) -> NoduleShape:
     """A shape that can be scaled to the diameter, if one of twelve draws finds one; else the largest drawn."""
     drawn = [shapes[int(rng.integers(len(shapes)))] for _ in range(12)]
     fit = (s for s in drawn if SCALES[0] <= diameter_mm / s.diameter_mm <= SCALES[1])
     return next(fit, max(drawn, key=lambda s: s.diameter_mm))
 
 
-def drawn_composition(rng: np.random.Generator, texture: float) -> Composition:
+def draw_composition(rng: np.random.Generator, texture: float) -> Composition:
     """A composition, 45 % sub-solid; shapes that readers called sub-solid are drawn so more often."""
     subsolid = 0.75 if texture < 3.5 else 0.41
     draw = rng.random()
@@ -135,7 +135,7 @@ def core_hu(composition: Composition, rng: np.random.Generator) -> float:
     return float(rng.uniform(low, high))
 
 
-def enlarged(coarse: Float32Array, factor: int) -> Float32Array:
+def enlarge(coarse: Float32Array, factor: int) -> Float32Array:
     """A field [k, j, i] made `factor` times finer by trilinear interpolation."""
     field = F.interpolate(torch.from_numpy(coarse)[None, None], scale_factor=factor, mode="trilinear")
     return np.asarray(field[0, 0].numpy(), dtype=np.float32)
@@ -143,7 +143,7 @@ def enlarged(coarse: Float32Array, factor: int) -> Float32Array:
 
 def _mottle(shape: tuple[int, ...], amplitude: float, rng: np.random.Generator) -> Float32Array:
     coarse = amplitude * rng.standard_normal(tuple(n // 4 + 2 for n in shape), dtype=np.float32)
-    return enlarged(coarse, 4)[tuple(slice(0, n) for n in shape)]
+    return enlarge(coarse, 4)[tuple(slice(0, n) for n in shape)]
 
 
 def blend(

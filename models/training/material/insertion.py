@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from cad.domain import BoolArray, Composition, Float32Array, FloatArray, Int16Array, PointLps, UInt8Array
 from cad.qa.froc import Reference
 from models.training.detector.patches import Background, Lesion
-from models.training.material.blend import RenderedNodule, blend, contrast_hu, drawn_shape, is_visible, overlap, render
+from models.training.material.blend import RenderedNodule, blend, contrast_hu, draw_shape, is_visible, overlap, render
 from models.training.material.shapes import NoduleShape
 
 SIZES_MM: Mapping[str, tuple[float, float]] = {
@@ -186,7 +186,7 @@ class Filled:
     dropped: tuple[Wish, ...]
 
 
-def filled(
+def fill(
     background: Background,
     places: Places,
     shapes: Sequence[NoduleShape],
@@ -239,7 +239,7 @@ def _inserted(
         site = places.voxels[fit[rng.integers(len(fit))]].astype(float)
         if any(_touch(site, diameter, other) for other in taken):
             continue
-        nodule = render(drawn_shape(shapes, diameter, rng), wish.kind, diameter, background.optics, rng)
+        nodule = render(draw_shape(shapes, diameter, rng), wish.kind, diameter, background.optics, rng)
         if not low <= nodule.diameter_mm < high or _is_cut(nodule):
             continue
         inserted = _blended(hu, nodule, site, background, rng)

@@ -84,7 +84,7 @@ DEGRADATIONS: Mapping[str, Change] = {
 }
 
 
-def rescanned(hu: Int16Array, lungs: UInt8Array, degradation: str, seed: int) -> Int16Array:
+def rescan(hu: Int16Array, lungs: UInt8Array, degradation: str, seed: int) -> Int16Array:
     """The scan under one of `DEGRADATIONS`; the same seed gives the same noise."""
     changed = DEGRADATIONS[degradation](hu.astype(np.float32), lungs, np.random.default_rng(seed))
     return np.asarray(changed.round().clip(-1024, 3071).astype(np.int16))

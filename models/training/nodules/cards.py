@@ -10,7 +10,7 @@ from models.nodules.folds import FOLDS, MEMBERS
 from models.nodules.lidc_crops import RatedNodule
 from models.nodules.networks import TrunkConfig
 from models.training.loop import Recipe
-from models.training.nodules.measurement import RatedCrops, cross_fitted, fitted, nested
+from models.training.nodules.measurement import RatedCrops, compare_nested, cross_fit, fit_calibration
 from models.training.nodules.outlines import OutlineRecipe
 from models.training.nodules.ratings import RatingRecipe
 
@@ -42,7 +42,11 @@ def outline_card_text(
 
 def rating_card_text(recipe: RatingRecipe, nodules: Sequence[RatedNodule], crops: RatedCrops, sha256: str) -> str:
     """The rating networks' card."""
-    calibration, found, compared = fitted(crops), evaluation(crops.nodules, cross_fitted(crops)), nested(crops)
+    calibration, found, compared = (
+        fit_calibration(crops),
+        evaluation(crops.nodules, cross_fit(crops)),
+        compare_nested(crops),
+    )
     use = (
         "Says what radiologists would say of a lung nodule: suspicion of cancer and the LIDC-IDRI ratings. It is a "
         "score of radiologists' suspicion, not of proven cancer. Not a medical device."

@@ -12,14 +12,14 @@ import torch
 from cad.domain import BoolArray, Float32Array, FloatArray
 from cad.qa.readers import ranking_auc, resampled
 from cad.qa.reliability import logistic_fit
-from models.detector.rpn3d import folded, on_device
+from models.detector.rpn3d import fold, on_device
 from models.nodules.cards import Line, RatingCalibration
 from models.nodules.crop_evaluation import CropReading, crop_of, measurable, suspicion_of
 from models.nodules.folds import GROUPS, group_of, honest_member
 from models.nodules.inputs import MIN_PROBABILITY
 from models.nodules.lidc_crops import RatedNodule
 from models.nodules.networks import MIDDLE_RATING, RATED, RATING_STEP, OutlineNet, RatingNet
-from models.nodules.reader import calibrated_by, outlined, rated, suspicion_logit
+from models.nodules.reader import calibrate_by, outline, rate, suspicion_logit
 from models.training.loop import Place
 from models.training.nodules.ensembles import Net
 from models.training.nodules.ratings import ABSENT
@@ -35,8 +35,8 @@ def honest(nodules: Sequence[RatedNodule]) -> list[RatedNodule]:
 def honest_outlines(members: Sequence[OutlineNet], nodules: Sequence[RatedNodule], place: Place) -> list[Float32Array]:
     """Each nodule's probabilities [k, j, i], by the member that never saw its patient; by all where there is none."""
     device = torch.device(place.device)
-    ready = [on_device(folded(member), device) for member in members]
-    return [outlined(_readers(ready, n.patient), crop_of(n), device) for n in nodules]
+    ready = [on_device(fold(member), device) for member in members]
+    return [outline(_readers(ready, n.patient), crop_of(n), device) for n in nodules]
 
 
 def _readers(members: Sequence[Net], patient: str) -> Sequence[Net]:
@@ -62,8 +62,8 @@ class RatedCrops:
     ) -> RatedCrops:
         """Has each nodule rated by the member that never saw its patient."""
         kept = [(n, o) for n, o in zip(nodules, outlines, strict=True) if honest(measurable([n]))]
-        ready = [on_device(folded(member), device) for member in members]
-        outputs = [rated(_readers(ready, n.patient), crop_of(n), o, device) for n, o in kept]
+        ready = [on_device(fold(member), device) for member in members]
+        outputs = [rate(_readers(ready, n.patient), crop_of(n), o, device) for n, o in kept]
         return cls(tuple(n for n, _ in kept), tuple(o for _, o in kept), np.array(outputs))
 
     def without(self, group: int) -> RatedCrops:
@@ -80,7 +80,7 @@ class RatedCrops:
         return zip(self.outputs, self.nodules, strict=True)
 
 
-def fitted(crops: RatedCrops) -> RatingCalibration:
+def fit_calibration(crops: RatedCrops) -> RatingCalibration:
     """The calibration that these readings ask for."""
     logits, suspicious = crops.decided()
     seen = np.array([float((n.ratings["calcification"] < ABSENT).mean() >= 0.5) for n in crops.nodules])
@@ -102,13 +102,13 @@ def _linear(crops: RatedCrops, column: int, name: str) -> Line:
     return Line(float(slope), float(intercept))
 
 
-def cross_fitted(crops: RatedCrops) -> list[CropReading]:
+def cross_fit(crops: RatedCrops) -> list[CropReading]:
     """Each nodule's reading, calibrated on the nodules of all other groups of patients."""
-    calibrations = [fitted(crops.without(group)) for group in range(GROUPS)]
+    calibrations = [fit_calibration(crops.without(group)) for group in range(GROUPS)]
     readings = []
-    for nodule, outline, output in zip(crops.nodules, crops.outlines, crops.outputs, strict=True):
-        suspicion, _, ratings = calibrated_by(output, calibrations[group_of(nodule.patient)])
-        readings.append(CropReading(outline >= MIN_PROBABILITY, suspicion, ratings))
+    for nodule, drawn, output in zip(crops.nodules, crops.outlines, crops.outputs, strict=True):
+        suspicion, _, ratings = calibrate_by(output, calibrations[group_of(nodule.patient)])
+        readings.append(CropReading(drawn >= MIN_PROBABILITY, suspicion, ratings))
     return readings
 
 
@@ -127,7 +127,7 @@ class Nested:
     gain: tuple[float, float, float]
 
 
-def nested(crops: RatedCrops) -> Nested:
+def compare_nested(crops: RatedCrops) -> Nested:
     """Compares what size, the network and the readers' own attributes tell of the readers' suspicion."""
     at = [n for n, nodule in enumerate(crops.nodules) if suspicion_of(nodule) is not None]
     nodules = [crops.nodules[n] for n in at]

@@ -16,8 +16,8 @@ from models.nodules.crop_evaluation import crop_of, suspicion_of
 from models.nodules.inputs import MARGIN_SLICES, RATED_SIDE, Crop, rated_part, rating_channels, size_facts
 from models.nodules.lidc_crops import RatedNodule
 from models.nodules.networks import CHANNELS, MIDDLE_RATING, RATED, RATING_STEP, SIZE_FACTS, RatingNet, TrunkConfig
-from models.training.loop import Recipe, trained
-from models.training.nodules.outlines import flipped, in_other_greys, turned
+from models.training.loop import Recipe, train_network
+from models.training.nodules.outlines import flip, in_other_greys, turn
 
 SLICES_PER_BATCH = 200
 
@@ -68,7 +68,7 @@ def passes(samples: Sequence[RatingSample], seed: int) -> Iterator[Batch]:
     rng = np.random.default_rng(seed)
     while True:
         for group in groups(samples, rng):
-            yield batch_of([augmented(samples[n], rng) for n in group])
+            yield batch_of([augment(samples[n], rng) for n in group])
 
 
 def groups(samples: Sequence[RatingSample], rng: np.random.Generator) -> list[list[int]]:
@@ -101,12 +101,12 @@ def batch_of(samples: Sequence[RatingSample]) -> Batch:
     return torch.from_numpy(channels), torch.from_numpy(facts), torch.from_numpy(targets), torch.from_numpy(weights)
 
 
-def augmented(sample: RatingSample, rng: np.random.Generator) -> RatingSample:
+def augment(sample: RatingSample, rng: np.random.Generator) -> RatingSample:
     """The sample turned, in other grey values, with an outline that is a little too large or too small."""
     image, outline, spacing = sample.contrast, sample.outline, sample.spacing_mm
     if rng.random() < 0.8:
-        image, outline, spacing = turned(image, outline, spacing, rng)
-    image, outline = flipped(image, outline, rng)
+        image, outline, spacing = turn(image, outline, spacing, rng)
+    image, outline = flip(image, outline, rng)
     outline = outline ** np.float32(np.exp(rng.normal(scale=0.25)))
     return replace(sample, contrast=in_other_greys(image, rng), outline=outline, spacing_mm=spacing)
 
@@ -135,7 +135,7 @@ class RatingRecipe:
     )
 
 
-def train_rating(
+def train_rating_net(
     samples: Sequence[RatingSample], config: TrunkConfig, recipe: Recipe, checkpoint: Path, device: torch.device
 ) -> RatingNet:
     """The averaged network after `recipe.steps` steps; resumes from `checkpoint` when it exists."""
@@ -147,4 +147,4 @@ def train_rating(
     def batches(step: int) -> Iterator[Batch]:
         return passes(samples, recipe.seed + step)
 
-    return trained(on_device(RatingNet(config), device), batches, loss_of, recipe, checkpoint)
+    return train_network(on_device(RatingNet(config), device), batches, loss_of, recipe, checkpoint)

@@ -17,10 +17,10 @@ from models.nodules.networks import OutlineNet, RatingNet
 from models.running.cards import sha256_of
 from models.training.loop import Place
 from models.training.nodules.cards import outline_card_text, rating_card_text
-from models.training.nodules.ensembles import averaged, checkpoint_of, save_members, train_members
+from models.training.nodules.ensembles import checkpoint_of, load_average, save_members, train_members
 from models.training.nodules.measurement import RatedCrops, honest, honest_outlines
-from models.training.nodules.outlines import OutlineRecipe, OutlineSample, train_outlining
-from models.training.nodules.ratings import RatingRecipe, RatingSample, rating_sample, train_rating
+from models.training.nodules.outlines import OutlineRecipe, OutlineSample, train_outline_net
+from models.training.nodules.ratings import RatingRecipe, RatingSample, rating_sample, train_rating_net
 
 
 def train_outline_member(
@@ -28,7 +28,7 @@ def train_outline_member(
 ) -> OutlineNet:
     """The member that learns from every sample none of whose patients is of the fold."""
     seen = [s for s in samples if all(fold_of(p) != fold for p in s.patients)]
-    return train_outlining(seen, recipe, checkpoint, device)
+    return train_outline_net(seen, recipe, checkpoint, device)
 
 
 def train_rating_member(
@@ -36,7 +36,7 @@ def train_rating_member(
 ) -> RatingNet:
     """The member that learns from the patients outside of the fold."""
     seen = [s for s in samples if fold_of(s.patient) != fold]
-    return train_rating(seen, recipe.config, recipe.member, checkpoint, device)
+    return train_rating_net(seen, recipe.config, recipe.member, checkpoint, device)
 
 
 def train_outlines(
@@ -47,7 +47,7 @@ def train_outlines(
     `nodules` are measured, each by the member that never saw its patient.
     """
     train_members(partial(train_outline_member, samples, recipe), place)
-    members = [averaged(OutlineNet(recipe.config), checkpoint_of(fold, place.out)) for fold in range(MEMBERS)]
+    members = [load_average(OutlineNet(recipe.config), checkpoint_of(fold, place.out)) for fold in range(MEMBERS)]
     weights = place.out / f"{OUTLINE_NAME}.safetensors"
     save_members(members, weights)
     measured = honest(measurable(nodules))
@@ -68,7 +68,7 @@ def train_ratings(
     drawn = honest_outlines(outlines, nodules, place)
     samples = [rating_sample(n, o) for n, o in zip(nodules, drawn, strict=True)]
     train_members(partial(train_rating_member, samples, recipe), place)
-    members = [averaged(RatingNet(recipe.config), checkpoint_of(fold, place.out)) for fold in range(MEMBERS)]
+    members = [load_average(RatingNet(recipe.config), checkpoint_of(fold, place.out)) for fold in range(MEMBERS)]
     weights = place.out / f"{RATING_NAME}.safetensors"
     save_members(members, weights)
     rated_nodules = RatedCrops.read(members, nodules, drawn, torch.device(place.device))

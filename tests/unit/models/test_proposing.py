@@ -14,7 +14,7 @@ from cad.domain import LungMask, PointLps
 from cad.geometry import grid_from, position_of
 from models.detector.detector import DETECTOR_NAME, load_detector
 from models.detector.proposals import ALIGNMENT, CONTEXT, MARGIN_MM, cells_near, lung_boxes, response, tiles_of
-from models.detector.rpn3d import STRIDE, Proposal, decode, suppressed
+from models.detector.rpn3d import STRIDE, Proposal, decode, suppress
 from models.running.cards import load_network, read_detector_card
 from models.running.resample import working_box
 from models.running.runtimes import DIAMETER_TOLERANCE, POSITION_TOLERANCE_MM, SCORE_TOLERANCE
@@ -42,7 +42,7 @@ def test_the_size_of_tiles_does_not_show(slices: int) -> None:
     whole = response(network, card.config, hu)
     tiled = response(network, card.config, hu, slices * 60 * 56)
     assert whole.shape == tiled.shape
-    expected, found = (suppressed(decode(o, card.floor), 200) for o in (whole, tiled))
+    expected, found = (suppress(decode(o, card.floor), 200) for o in (whole, tiled))
     assert len(expected) >= 5
     least = card.floor + 0.05  # a proposal at the floor may be on either side of it
     assert [p for p in expected if p.logit >= least and not _is_in(p, found)] == []
