@@ -64,7 +64,14 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
         pdf = report_pdf(report_case(loaded, findings, document, request.language, tools.policy))
         encoding = EncodingContext(key, started, tools.software_version, device, wording)
         objects = report_objects(findings, loaded, encoding, pdf)
-    return CaseResult(loaded, findings, objects, pdf, with_timings(document, request.stopwatch.seconds()), key)
+    return CaseResult(
+        loaded,
+        findings,
+        objects=objects,
+        pdf=pdf,
+        document=with_timings(document, request.stopwatch.seconds()),
+        job_key=key,
+    )
 
 
 def report_case(

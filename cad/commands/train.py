@@ -160,7 +160,15 @@ def _training_scan(name: str, series: Path, known: Known) -> TrainingScan:
     lungs = segment_lungs(loaded.volume, LungPolicy()).lungs
     thickness = loaded.series.slice_thickness_mm or loaded.series.spacing_mm[2]
     labelled = tuple(_labelled(n) for n in nodules)
-    return TrainingScan(name, loaded.volume, lungs, thickness, labelled, loaded.series.kernel or "", unlabelled)
+    return TrainingScan(
+        name,
+        loaded.volume,
+        lungs=lungs,
+        slice_thickness_mm=thickness,
+        nodules=labelled,
+        kernel=loaded.series.kernel or "",
+        unlabelled=unlabelled,
+    )
 
 
 def _labelled(nodule: dict[str, object]) -> LabelledNodule:

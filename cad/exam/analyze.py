@@ -92,11 +92,11 @@ def _nodules(volume: Volume, networks: Networks, policy: Policy, request: Reques
     return Findings(
         nodules,
         lungs,
-        (*cautions, *compared.cautions, *assessment_cautions(nodules, request.context)),
-        networks.nodule_identities,
-        POLICY_VERSION,
-        assess(nodules, request.context, policy, compared.pasts),
-        compared.followup,
+        warnings=(*cautions, *compared.cautions, *assessment_cautions(nodules, request.context)),
+        models=networks.nodule_identities,
+        policy_version=POLICY_VERSION,
+        assessment=assess(nodules, request.context, policy, compared.pasts),
+        followup=compared.followup,
     )
 
 

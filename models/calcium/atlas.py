@@ -136,7 +136,10 @@ def load_atlas() -> Atlas:
 
 
 def chest_from(tensors: Mapping[str, torch.Tensor], frame: Mapping[str, Any]) -> MeanChest:
-    """The mean chest of stored tensors and the `frame` table of its card."""
+    """The mean chest of stored tensors and the `frame` table of its card.
+
+    `views` are [2, k, j, i] and `weight` is [k, j, i], both in 255 steps.
+    """
     views = tensors["views"].float() / 255
     x, y, z = frame["first_mm"]
     box = Frame((views.shape[1], views.shape[2], views.shape[3]), frame["spacing_mm"], (x, y, z))

@@ -83,7 +83,7 @@ def views_of(hu: torch.Tensor) -> torch.Tensor:
 
 
 def as_tensor(values: npt.ArrayLike) -> torch.Tensor:
-    """The same values in single precision."""
+    """The same values [...] in single precision."""
     return torch.tensor(np.asarray(values), dtype=torch.float32)
 
 

@@ -85,14 +85,14 @@ def fit_heart(volume: Volume, fine: Seen, fit: Fit, atlas: Atlas) -> FittedHeart
 
 
 def coverage_of(found: HeartMap, depth: Float32Array, image: Seen) -> float:
-    """The part of the drawn heart that lies in the field of view."""
+    """The part of the drawn heart, `depth` [k, j, i] above 0 in the frame, that lies in the field of view."""
     inside = torch.from_numpy(depth.reshape(-1) > 0)
     _, known = image.at(found.to_patient(found.frame.places()[inside]))
     return float((known > 0.5).float().mean())
 
 
 def courses_of(heart: Heart) -> dict[Artery, FloatArray]:
-    """The courses by artery."""
+    """The courses by artery: places [n, 3] in LPS mm from the origin on."""
     return dict(heart.courses)
 
 

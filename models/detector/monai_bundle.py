@@ -124,7 +124,10 @@ def detections(
     config: BundleConfig,
     device: torch.device,
 ) -> dict[str, torch.Tensor]:
-    """What MONAI's detector finds in a preprocessed image: read at once where the patch holds it, else in windows."""
+    """What MONAI's detector finds in a preprocessed image [1, i, j, k]: boxes [n, 6], labels [n] and scores [n].
+
+    The image is read at once where the patch holds it, else in windows.
+    """
     windows = math.prod(image.shape[1:]) > math.prod(config.patch)
     found: dict[str, torch.Tensor] = detector([image.as_tensor().to(device)], use_inferer=windows)[0]
     return found

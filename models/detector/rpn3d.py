@@ -35,7 +35,7 @@ class RpnConfig:
 
 
 def normalise(hu: torch.Tensor, config: RpnConfig) -> torch.Tensor:
-    """HU clipped to the window and mapped to -1..1."""
+    """HU [...] clipped to the window and mapped to -1..1."""
     half = (config.high_hu - config.low_hu) / 2
     return (hu.clamp(config.low_hu, config.high_hu) - config.low_hu) / half - 1
 

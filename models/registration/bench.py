@@ -70,7 +70,16 @@ def _raced(name: str, course: Course, registrar: TorchRegistrar) -> Registered:
             return process.apply_async(_race, (name, course, registrar)).get(LIMIT_S)
         except multiprocessing.TimeoutError:
             unknown = math.nan
-            return Registered(name, unknown, unknown, unknown, unknown, LIMIT_S, unknown, unknown)
+            return Registered(
+                name,
+                unknown,
+                median_mm=unknown,
+                p90_mm=unknown,
+                folding=unknown,
+                seconds=LIMIT_S,
+                processor_s=unknown,
+                peak_gib=unknown,
+            )
 
 
 def _race(name: str, course: Course, registrar: TorchRegistrar) -> Registered:
@@ -80,7 +89,16 @@ def _race(name: str, course: Course, registrar: TorchRegistrar) -> Registered:
     peak = peak_memory_gib()
     errors = np.linalg.norm(carry(course.points) - course.truth, axis=1)
     mean, median, p90 = float(errors.mean()), float(np.median(errors)), float(np.percentile(errors, 90))
-    return Registered(name, mean, median, p90, folding(carry, course.fixed.lungs), wall, processor, peak)
+    return Registered(
+        name,
+        mean,
+        median_mm=median,
+        p90_mm=p90,
+        folding=folding(carry, course.fixed.lungs),
+        seconds=wall,
+        processor_s=processor,
+        peak_gib=peak,
+    )
 
 
 def _registered(name: str, course: Course, registrar: TorchRegistrar) -> Positions:

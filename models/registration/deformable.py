@@ -33,9 +33,9 @@ class Level:
 
 
 LEVELS = (
-    Level(4.0, 24.0, 60, 30_000, 1.0, 200.0),
-    Level(3.0, 14.0, 50, 50_000, 0.8, 100.0),
-    Level(2.0, 8.0, 80, 80_000, 0.5, 30.0),
+    Level(4.0, 24.0, steps=60, points=30_000, rate_mm=1.0, stiffness=200.0),
+    Level(3.0, 14.0, steps=50, points=50_000, rate_mm=0.8, stiffness=100.0),
+    Level(2.0, 8.0, steps=80, points=80_000, rate_mm=0.5, stiffness=30.0),
 )
 
 

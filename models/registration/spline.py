@@ -90,7 +90,7 @@ def refine(spline: Spline, size_mm: tuple[float, float, float], step_mm: float) 
 
 
 def bending(control: torch.Tensor, step_mm: float) -> torch.Tensor:
-    """Mean squared second derivatives, in 1/mm²."""
+    """Mean squared second derivatives, in 1/mm², of control points [3, k, j, i] in mm."""
     total = torch.zeros((), device=control.device)
     for a in range(1, 4):
         total = total + torch.diff(control, n=2, dim=a).square().mean()

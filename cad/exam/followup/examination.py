@@ -155,4 +155,11 @@ def _analysed(exam: ComparedExam, scene: Scene, tools: Tools) -> Examined:
     nodules = describe(scene, measure(scene, found.sure, tools.networks, tools.policy), tools.policy)
     places = places_in_current(exam.transform, [nodule.centre for nodule in nodules])
     delineations = {nodule.tracking_uid: nodule.delineation for nodule in nodules}
-    return Examined(exam, scene, tuple(prior_nodule(n) for n in nodules), places, found.faint, delineations)
+    return Examined(
+        exam,
+        scene,
+        nodules=tuple(prior_nodule(n) for n in nodules),
+        places=places,
+        faint=found.faint,
+        delineations=delineations,
+    )

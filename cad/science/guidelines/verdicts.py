@@ -81,12 +81,27 @@ class Scheme:
 
     def _not_covered(self, assuming: tuple[str, ...]) -> Recommendation:
         because = f"{self.name} {self.edition} does not cover what was found"
-        return Recommendation(self.name, self.edition, None, (), "none given", because, assuming)
+        return Recommendation(
+            self.name,
+            self.edition,
+            category=None,
+            possible=(),
+            management="none given",
+            because=because,
+            assuming=assuming,
+        )
 
 
 def not_applicable(scheme: Scheme, because: str) -> Recommendation:
     """The answer of a guideline that excludes the patient."""
-    return Recommendation(scheme.name, scheme.edition, "not applicable", ("not applicable",), "none given", because)
+    return Recommendation(
+        scheme.name,
+        scheme.edition,
+        category="not applicable",
+        possible=("not applicable",),
+        management="none given",
+        because=because,
+    )
 
 
 def with_assumptions(recommendation: Recommendation, *texts: str) -> Recommendation:

@@ -40,7 +40,7 @@ class Levels:
 
 
 def first_levels(window: Window, inner: BoolArray, policy: NodulePolicy) -> Levels:
-    """Levels with a first guess of the nodule's attenuation, from its `inner` voxels."""
+    """Levels with a first guess of the nodule's attenuation, from its `inner` voxels [k, j, i]."""
     tissue_hu = float(np.percentile(window.hu[inner], policy.inner_percentile))
     return Levels(lung_hu_around(window, policy), tissue_hu, _noise_hu(window, policy), policy.usual_blur_mm)
 

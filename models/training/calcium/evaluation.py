@@ -47,7 +47,14 @@ def result_of(scene: Scene, place: Place, atlas: Atlas, classifier: SiteClassifi
                 pairs.append((region.site, site))
         elif isinstance(site, Artery):
             false, false_score = false + 1, false_score + region.agatston
-    return SceneResult(scene.scan, tuple(pairs), false, false_score, (truth, found), _invisible(scene, regions))
+    return SceneResult(
+        scene.scan,
+        tuple(pairs),
+        false=false,
+        false_agatston=false_score,
+        totals=(truth, found),
+        invisible=_invisible(scene, regions),
+    )
 
 
 def _invisible(scene: Scene, regions: Sequence[Seen]) -> int:

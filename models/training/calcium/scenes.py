@@ -137,7 +137,7 @@ def without_contrast(scan: HeartScan, rng: np.random.Generator) -> HeartScan:
 
 
 def noise_like(shape: tuple[int, ...], volume: Volume, spread_hu: float, rng: np.random.Generator) -> Float32Array:
-    """Noise of a spread, alike within a millimetre in plane and independent from slice to slice."""
+    """Noise [k, j, i] of a spread, alike within a millimetre in plane and independent from slice to slice."""
     white = rng.normal(size=shape).astype(np.float32)
     soft = ndimage.gaussian_filter(white, (0, *(0.55 / s for s in volume.grid.spacing_kji_mm[1:])))
     return np.asarray(soft * (spread_hu / max(float(soft.std()), 1e-6)), dtype=np.float32)
@@ -262,7 +262,9 @@ def _coronary(site: Artery, scan: HeartScan, rules: Rules, rng: np.random.Genera
     radii = np.array([np.exp(rng.uniform(np.log(0.7), np.log(9))), *thick])
     way = rng.normal(size=3) * np.array([1, 1, 0.3])
     reach = MOTION_MM[site] * rng.random() if rng.random() < 0.6 else 0.0
-    return Plaque(site, centre, _axes(along, rng), radii, density_hu(rng), _unit(way) * reach)
+    return Plaque(
+        site, centre, axes=_axes(along, rng), radii_mm=radii, hu=density_hu(rng), motion_mm=_unit(way) * reach
+    )
 
 
 def _fat(volume: Volume, centre: FloatArray) -> float:
@@ -279,7 +281,7 @@ def _of_the_wall(axis: FloatArray, rng: np.random.Generator) -> Plaque:
     outward = axes[2]
     centre = axis[at, :3] + outward * (axis[at, 3] + rng.normal(0, 0.8))
     radii = np.array([np.exp(rng.uniform(0, np.log(8))), np.exp(rng.uniform(0, np.log(6))), rng.uniform(0.6, 1.5)])
-    return Plaque(OtherCalcium.AORTA, centre, axes, radii, density_hu(rng), np.zeros(3))
+    return Plaque(OtherCalcium.AORTA, centre, axes=axes, radii_mm=radii, hu=density_hu(rng), motion_mm=np.zeros(3))
 
 
 def _of_a_valve(valve: Valve, scan: HeartScan, rng: np.random.Generator) -> Plaque:
@@ -290,7 +292,7 @@ def _of_a_valve(valve: Valve, scan: HeartScan, rng: np.random.Generator) -> Plaq
     centre = _to_patient(scan.heart, place[None])[0]
     radii = np.exp(rng.uniform(np.log(0.8), np.log(6 if is_ring else 4), 3))
     motion = _unit(rng.normal(size=3)) * rng.uniform(0, 5)
-    return Plaque(valve.site, centre, axes[[2, 1, 0]], radii, density_hu(rng), motion)
+    return Plaque(valve.site, centre, axes=axes[[2, 1, 0]], radii_mm=radii, hu=density_hu(rng), motion_mm=motion)
 
 
 def _elsewhere(scan: HeartScan, atlas: Atlas, rng: np.random.Generator) -> Plaque:
@@ -307,7 +309,14 @@ def _elsewhere(scan: HeartScan, atlas: Atlas, rng: np.random.Generator) -> Plaqu
         place = _away_from_arteries(scan, atlas, wanted, rng)
     radii = np.exp(rng.uniform(np.log(0.7), np.log(6), 3))
     at = _to_patient(scan.heart, place[None])[0]
-    return Plaque(OtherCalcium.OTHER, at, _axes(_unit(rng.normal(size=3)), rng), radii, density_hu(rng), np.zeros(3))
+    return Plaque(
+        OtherCalcium.OTHER,
+        at,
+        axes=_axes(_unit(rng.normal(size=3)), rng),
+        radii_mm=radii,
+        hu=density_hu(rng),
+        motion_mm=np.zeros(3),
+    )
 
 
 def _away_from_arteries(scan: HeartScan, atlas: Atlas, wanted: BoolArray, rng: np.random.Generator) -> FloatArray:

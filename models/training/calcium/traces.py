@@ -23,7 +23,7 @@ Courses = Mapping[Artery, FloatArray]
 
 
 def read_traces() -> dict[str, dict[Artery, FloatArray]]:
-    """The traces by scan, LPS mm."""
+    """The traces by scan: places [n, 3] in LPS mm, one a millimetre."""
     drawn = tomllib.loads(TRACES.read_text(encoding="utf-8"))
     return {
         name: {Artery(artery): densify(np.array(points, dtype=np.float64)) for artery, points in courses.items()}
@@ -32,12 +32,12 @@ def read_traces() -> dict[str, dict[Artery, FloatArray]]:
 
 
 def mean_courses(traces: Mapping[str, Courses], maps: Mapping[str, HeartMap]) -> dict[Artery, FloatArray]:
-    """The mean course of each artery in the frame, as far as enough of the traced scans reach."""
+    """The mean course [n, 3] of each artery in the frame, as far as enough of the traced scans reach."""
     return {artery: _mean([in_frame(traces[name][artery], maps[name]) for name in traces]) for artery in Artery}
 
 
 def in_frame(course: FloatArray, found: HeartMap) -> FloatArray:
-    """A course of a patient in the frame."""
+    """A course [n, 3] of a patient (LPS mm) in the frame."""
     return densify(found.to_frame(torch.tensor(course, dtype=torch.float32)).double().numpy())
 
 

@@ -172,13 +172,13 @@ def _read(
 def marks_on(
     hu: Int16Array, background: Background, detector: Detector, lowest_score: float = LOWEST_SCORE
 ) -> tuple[Candidate, ...]:
-    """The detector's marks on an array of the background's 1 mm grid (LPS = i, j, k), as the pipeline selects them."""
+    """The detector's marks on HU [k, j, i] of the background's 1 mm grid (LPS = i, j, k), as the product selects."""
     volume, lungs = working_volume(hu, background)
     return select_candidates(detector(volume, lungs, lowest_score), lungs, CandidatePolicy())
 
 
 def working_volume(hu: Int16Array, background: Background) -> tuple[Volume, LungMask]:
-    """An array of the background's 1 mm grid (LPS = i, j, k mm) as volume and lungs."""
+    """HU [k, j, i] of the background's 1 mm grid (LPS = i, j, k mm) as volume and lungs."""
     grid = grid_from((hu.shape[0], hu.shape[1], hu.shape[2]), (1.0, 1.0, 1.0), PointLps(0, 0, 0))
     return Volume(np.array(hu), grid, "evaluation"), LungMask(np.array(background.lungs), grid)
 

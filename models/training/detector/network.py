@@ -26,7 +26,7 @@ MINED_PER_SCAN = 40
 
 
 def heat_loss(logits: torch.Tensor, heat: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Penalty-reduced focal loss over cells, divided by the number of lesions (Zhou et al. 2019, eq. 1)."""
+    """Penalty-reduced focal loss over cells [n, k, j, i], divided by the lesions' number (Zhou et al. 2019, eq. 1)."""
     score = torch.sigmoid(logits)
     positive = (heat == 1).float() * weight
     found = F.logsigmoid(logits) * (1 - score) ** 2 * positive
@@ -35,14 +35,17 @@ def heat_loss(logits: torch.Tensor, heat: torch.Tensor, weight: torch.Tensor) ->
 
 
 def quality_loss(logits: torch.Tensor, heat: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Quality focal loss against the heat itself, so every cell near a centre teaches (Li et al. 2020, eq. 3)."""
+    """Quality focal loss against the heat itself, so every cell near a centre teaches (Li et al. 2020, eq. 3).
+
+    All three are [n, k, j, i], in cells.
+    """
     error = (heat - torch.sigmoid(logits)) ** 2 * weight
     entropy = F.binary_cross_entropy_with_logits(logits, heat, reduction="none")
     return 2.0 * (error * entropy).sum() / ((heat == 1).float() * weight).sum().clamp_min(1)
 
 
 def rpn_loss(output: torch.Tensor, example: Example, kind: Literal["focal", "quality"]) -> torch.Tensor:
-    """Objectness plus offset and size losses for a batch."""
+    """Objectness plus offset and size losses for the outputs [n, 5, k, j, i] of a batch."""
     _, heat, weight, geometry, geometry_weight = example
     errors = F.smooth_l1_loss(output[:, 1:], geometry, reduction="none", beta=0.2)
     located = (errors * geometry_weight[:, None]).sum() / geometry_weight.sum().clamp_min(1)

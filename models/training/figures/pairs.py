@@ -225,7 +225,12 @@ def _drawn(shapes: Sequence[NoduleShape], rng: np.random.Generator) -> tuple[Ske
         shape = draw_shape(shapes, now_mm, rng)
         kind = KINDS[int(rng.integers(len(KINDS)))]
         sketch = Sketch(
-            shape, random_rotation(rng), kind, core_hu(kind, rng), rng.uniform(-20, 60), rng.uniform(0.4, 0.7)
+            shape,
+            random_rotation(rng),
+            kind=kind,
+            hu=core_hu(kind, rng),
+            core_hu=rng.uniform(-20, 60),
+            core_share=rng.uniform(0.4, 0.7),
         )
         scales = sketch.scale(volume), sketch.scale(before)
         if SCALES[0] <= min(scales) and max(scales) <= SCALES[1]:
@@ -276,7 +281,7 @@ def _shown(sketch: Sketch, showings: Sequence[_Showing], rng: np.random.Generato
 def render_on(
     sketch: Sketch, visit: Visit, place: FloatArray, scale: float
 ) -> tuple[RenderedNodule, tuple[int, int, int]]:
-    """The nodule on the visit's own grid with its centre at `place`, and the voxel where its box starts."""
+    """The nodule on the visit's own grid, its centre at `place` [3] (LPS mm), and the voxel where its box starts."""
     spacing = np.array(visit.grid.spacing_kji_mm)
     reach = 0.6 * scale * float(np.linalg.norm(sketch.shape.solid.shape)) + 4.0
     centre = indices_of(visit.grid, place[None])[0]

@@ -149,10 +149,9 @@ def _mottle(shape: tuple[int, ...], amplitude: float, rng: np.random.Generator) 
 def blend(
     hu: Float32Array, nodule: RenderedNodule, corner: tuple[int, int, int], optics: Optics, rng: np.random.Generator
 ) -> None:
-    """Blend the nodule into `hu` in place, its cube starting at voxel `corner` (parts outside are cut).
+    """Blend the nodule into `hu` [k, j, i] in place, its cube starting at voxel `corner` (parts outside are cut).
 
-    Sub-solid nodules let vessels and walls show through; the nodule brings noise like the
-    background's.
+    Sub-solid nodules let vessels and walls show through; the nodule brings noise like the background's.
     """
     there, here = overlap(hu.shape, corner, nodule.opacity.shape)
     opacity, target, old = nodule.opacity[here], nodule.target_hu[here], hu[there]
@@ -164,7 +163,10 @@ def blend(
 
 
 def contrast_hu(before: Float32Array, after: Float32Array, opacity: Float32Array) -> float:
-    """How much the nodule's core (opacity of at least one half) is brighter than what was there; 0 without a core."""
+    """How much the nodule's core (opacity of at least one half) is brighter than what was there; 0 without a core.
+
+    All three are [k, j, i] of one box.
+    """
     core = opacity >= CORE_OPACITY
     return float((after - before)[core].mean()) if core.any() else 0.0
 
@@ -172,8 +174,8 @@ def contrast_hu(before: Float32Array, after: Float32Array, opacity: Float32Array
 def is_visible(before: Float32Array, after: Float32Array, opacity: Float32Array) -> bool:
     """Whether a blended nodule stands out: by 150 HU on average, and by 100 HU in three quarters of its core.
 
-    One that a wall or a vessel swallows does not, nor one fainter than what readers outline. The three arrays are of
-    the same box; the opacity is that of the nodule.
+    One that a wall or a vessel swallows does not, nor one fainter than what readers outline. The three arrays [k, j, i]
+    are of the same box; the opacity is that of the nodule.
     """
     core = opacity >= CORE_OPACITY
     change = (after - before)[core]

@@ -16,7 +16,7 @@ AERATED_HU = -650.0
 
 
 def degrade(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """The box as another scanner, dose, contrast phase or patient might have given it."""
+    """The box [k, j, i], HU at 1 mm, as another scanner, dose, contrast phase or patient might have given it."""
     if rng.random() < 0.12:
         box = with_holes(box, rng)
     if rng.random() < 0.35:
@@ -38,7 +38,7 @@ def degrade(box: Float32Array, rng: np.random.Generator) -> Float32Array:
 def thick_slices(box: Float32Array, thickness: int, phase: int) -> Float32Array:
     """The box as a scan with slices `thickness` voxels thick and apart would show it after resampling.
 
-    `phase` shifts where the first slice lies.
+    The box is [k, j, i]; `phase` shifts where the first slice lies.
     """
     averaged = ndimage.uniform_filter1d(box, thickness, axis=0, mode="nearest")
     kept = np.arange(phase % thickness, box.shape[0], thickness)
@@ -53,13 +53,13 @@ def thick_slices(box: Float32Array, thickness: int, phase: int) -> Float32Array:
 
 
 def sharpen(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """A sharper kernel: in-plane unsharp mask, which also raises the noise there is."""
+    """The box [k, j, i] by a sharper kernel: in-plane unsharp mask, which also raises the noise there is."""
     soft = ndimage.gaussian_filter(box, (0.0, 0.8, 0.8), truncate=2.5)
     return np.asarray(box + np.float32(rng.uniform(0.3, 1.6)) * (box - soft), dtype=np.float32)
 
 
 def noisy(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """A lower dose: white or grainy noise of 3 to 38 HU."""
+    """The box [k, j, i] by a lower dose: white or grainy noise of 3 to 38 HU."""
     noise = rng.standard_normal(box.shape, dtype=np.float32)
     if rng.random() < 0.5:
         noise = ndimage.uniform_filter(noise, 2) * 2.5
@@ -67,14 +67,14 @@ def noisy(box: Float32Array, rng: np.random.Generator) -> Float32Array:
 
 
 def blur_by_breath(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """The mean of the box and itself moved by 2 to 4 voxels along k and up to 2 along j."""
+    """The mean of the box [k, j, i] and itself moved by 2 to 4 voxels along k and up to 2 along j."""
     moved = np.roll(box, (int(rng.integers(2, 5)), int(rng.integers(-2, 3))), axis=(0, 1))
     share = np.float32(rng.uniform(0.25, 0.5))
     return np.asarray(box * (1 - share) + moved * share, dtype=np.float32)
 
 
 def with_contrast(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Blood and soft tissue brighter by up to 180 HU, or what lies above 40 HU pulled down as without contrast."""
+    """The box [k, j, i] with blood and soft tissue up to 180 HU brighter, or pulled down as without contrast."""
     if rng.random() < 0.5:
         rise = np.float32(rng.uniform(20, 180))
         soft = np.clip((box + 30) / 80, 0, 1) * np.clip((450 - box) / 200, 0, 1)
@@ -85,7 +85,7 @@ def with_contrast(box: Float32Array, rng: np.random.Generator) -> Float32Array:
 
 
 def with_holes(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Centrilobular emphysema: ragged holes of some millimetres in aerated lung."""
+    """The box [k, j, i] with centrilobular emphysema: ragged holes of some millimetres in aerated lung."""
     grain = int(rng.integers(4, 8))
     coarse = rng.standard_normal(tuple(n // grain + 2 for n in box.shape), dtype=np.float32)
     field = enlarge(coarse, grain)[tuple(slice(0, n) for n in box.shape)]

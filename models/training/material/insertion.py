@@ -71,7 +71,7 @@ class Places:
 
 
 def places_of(hu: Int16Array, lungs: UInt8Array, seed: int) -> Places:
-    """Up to 40,000 random voxels of the lungs (`lungs` is 0 outside) and their surroundings."""
+    """Up to 40,000 random voxels of the lungs in `hu` [k, j, i] and their surroundings; `lungs` is 0 outside."""
     inside = lungs > 0
     flat = np.flatnonzero(inside)
     rng = np.random.default_rng(seed)
@@ -84,11 +84,11 @@ def places_of(hu: Int16Array, lungs: UInt8Array, seed: int) -> Places:
     return Places(
         voxels,
         border.query(voxels)[0],
-        cKDTree(vessels[deep]).query(voxels)[0] if deep.any() else np.full(len(voxels), np.inf),
-        np.minimum(voxels, lengths - 1 - voxels).min(axis=1).astype(float),
-        _apical(voxels, inside),
-        _basal(voxels, inside),
-        _perihilar(voxels, inside),
+        vessel_mm=cKDTree(vessels[deep]).query(voxels)[0] if deep.any() else np.full(len(voxels), np.inf),
+        edge_mm=np.minimum(voxels, lengths - 1 - voxels).min(axis=1).astype(float),
+        apical=_apical(voxels, inside),
+        basal=_basal(voxels, inside),
+        perihilar=_perihilar(voxels, inside),
     )
 
 

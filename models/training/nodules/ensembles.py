@@ -67,6 +67,6 @@ def save_members(members: Sequence[nn.Module], file: Path) -> None:
 
 
 def halve(value: torch.Tensor) -> torch.Tensor:
-    """Kernels in half precision, which halves the file; the rest as it is."""
+    """Kernels [out, in, k, j, i] in half precision, which halves the file; the rest as it is."""
     value = value.detach().cpu().contiguous()
     return value.half() if value.ndim > 1 else value

@@ -60,7 +60,7 @@ class RatedCrops:
         outlines: Sequence[Float32Array],
         device: torch.device,
     ) -> RatedCrops:
-        """Has each nodule rated by the member that never saw its patient."""
+        """Has each nodule, outlined as [k, j, i], rated by the member that never saw its patient."""
         kept = [(n, o) for n, o in zip(nodules, outlines, strict=True) if honest(measurable([n]))]
         ready = [on_device(fold(member), device) for member in members]
         outputs = [rate(_readers(ready, n.patient), crop_of(n), o, device) for n, o in kept]

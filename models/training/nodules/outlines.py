@@ -213,7 +213,7 @@ def turn(
 
 
 def flip(image: Float32Array, target: Float32Array, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:
-    """Image and map mirrored along random axes, and rows exchanged for columns."""
+    """Image and map [k, j, i] mirrored along random axes, and rows exchanged for columns."""
     for axis in range(3):
         if rng.random() < 0.5:
             image, target = np.flip(image, axis), np.flip(target, axis)
@@ -223,7 +223,7 @@ def flip(image: Float32Array, target: Float32Array, rng: np.random.Generator) ->
 
 
 def in_other_greys(contrast: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """With other blur and noise; the level of lung and the scale of each slice are off as they are when estimated."""
+    """Contrast [k, j, i] with other blur and noise; lung's level and each slice's scale are off as when estimated."""
     draw = rng.random()
     if draw < 0.15:
         contrast = ndimage.gaussian_filter(contrast, (0, *[rng.uniform(0.3, 0.8)] * 2), truncate=2.5)
@@ -273,7 +273,8 @@ def _without(plane: Float32Array, marked: BoolArray, rng: np.random.Generator) -
 def outline_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
     """Cross-entropy and overlap of each sample, weighted by its readers.
 
-    The overlap is Tversky's, which counts what is missed for more than what is too much: the nodules' rims are thin.
+    Logits are [n, k, j, i]. The overlap is Tversky's, which counts what is missed for more than what is too much: the
+    nodules' rims are thin.
     """
     _, target, counted, weights = batch
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * counted

@@ -46,7 +46,7 @@ class RatingSample:
 
 
 def rating_sample(nodule: RatedNodule, outline: Float32Array) -> RatingSample:
-    """What a nodule's readers said of it, with an outline from a network that never saw its patient."""
+    """What a nodule's readers said of it, with an outline [k, j, i] from a network that never saw its patient."""
     decided = suspicion_of(nodule)
     mean = nodule.mean_rating("malignancy")
     # what readers are unsure about still tells order
@@ -56,7 +56,16 @@ def rating_sample(nodule: RatedNodule, outline: Float32Array) -> RatingSample:
     suspicion = (target, UNSURE_WEIGHT if decided is None else 1.0)
     weight = min(nodule.readers, 4) / 4
     crop, outline = rated_part(crop_of(nodule), outline)
-    return RatingSample(nodule.patient, crop.contrast, outline, nodule.spacing_mm, suspicion, calcified, rated, weight)
+    return RatingSample(
+        nodule.patient,
+        crop.contrast,
+        outline=outline,
+        spacing_mm=nodule.spacing_mm,
+        suspicion=suspicion,
+        calcified=calcified,
+        rated=rated,
+        weight=weight,
+    )
 
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
@@ -112,7 +121,10 @@ def augment(sample: RatingSample, rng: np.random.Generator) -> RatingSample:
 
 
 def rating_loss(output: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Cross-entropy of suspicion and calcification and the error of the ratings, each weighted by the readers."""
+    """Cross-entropy of suspicion and calcification and the error of the ratings, each weighted by the readers.
+
+    The output is [n, 2 + len(RATED)].
+    """
     _, _, targets, weights = batch
     entropy = F.binary_cross_entropy_with_logits(output[:, :2], targets[:, :2], reduction="none")
     suspicion = (entropy[:, 0] * weights[:, 0]).sum() / weights[:, 0].sum().clamp_min(1e-3)
