@@ -54,7 +54,7 @@ def distance_mm(a: PointLps, b: PointLps) -> float:
     return math.dist((a.x, a.y, a.z), (b.x, b.y, b.z))
 
 
-def cropped_grid(grid: Grid, offset_kji: tuple[int, int, int], shape: tuple[int, int, int]) -> Grid:
+def crop_grid(grid: Grid, offset_kji: tuple[int, int, int], shape: tuple[int, int, int]) -> Grid:
     """The part of `grid` that starts at voxel `offset_kji`."""
     affine = np.array(grid.affine)
     affine[:3, 3] = position_of(grid, offset_kji).as_array()

@@ -140,10 +140,10 @@ class InMemoryPacs:
         return SeriesEntry(
             series_id,
             str(ds.StudyInstanceUID),
-            str(ds.SeriesInstanceUID),
-            str(ds.Modality),
-            len(self._members(series_id)),
-            series_id not in self._unstable,
+            series_uid=str(ds.SeriesInstanceUID),
+            modality=str(ds.Modality),
+            instances=len(self._members(series_id)),
+            stable=series_id not in self._unstable,
         )
 
     def fetch(self, series_id: str) -> tuple[Dataset, ...]:

@@ -87,7 +87,7 @@ def load_tools(machinery: Machinery) -> CaseTools:
     if not machinery.nodules:
         return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery)), calcium=load_calcium_reader()))
     from models.nodules.reader import load_nodule_networks
-    from models.registration.registering import TorchRegistrar
+    from models.registration.registrar import TorchRegistrar
 
     device = machinery.device
     reader, registrar = load_nodule_networks(device), TorchRegistrar(device)

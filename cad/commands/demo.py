@@ -201,7 +201,7 @@ def claim_folder(out: Path, afterwards: Afterwards) -> None:
 
 def _study(out: Path, tell: Tell) -> Path:
     """The folder of the made-up series, simulated when an earlier run has not left it."""
-    from models.phantom.simulate import Recipe, simulate  # scipy's filters take a second to import
+    from models.phantom.simulation import Recipe, simulate  # scipy's filters take a second to import
 
     study = out / "study"
     if not study.exists():

@@ -13,8 +13,8 @@ from cad.domain import Volume
 from cad.policy import LungPolicy, SeriesPolicy
 from cad.science.lungs import segment_lungs
 from dicom_io.read.reading import load_series
-from models.detector.bench import PEER, Contest, Measured, measured
-from models.phantom.simulate import Recipe, simulated_volume
+from models.detector.bench import PEER, Contest, Measured, measure
+from models.phantom.simulation import Recipe, simulate_volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class BenchResult:
 def bench(order: BenchOrder) -> BenchResult:
     """Measures our detector on each runtime and, last, the peer once. Raises Refusal and Unavailable."""
     series = list(order.series)
-    volume = load_series(series, SeriesPolicy()).volume if series else simulated_volume(Recipe(seed=1))
+    volume = load_series(series, SeriesPolicy()).volume if series else simulate_volume(Recipe(seed=1))
     started = perf_counter()
     lungs = segment_lungs(volume, LungPolicy()).lungs
     lungs_s = perf_counter() - started
@@ -48,7 +48,7 @@ def bench(order: BenchOrder) -> BenchResult:
         contests.append(Contest("openvino", order.device, order.runs))
     if order.with_peer:
         contests.append(Contest(PEER, order.device, 0))
-    return BenchResult(described(volume), lungs_s, tuple(measured(contests, volume, lungs)))
+    return BenchResult(described(volume), lungs_s, tuple(measure(contests, volume, lungs)))
 
 
 def described(volume: Volume) -> str:

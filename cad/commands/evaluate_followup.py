@@ -17,7 +17,7 @@ from cad.domain import CtSeries, Findings, FloatArray, FollowUp, NotAssessed, Pr
 from cad.exam.analyze import Request, analyze
 from cad.qa.followup import Followed, PairResult, Share, figures, judged
 from cad.report.json.findings import Document
-from models.training.figures.pairs import BlendedPair, PairPlan, blended_pair
+from models.training.figures.pairs import BlendedPair, PairPlan, blend_pair
 from models.training.material.scans import TrainingScan
 from models.training.material.shapes import read_shapes
 
@@ -44,7 +44,7 @@ def evaluate_followup(order: PairsOrder, tools: CaseTools, say: Callable[[str], 
         for repeat in range(order.pairs_per_scan):
             turn = number + repeat
             plan = PairPlan(depth_mm=DEPTHS_MM[turn % len(DEPTHS_MM)], seed=SEED + 10 * number + repeat)
-            pair = blended_pair(scan, own, plan)
+            pair = blend_pair(scan, own, plan)
             findings = compared(scan, pair, tools)
             result = _result(pair, findings)
             say(f"{name}: {_line(result)}")

@@ -283,7 +283,7 @@ def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from models.phantom.simulate import Recipe, simulate
+    from models.phantom.simulation import Recipe, simulate
 
     recipe = Recipe(arguments.seed, arguments.nodules, arguments.followup, arguments.calcium)
     with complete_folder(arguments.out) as partial:
@@ -365,7 +365,7 @@ def _points(text: str) -> FloatArray:
 def _register(arguments: argparse.Namespace) -> int:
     from cad.commands.register import RegisterOrder, registered_points, write_document
     from cad.policy import Policy
-    from models.registration.registering import TorchRegistrar
+    from models.registration.registrar import TorchRegistrar
 
     order = RegisterOrder(arguments.fixed, arguments.moving, arguments.fixed_lungs, arguments.moving_lungs)
     document = registered_points(order, arguments.points, TorchRegistrar(arguments.device), Policy())
@@ -461,7 +461,7 @@ def _landmarks(text: str) -> tuple[FloatArray, FloatArray]:
 def _bench_registration(arguments: argparse.Namespace) -> int:
     from cad.commands.register import RegisterOrder
     from cad.commands.registration_bench import RegistrationBenchOrder, as_json, registration_bench, table
-    from models.registration.registering import RegistrationSettings
+    from models.registration.registrar import RegistrationSettings
 
     pair = None
     if bool(arguments.series) != (arguments.landmarks is not None) or len(arguments.series) not in (0, 2):

@@ -45,7 +45,7 @@ def parse_points(text: bytes) -> FloatArray:
 
 
 def registered_points(order: RegisterOrder, points: FloatArray, registrar: Registrar, policy: Policy) -> Document:
-    """The points of the fixed scan in the moving one, the quality of the map and the seconds it took.
+    """The points [n, 3] (LPS mm) of the fixed scan in the moving one, the quality of the map and the seconds it took.
 
     `seconds` are those of the registration; `seconds_read` and `seconds_lungs` are named beside it. Raises Refusal.
     """

@@ -12,11 +12,11 @@ from cad.commands.register import RegisterOrder, load_with_lungs
 from cad.domain import FloatArray
 from cad.policy import Policy
 from cad.science.lungs import segment_lungs
-from models.phantom.simulate import Recipe, simulated_volume
-from models.registration.bench import Course, Registered, installed, raced
+from models.phantom.simulation import Recipe, simulate_volume
+from models.registration.bench import Course, Registered, installed, race
 from models.registration.images import Scan
-from models.registration.registering import RegistrationSettings
-from models.training.material.breathing import breath_of, breathed, coarser_grid, tissue_points
+from models.registration.registrar import RegistrationSettings
+from models.training.material.breath import breath_of, breathe, coarser_grid, tissue_points
 
 COORDINATES = 3
 DEPTH_MM, NOISE_HU, POINTS = 20.0, 20.0, 2000
@@ -58,15 +58,15 @@ def registration_bench(order: RegistrationBenchOrder, settings: RegistrationSett
     else:
         scans = [Scan(volume, lungs) for volume, lungs in load_with_lungs(order.pair, policy)]
         course = Course(scans[0], scans[1], *order.landmarks)
-    return raced(installed(), course, settings, order.device)
+    return race(installed(), course, settings, order.device)
 
 
 def simulated_course(policy: Policy) -> Course:
     """A made-up chest, and the same one breathed out on another grid; the truth is the deformation's."""
-    volume = simulated_volume(Recipe(seed=SEED))
+    volume = simulate_volume(Recipe(seed=SEED))
     lungs = segment_lungs(volume, policy.lungs).lungs
     breath = breath_of(lungs, DEPTH_MM, SEED)
-    moved = breathed(volume, breath, coarser_grid(volume.grid, OTHER_SPACING_MM, OTHER_PLACE_MM), NOISE_HU, SEED)
+    moved = breathe(volume, breath, coarser_grid(volume.grid, OTHER_SPACING_MM, OTHER_PLACE_MM), NOISE_HU, SEED)
     moved_lungs = segment_lungs(moved, policy.lungs).lungs
     points = tissue_points(moved_lungs, POINTS, SEED)
     return Course(Scan(moved, moved_lungs), Scan(volume, lungs), points, breath.to_real(points))

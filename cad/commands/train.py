@@ -21,8 +21,9 @@ from models.nodules.lidc_crops import read_crops
 from models.running.device import device_named
 from models.training.calcium.traces import read_traces
 from models.training.calcium.training import CalciumRecipe, CalciumScan, train_calcium
-from models.training.detector.plan import DetectorRecipe, Place, TrainingData
+from models.training.detector.plan import DetectorRecipe, TrainingData
 from models.training.detector.training import compare_variants, train_detector
+from models.training.loop import Place
 from models.training.material.scans import (
     LabelledNodule,
     TrainingScan,
@@ -32,8 +33,9 @@ from models.training.material.scans import (
 )
 from models.training.material.shapes import read_shapes
 from models.training.nodules.outline_material import Surroundings, outline_samples
-from models.training.nodules.outlining import OutlineRecipe
-from models.training.nodules.training import RatingRecipe, train_outlines, train_ratings
+from models.training.nodules.outlines import OutlineRecipe
+from models.training.nodules.ratings import RatingRecipe
+from models.training.nodules.training import train_outlines, train_ratings
 
 CROPS, HU_CROPS = "lidc_crops.npz", "lidc_hu_crops.npz"
 
@@ -158,7 +160,15 @@ def _training_scan(name: str, series: Path, known: Known) -> TrainingScan:
     lungs = segment_lungs(loaded.volume, LungPolicy()).lungs
     thickness = loaded.series.slice_thickness_mm or loaded.series.spacing_mm[2]
     labelled = tuple(_labelled(n) for n in nodules)
-    return TrainingScan(name, loaded.volume, lungs, thickness, labelled, loaded.series.kernel or "", unlabelled)
+    return TrainingScan(
+        name,
+        loaded.volume,
+        lungs=lungs,
+        slice_thickness_mm=thickness,
+        nodules=labelled,
+        kernel=loaded.series.kernel or "",
+        unlabelled=unlabelled,
+    )
 
 
 def _labelled(nodule: dict[str, object]) -> LabelledNodule:

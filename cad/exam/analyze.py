@@ -22,7 +22,7 @@ from cad.domain import (
 from cad.errors import Refusal
 from cad.exam.assessment import assess, assessment_cautions
 from cad.exam.followup import Comparison, CurrentScan, Tools, compare
-from cad.exam.nodules import Scene, described, detected, measured
+from cad.exam.nodules import Scene, describe, detect, measure
 from cad.policy import POLICY_VERSION, Policy
 from cad.science.calcium.stage import Scan, assess_calcium
 from cad.science.lungs import segment_lungs
@@ -91,11 +91,11 @@ def _nodules(volume: Volume, networks: Networks, policy: Policy, request: Reques
     return Findings(
         nodules,
         lungs,
-        (*cautions, *compared.cautions, *assessment_cautions(nodules, request.context)),
-        networks.nodule_identities,
-        POLICY_VERSION,
-        assess(nodules, request.context, policy, compared.pasts),
-        compared.followup,
+        warnings=(*cautions, *compared.cautions, *assessment_cautions(nodules, request.context)),
+        models=networks.nodule_identities,
+        policy_version=POLICY_VERSION,
+        assessment=assess(nodules, request.context, policy, compared.pasts),
+        followup=compared.followup,
     )
 
 
@@ -114,9 +114,9 @@ def _compared(scene: Scene, networks: Networks, policy: Policy, request: Request
     """The nodules of the scan, compared with earlier examinations where there are any."""
     min_score = networks.detector.default_min_score if request.min_score is None else request.min_score
     with stage("detect"):
-        found = detected(scene, networks, min_score, policy, faint=bool(request.priors))
+        found = detect(scene, networks, min_score, policy, faint=bool(request.priors))
     with stage("characterize"):
-        nodules = described(scene, measured(scene, found.sure, networks, policy), policy)
+        nodules = describe(scene, measure(scene, found.sure, networks, policy), policy)
     if not request.priors or request.acquired is None:
         return Comparison(nodules, _not_compared(request), ())
     with stage("followup"):

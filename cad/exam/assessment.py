@@ -134,9 +134,6 @@ def _with_uptake_of_the_one_nodule(patient: PatientFactors, nodules: int) -> Pat
     return patient if nodules == 1 else replace(patient, fdg_uptake=None)
 
 
-# -- risk ------------------------------------------------------------------------------------------------------
-
-
 def _risk_inputs(one: _Seen, patient: PatientFactors, count: int, policy: RiskPolicy) -> RiskInputs:
     return RiskInputs(
         axes=axes_of(one.nodule),
@@ -167,9 +164,6 @@ def _risks(one: _Seen, inputs: RiskInputs, patient: PatientFactors, policy: Poli
         mayo=mayo(inputs, patient, rules),
         herder=NotAssessed(NotAssessedReason.PET_UNKNOWN) if no_pet else herder(inputs, patient, rules),
     )
-
-
-# -- guidelines ------------------------------------------------------------------------------------------------
 
 
 def _view(one: _Seen, risks: NoduleRisks) -> GuidelineNodule:

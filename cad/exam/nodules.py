@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from cad.domain import AxisLengths, Candidate, LungMask, Marks, Networks, Nodule, NoduleReading, NoduleSize, Volume
 from cad.policy import Policy
-from cad.science.lobes.locating import find_borders, locate
+from cad.science.lobes.location import find_borders, locate
 from cad.science.nodules import characterise
 from cad.science.nodules.attributes import attributes_of
 from cad.science.nodules.candidates import select_candidates
@@ -34,7 +34,7 @@ class Detected:
     faint: tuple[Candidate, ...] = ()
 
 
-def detected(scene: Scene, networks: Networks, min_score: float, policy: Policy, *, faint: bool = False) -> Detected:
+def detect(scene: Scene, networks: Networks, min_score: float, policy: Policy, *, faint: bool = False) -> Detected:
     """The candidates of a scan from `min_score` on; with `faint` also those that a second look considers.
 
     The sure ones are the same with and without the faint ones, as better marks suppress fainter ones and never the
@@ -49,12 +49,12 @@ def detected(scene: Scene, networks: Networks, min_score: float, policy: Policy,
     )
 
 
-def measured(scene: Scene, candidates: tuple[Candidate, ...], networks: Networks, policy: Policy) -> tuple[Nodule, ...]:
+def measure(scene: Scene, candidates: tuple[Candidate, ...], networks: Networks, policy: Policy) -> tuple[Nodule, ...]:
     """The nodules at these candidates, in their order, without places and signs."""
     return _characterised(scene, marks_read(scene, candidates, networks), policy)
 
 
-def measured_apart(
+def measure_apart(
     scene: Scene, candidates: tuple[Candidate, ...], networks: Networks, policy: Policy
 ) -> tuple[Nodule, ...]:
     """One nodule at each candidate, also where two of them are the same lesion, without places and signs."""
@@ -62,7 +62,7 @@ def measured_apart(
     return tuple(_characterised(scene, Marks((mark,), (reading,)), policy)[0] for mark, reading in pairs)
 
 
-def measured_as(scene: Scene, candidate: Candidate, outline: NoduleReading | None, policy: Policy) -> Nodule:
+def measure_as(scene: Scene, candidate: Candidate, outline: NoduleReading | None, policy: Policy) -> Nodule:
     """The nodule at a candidate by this outline, however sure it is, or without one by the attenuation alone."""
     sure = None if outline is None else replace(outline, certainty=1.0)
     return _characterised(scene, Marks((candidate,), (sure,)), policy)[0]
@@ -77,7 +77,7 @@ def _characterised(scene: Scene, marks: Marks, policy: Policy) -> tuple[Nodule, 
     return characterise(scene.volume, scene.lungs, marks, policy.nodules, scene.identity_seed)
 
 
-def described(scene: Scene, nodules: tuple[Nodule, ...], policy: Policy) -> tuple[Nodule, ...]:
+def describe(scene: Scene, nodules: tuple[Nodule, ...], policy: Policy) -> tuple[Nodule, ...]:
     """The measured nodules with their places and signs."""
     if not nodules:
         return ()

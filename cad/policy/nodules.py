@@ -149,7 +149,7 @@ class NodulePolicy:
     interval_per_slice: float = 0.21
     interval_per_noise: float = 9.5
     """The half-width: by the squared ratio of slice to diameter, and by noise over contrast times voxel edge over
-    diameter. Fitted to repeats of digital nodules (models/training/figures/measuring.py, docs/measurement.md)."""
+    diameter. Fitted to repeats of digital nodules (models/training/figures/measurement.py, docs/measurement.md)."""
     interval_clipped_factor: float = 2.0
     """Where most of the border was cut, twice as wide: an assumption, as digital nodules are seldom clipped."""
     interval_ball: float = 0.55

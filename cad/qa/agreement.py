@@ -122,7 +122,7 @@ class BlandAltman:
 
 
 def bland_altman(first: FloatArray, second: FloatArray) -> BlandAltman:
-    """Bias and limits of agreement, bias ± 1.96 SD.
+    """Bias and limits of agreement, bias ± 1.96 SD, of pairs of readings, [n] each.
 
     Standard errors: SD/√n of the bias, √(3 SD²/n) of the limits, with Student's t of n - 1. Raises ValueError for fewer
     than two pairs or readings of different length.

@@ -178,38 +178,51 @@ class FollowUpFigures:
     volume_ratio_error: float | None
 
 
+NAMED = (ChangeStatus.GROWING, ChangeStatus.STABLE, ChangeStatus.SHRINKING)
+"""What a nodule that both examinations show can be called."""
+
+
 def figures(results: Sequence[PairResult]) -> FollowUpFigures:
     """The figures over all pairs."""
     seen = [one for result in results for one in result.followed]
+    shown_now = [one for one in seen if one.course.now is not None]
+    shown_then = [one for one in seen if one.course.then is not None]
     both = [one for one in seen if one.found_now and one.found_then]
     matched = [one for one in both if one.matched]
     clear = [one for one in matched if one.course.expected is not None]
-    names = (ChangeStatus.GROWING, ChangeStatus.STABLE, ChangeStatus.SHRINKING)
-    new = [one for one in seen if one.course.then is None and one.found_now]
-    gone = [one for one in seen if one.course.now is None and one.found_then]
-    doubling = [e for one in seen if (e := _doubling_error(one)) is not None]
-    ratios = [e for one in matched if (e := _ratio_error(one)) is not None]
+    doubling = _known(_doubling_error(one) for one in seen)
     return FollowUpFigures(
         nodules=len(seen),
-        found_now=_share(one.found_now for one in seen if one.course.now is not None),
-        found_then=_share(one.found_then for one in seen if one.course.then is not None),
+        found_now=_share(one.found_now for one in shown_now),
+        found_then=_share(one.found_then for one in shown_then),
         matched=_share(one.matched for one in both),
         wrong_pairs=sum(result.wrong_pairs for result in results),
         changes=_share(one.status is one.course.expected for one in clear),
-        by_expected=tuple(
-            (name, _share(one.status is name for one in clear if one.course.expected is name)) for name in names
-        ),
-        new=_share(one.status is ChangeStatus.NEW for one in new),
-        resolved=_share(one.status is ChangeStatus.RESOLVED for one in gone),
+        by_expected=tuple((name, _called_right(clear, name)) for name in NAMED),
+        new=_called_right([one for one in shown_now if one.found_now], ChangeStatus.NEW),
+        resolved=_called_right([one for one in shown_then if one.found_then], ChangeStatus.RESOLVED),
         doubling_times=len(doubling),
-        log_doubling_error=float(np.median(doubling)) if doubling else None,
-        volume_ratio_error=float(np.median(ratios)) if ratios else None,
+        log_doubling_error=_median(doubling),
+        volume_ratio_error=_median(_known(_ratio_error(one) for one in matched)),
     )
+
+
+def _called_right(ones: Iterable[Followed], name: ChangeStatus) -> Share:
+    """Of those that ought to be called so, how many were."""
+    return _share(one.status is name for one in ones if one.course.expected is name)
 
 
 def _share(rights: Iterable[bool]) -> Share:
     values = list(rights)
     return Share(sum(values), len(values))
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(np.median(values)) if values else None
 
 
 def _doubling_error(one: Followed) -> float | None:

@@ -192,7 +192,7 @@ class Estimate:
 
 
 def estimate(value: float, resampled: FloatArray) -> Estimate:
-    """The value with the central 95 % of its resamples; NaN bounds when all of them are NaN."""
+    """The value with the central 95 % of its resamples [n]; NaN bounds when all of them are NaN."""
     known = resampled[~np.isnan(resampled)]
     low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
     return Estimate(float(value), float(low), float(high))

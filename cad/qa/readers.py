@@ -17,13 +17,13 @@ RESAMPLES = 1000
 
 
 def dice(a: BoolArray, b: BoolArray) -> float:
-    """Overlap 2 |a and b| / (|a| + |b|) of two masks of one shape (Dice 1945); 1 when both are empty."""
+    """Overlap 2 |a and b| / (|a| + |b|) of two masks [...] of one shape (Dice 1945); 1 when both are empty."""
     total = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
     return 2 * int(np.count_nonzero(a & b)) / total if total else 1.0
 
 
 def reader_dice(votes: npt.NDArray[np.integer], readers: int) -> float:
-    """Overlap of each reader with the consensus of the others, pooled over the readers of one nodule.
+    """Overlap of each reader with the consensus of the others, pooled, from the votes [k, j, i] for one nodule.
 
     The consensus is what at least half of the others marked. Who marked what need not be known: a voxel with v votes is
     in the masks of v readers, each of whom sees v - 1 of the others there, and outside those of the rest, who see v.
@@ -43,7 +43,7 @@ def reader_dice(votes: npt.NDArray[np.integer], readers: int) -> float:
 def ranking_auc(scores: FloatArray, positive: BoolArray) -> float:
     """Area under the ROC curve: the probability that a positive case scores above a negative one (Mann-Whitney).
 
-    NaN when either kind is absent.
+    Scores and truth are [n]. NaN when either kind is absent.
     """
     if positive.all() or not positive.any():
         return float("nan")
@@ -52,7 +52,7 @@ def ranking_auc(scores: FloatArray, positive: BoolArray) -> float:
 
 
 def rank_correlation(a: FloatArray, b: FloatArray) -> float:
-    """Spearman's rank correlation; NaN when either is constant."""
+    """Spearman's rank correlation of two series [n]; NaN when either is constant."""
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(spearmanr(a, b).statistic)

@@ -24,7 +24,7 @@ class Calibration:
 
 
 def logit(scores: FloatArray) -> FloatArray:
-    """Logits of scores, which are first bounded to 1e-6 .. 1 - 1e-6."""
+    """Logits of scores [n], which are first bounded to 1e-6 .. 1 - 1e-6."""
     bounded = np.clip(scores, 1e-6, 1 - 1e-6)
     return np.asarray(np.log(bounded / (1 - bounded)))
 

@@ -31,7 +31,7 @@ from cad.qa.froc import (
     resampled_false_marks,
     sensitivity_above,
 )
-from cad.science.calcium.scoring import tier_of
+from cad.science.calcium.scores import tier_of
 
 Figures = dict[str, object]
 

@@ -56,7 +56,14 @@ def mayo(nodule: RiskInputs, patient: PatientFactors, policy: RiskPolicy) -> Mal
     """
     terms = _mayo_terms(nodule, patient, policy)
     risk = _risk("Mayo", policy.mayo.version, policy.mayo.constant, terms)
-    return MalignancyRisk(risk.model, risk.version, risk.range, risk.unknown, risk.inputs, mayo_band(risk, policy.mayo))
+    return MalignancyRisk(
+        risk.model,
+        risk.version,
+        range=risk.range,
+        unknown=risk.unknown,
+        inputs=risk.inputs,
+        band=mayo_band(risk, policy.mayo),
+    )
 
 
 def herder(nodule: RiskInputs, patient: PatientFactors, policy: RiskPolicy) -> MalignancyRisk:

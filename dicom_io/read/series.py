@@ -110,7 +110,14 @@ def check_series(instances: Sequence[Instance], policy: SeriesPolicy) -> FitSeri
     _refuse_coarse(frames, policy)
     orientation = _orientation(frames[0])
     grid = _grid(frames, orientation)
-    return FitSeries(tuple(instances), frames, grid, orientation, acquisition, _series_cautions(frames, acquisition))
+    return FitSeries(
+        tuple(instances),
+        frames,
+        grid=grid,
+        orientation=orientation,
+        acquisition=acquisition,
+        cautions=_series_cautions(frames, acquisition),
+    )
 
 
 # What an object is

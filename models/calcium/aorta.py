@@ -32,7 +32,7 @@ ROOT_TOP_MM, ARCH_FOOT_MM = 26.0, 64.0
 """Between these heights of the frame the ascending aorta is looked for; the descending one below the second."""
 
 
-def fitted_axis(axis: FloatArray, found: HeartMap, image: Seen) -> FloatArray:
+def fit_axis(axis: FloatArray, found: HeartMap, image: Seen) -> FloatArray:
     """The axis [n, 4] (x, y, z, radius) in the patient, LPS mm, for the drawn one [n, 4] of the frame."""
     size = float(torch.linalg.det(found.matrix).abs()) ** (1 / 3)
     places = found.to_patient(torch.tensor(axis[:, :3], dtype=torch.float32)).double().numpy()

@@ -16,7 +16,7 @@ from scipy import ndimage
 from skimage.draw import polygon
 
 from cad.domain import Artery, BoolArray, Float32Array, FloatArray, ModelIdentity, OtherCalcium
-from models.calcium.fitting import MeanChest
+from models.calcium.fit import MeanChest
 from models.calcium.frames import Frame
 from models.running.cards import CARDS, WEIGHTS, WeightsMismatchError, sha256_of
 
@@ -59,10 +59,10 @@ def read_drawings() -> Drawings:
     drawn = tomllib.loads(DRAWINGS.read_text(encoding="utf-8"))
     return Drawings(
         tuple((float(level["z"]), np.array(level["points"], dtype=np.float64)) for level in drawn["outline"]),
-        densified(np.array(drawn["aorta"], dtype=np.float64)),
+        densify(np.array(drawn["aorta"], dtype=np.float64)),
         np.array(drawn["blood"], dtype=np.float64),
         tuple(_valve(name, disc) for name, disc in drawn["valves"].items()),
-        tuple((Artery(b["artery"]), densified(np.array(b["points"]))) for b in drawn["branch"]),
+        tuple((Artery(b["artery"]), densify(np.array(b["points"]))) for b in drawn["branch"]),
     )
 
 
@@ -72,7 +72,7 @@ def _valve(name: str, disc: Mapping[str, Any]) -> Valve:
     return Valve(OtherCalcium(name), centre, normal / np.linalg.norm(normal), disc["radius"], disc["half"])
 
 
-def densified(points: Sequence[Sequence[float]] | FloatArray, step_mm: float = COURSE_STEP_MM) -> FloatArray:
+def densify(points: Sequence[Sequence[float]] | FloatArray, step_mm: float = COURSE_STEP_MM) -> FloatArray:
     """The broken line through points [n, 3 or more], smoothed at its corners, with a point every `step_mm`."""
     line = np.asarray(points, dtype=np.float64)
     for _ in range(3):
@@ -136,7 +136,10 @@ def load_atlas() -> Atlas:
 
 
 def chest_from(tensors: Mapping[str, torch.Tensor], frame: Mapping[str, Any]) -> MeanChest:
-    """The mean chest of stored tensors and the `frame` table of its card."""
+    """The mean chest of stored tensors and the `frame` table of its card.
+
+    `views` are [2, k, j, i] and `weight` is [k, j, i], both in 255 steps.
+    """
     views = tensors["views"].float() / 255
     x, y, z = frame["first_mm"]
     box = Frame((views.shape[1], views.shape[2], views.shape[3]), frame["spacing_mm"], (x, y, z))

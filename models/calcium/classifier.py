@@ -63,7 +63,10 @@ class SiteClassifier:
         return np.asarray(found / found.sum(axis=1, keepdims=True))
 
     def sites(self, features: Float32Array) -> list[tuple[Site, float]]:
-        """The site of each lesion, and how sure: the probability of that artery, or of being no artery's."""
+        """The site of each lesion, and how sure: the probability of that artery, or of being no artery's.
+
+        Features are [n, len(NAMES)].
+        """
         return [self._site(row) for row in self.probabilities(features)]
 
     def _site(self, row: FloatArray) -> tuple[Site, float]:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from cad.domain import Volume
-from models.running.resample import resampled
+from models.running.resample import resample
 
 UNKNOWN_HU = -1015.0
 """Below it lies what the scanner filled in beyond its field of view: air is noisy and averages -1000 HU."""
@@ -56,9 +56,9 @@ class Seen:
         return found[:2], found[2]
 
 
-def seen(volume: Volume, spacing_mm: float) -> Seen:
+def see(volume: Volume, spacing_mm: float) -> Seen:
     """The whole scan at `spacing_mm`."""
-    box = resampled(torch.from_numpy(volume.hu.astype(np.float32)), volume.grid, spacing_mm)
+    box = resample(torch.from_numpy(volume.hu.astype(np.float32)), volume.grid, spacing_mm)
     known = (box.hu > UNKNOWN_HU).float()
     inverse = np.linalg.inv(box.grid.affine[:3, :3])
     offset = -inverse @ box.grid.affine[:3, 3]
@@ -83,7 +83,7 @@ def views_of(hu: torch.Tensor) -> torch.Tensor:
 
 
 def as_tensor(values: npt.ArrayLike) -> torch.Tensor:
-    """The same values in single precision."""
+    """The same values [...] in single precision."""
     return torch.tensor(np.asarray(values), dtype=torch.float32)
 
 

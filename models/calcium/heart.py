@@ -12,10 +12,10 @@ from scipy import ndimage
 
 from cad.domain import Artery, BoolArray, Float32Array, FloatArray, Grid, Heart, Mask, Volume
 from cad.geometry import indices_of, positions_of
-from models.calcium.aorta import SPACING_MM, fitted_axis
+from models.calcium.aorta import SPACING_MM, fit_axis
 from models.calcium.atlas import Atlas, Drawings, outline_depth
-from models.calcium.fitting import Fit, fit_chest
-from models.calcium.frames import HeartMap, Seen, coarser, seen
+from models.calcium.fit import Fit, fit_chest
+from models.calcium.frames import HeartMap, Seen, coarser, see
 
 LATTICE_MM = 4.0
 GROWN_MM = 7.0
@@ -56,18 +56,18 @@ def _on_one_thread() -> Iterator[None]:
 
 
 def _found(volume: Volume, atlas: Atlas) -> FittedHeart | None:
-    fine = seen(volume, SPACING_MM)
+    fine = see(volume, SPACING_MM)
     image = coarser(fine, round(atlas.chest.frame.spacing_mm / SPACING_MM))
     fit = fit_chest(atlas.chest, image)
     if fit is None or fit.likeness < atlas.least_likeness:
         return None
-    return fitted_heart(volume, fine, fit, atlas)
+    return fit_heart(volume, fine, fit, atlas)
 
 
-def fitted_heart(volume: Volume, fine: Seen, fit: Fit, atlas: Atlas) -> FittedHeart:
+def fit_heart(volume: Volume, fine: Seen, fit: Fit, atlas: Atlas) -> FittedHeart:
     """The record for a map that was found; `fine` is the volume seen at `aorta.SPACING_MM`."""
     drawings, found = atlas.drawings, fit.map
-    axis = fitted_axis(drawings.aorta, found, fine)
+    axis = fit_axis(drawings.aorta, found, fine)
     depth = outline_depth(drawings, found.frame)
     courses = tuple((artery, _carried(found, course)) for artery, course in atlas.courses)
     aorta = _aorta_mask(volume, axis)
@@ -85,14 +85,14 @@ def fitted_heart(volume: Volume, fine: Seen, fit: Fit, atlas: Atlas) -> FittedHe
 
 
 def coverage_of(found: HeartMap, depth: Float32Array, image: Seen) -> float:
-    """The part of the drawn heart that lies in the field of view."""
+    """The part of the drawn heart, `depth` [k, j, i] above 0 in the frame, that lies in the field of view."""
     inside = torch.from_numpy(depth.reshape(-1) > 0)
     _, known = image.at(found.to_patient(found.frame.places()[inside]))
     return float((known > 0.5).float().mean())
 
 
 def courses_of(heart: Heart) -> dict[Artery, FloatArray]:
-    """The courses by artery."""
+    """The courses by artery: places [n, 3] in LPS mm from the origin on."""
     return dict(heart.courses)
 
 

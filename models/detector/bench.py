@@ -14,7 +14,7 @@ import torch
 
 from cad.domain import LungMask, Volume
 from models.detector.detector import DETECTOR_NAME, detector_on
-from models.detector.monai_bundle import BundleConfig, detections, preprocessed, retinanet_detector
+from models.detector.monai_bundle import BundleConfig, detections, preprocess, retinanet_detector
 from models.detector.monai_retinanet import lung_nodule_retinanet
 from models.detector.rpn3d import on_device
 from models.running.cards import read_detector_card
@@ -71,7 +71,7 @@ class Measured:
     peak_gib: float
 
 
-def measured(contests: Sequence[Contest], volume: Volume, lungs: LungMask) -> list[Measured]:
+def measure(contests: Sequence[Contest], volume: Volume, lungs: LungMask) -> list[Measured]:
     """Each contest in turn, alone on the machine as far as this program goes."""
     rows = []
     for contest in contests:
@@ -109,7 +109,7 @@ def _peer(contest: Contest, volume: Volume, lungs: LungMask) -> tuple[str, Run]:
     is_mixed = is_bf16_fast(device)
 
     def run() -> object:
-        image = preprocessed(volume, contest.peer)
+        image = preprocess(volume, contest.peer)
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=is_mixed):
             return detections(detector, image, contest.peer, device)
 

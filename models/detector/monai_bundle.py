@@ -104,7 +104,7 @@ class MonaiBundleDetector:
 
     def __call__(self, volume: Volume, lungs: LungMask, min_score: float) -> tuple[Candidate, ...]:  # noqa: ARG002
         """Marks of the whole volume with a score of at least `min_score`, best first."""
-        image = preprocessed(volume, self.config)
+        image = preprocess(volume, self.config)
         with torch.inference_mode(), torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
             found = detections(self.detector, image, self.config, self.device)
         boxes = world_boxes(
@@ -124,7 +124,10 @@ def detections(
     config: BundleConfig,
     device: torch.device,
 ) -> dict[str, torch.Tensor]:
-    """What MONAI's detector finds in a preprocessed image: read at once where the patch holds it, else in windows."""
+    """What MONAI's detector finds in a preprocessed image [1, i, j, k]: boxes [n, 6], labels [n] and scores [n].
+
+    The image is read at once where the patch holds it, else in windows.
+    """
     windows = math.prod(image.shape[1:]) > math.prod(config.patch)
     found: dict[str, torch.Tensor] = detector([image.as_tensor().to(device)], use_inferer=windows)[0]
     return found
@@ -139,7 +142,7 @@ def ras_image(volume: Volume) -> Any:  # noqa: ANN401 - MONAI's MetaTensor is no
     return MetaTensor(hu[None], affine=torch.from_numpy(affine))
 
 
-def preprocessed(volume: Volume, config: BundleConfig) -> Any:  # noqa: ANN401 - MONAI's MetaTensor is not typed
+def preprocess(volume: Volume, config: BundleConfig) -> Any:  # noqa: ANN401 - MONAI's MetaTensor is not typed
     """The volume as the bundle's preprocessing gives it: RAS, the bundle's spacing, its HU window as 0..1."""
     from monai.transforms.compose import Compose
     from monai.transforms.intensity.array import ScaleIntensityRange

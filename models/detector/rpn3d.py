@@ -34,8 +34,8 @@ class RpnConfig:
     high_hu: float = 400.0
 
 
-def normalised(hu: torch.Tensor, config: RpnConfig) -> torch.Tensor:
-    """HU clipped to the window and mapped to -1..1."""
+def normalise(hu: torch.Tensor, config: RpnConfig) -> torch.Tensor:
+    """HU [...] clipped to the window and mapped to -1..1."""
     half = (config.high_hu - config.low_hu) / 2
     return (hu.clamp(config.low_hu, config.high_hu) - config.low_hu) / half - 1
 
@@ -119,7 +119,7 @@ def on_device(network: Net, device: torch.device) -> Net:
     return cast(Net, network.to(device).to(memory_format=torch.channels_last_3d))  # type: ignore[call-overload]
 
 
-def folded(network: Net) -> Net:
+def fold(network: Net) -> Net:
     """The network for inference: each batch normalisation is folded into the convolution before it."""
     network = copy.deepcopy(network).eval()
     for module in network.modules():
@@ -162,7 +162,7 @@ def decode(output: torch.Tensor, min_logit: float, within: torch.Tensor | None =
     ]
 
 
-def suppressed(proposals: Sequence[Proposal], limit: int) -> list[Proposal]:
+def suppress(proposals: Sequence[Proposal], limit: int) -> list[Proposal]:
     """The best `limit` proposals, without those within the radius of a better one (or it within theirs)."""
     ranked = sorted(proposals, key=lambda p: -p.logit)
     centres = np.array([p.centre for p in ranked]).reshape(-1, 3)

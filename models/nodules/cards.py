@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from cad.domain import ModelIdentity
-from models.detector.rpn3d import folded, on_device
+from models.detector.rpn3d import fold, on_device
 from models.nodules.networks import OutlineNet, RatingNet, TrunkConfig
 from models.running.cards import CARDS, WEIGHTS, WeightsMismatchError, sha256_of
 
@@ -116,7 +116,7 @@ def _members(identity: ModelIdentity, count: int) -> list[dict[str, torch.Tensor
 
 def _loaded(network: Net, weights: dict[str, torch.Tensor], device: torch.device) -> Net:
     network.load_state_dict(weights)
-    return on_device(folded(network), device)
+    return on_device(fold(network), device)
 
 
 def _card(name: str) -> Mapping[str, Any]:

@@ -148,14 +148,14 @@ def _channels(crop: Crop, third: Float32Array, shape: tuple[int, int, int]) -> F
 
 
 def nodule_slices(outline: Float32Array) -> slice:
-    """The slices that hold some of the nodule, which are all that the rating networks ever saw of one."""
+    """The slices of an outline [k, j, i] that hold some of the nodule: all that the rating networks saw of one."""
     peaks = outline.max(axis=(1, 2))
     filled = np.flatnonzero(peaks >= min(MIN_PROBABILITY, float(peaks.max())))
     return slice(int(filled[0]), int(filled[-1]) + 1)
 
 
 def rated_part(crop: Crop, outline: Float32Array) -> tuple[Crop, Float32Array]:
-    """What the rating networks are given: the nodule's slices, 48 x 48 pixels around it, and its outline there."""
+    """What the rating networks are given: the nodule's slices, 48 x 48 pixels around it, and its outline [k, j, i]."""
     k = nodule_slices(outline)
     weights = outline[k].sum(axis=0, dtype=np.float64) + 1e-9
     middle = (np.average(np.arange(weights.shape[n]), weights=weights.sum(axis=1 - n)) for n in range(2))

@@ -51,7 +51,7 @@ class RatedNodule:
 
     @property
     def consensus(self) -> BoolArray:
-        """Voxels that at least half of the readers marked."""
+        """Voxels [k, j, i] that at least half of the readers marked."""
         mask: BoolArray = 2 * self.votes.astype(np.int16) >= self.readers
         return mask & (self.votes > 0)
 

@@ -80,13 +80,13 @@ class NoduleNetworks:
 
     def outline(self, crop: Crop) -> Float32Array:
         """The probability [k, j, i] of each voxel of the crop, the mean of the members'."""
-        return outlined(self.outlining, crop, self.device)
+        return outline(self.outlining, crop, self.device)
 
     def ratings(self, crop: Crop, outline: Float32Array) -> ReaderRatings | None:
-        """What readers would say of the nodule with this outline; None without an outline."""
+        """What readers would say of the nodule with this outline [k, j, i]; None without an outline."""
         if self.rating_card is None or not self.rating or not (outline >= MIN_PROBABILITY).any():
             return None
-        return calibrated(rated(self.rating, crop, outline, self.device), self.rating_card)
+        return calibrate(rate(self.rating, crop, outline, self.device), self.rating_card)
 
     def _reading(self, volume: Volume, candidate: Candidate) -> NoduleReading:
         crop, offset = crop_of(volume, candidate)
@@ -106,14 +106,14 @@ def crop_of(volume: Volume, candidate: Candidate) -> tuple[Crop, tuple[int, int,
     return Crop(contrast_of_hu(hu), volume.grid.spacing_kji_mm, (k - low, j - corner[0], i - corner[1])), offset
 
 
-def outlined(members: Sequence[OutlineNet], crop: Crop, device: torch.device) -> Float32Array:
+def outline(members: Sequence[OutlineNet], crop: Crop, device: torch.device) -> Float32Array:
     """The members' mean probability [k, j, i] of each voxel of the crop of belonging to the nodule at its centre."""
     channels = torch.from_numpy(outline_channels(crop, _shape(crop)))[None]
     maps = [_run(lambda x, m=member: torch.sigmoid(m(x)), (channels,), device)[0] for member in members]
     return without_margin(np.mean(maps, axis=0, dtype=np.float32), crop)
 
 
-def rated(members: Sequence[RatingNet], crop: Crop, outline: Float32Array, device: torch.device) -> FloatArray:
+def rate(members: Sequence[RatingNet], crop: Crop, outline: Float32Array, device: torch.device) -> FloatArray:
     """The members' mean output [2 + len(RATED)], before calibration, from the part that holds the nodule."""
     crop, outline = rated_part(crop, outline)
     channels = torch.from_numpy(rating_channels(crop, outline, _shape(crop)))[None]
@@ -123,15 +123,18 @@ def rated(members: Sequence[RatingNet], crop: Crop, outline: Float32Array, devic
     return mean
 
 
-def calibrated(output: FloatArray, card: RatingCard) -> ReaderRatings:
-    """The networks' mean output as probabilities and mean ratings, as the card has it."""
-    suspicion, calcified, ratings = calibrated_by(output, card.calibration)
+def calibrate(output: FloatArray, card: RatingCard) -> ReaderRatings:
+    """The networks' mean output [2 + len(RATED)] as probabilities and mean ratings, as the card has it."""
+    suspicion, calcified, ratings = calibrate_by(output, card.calibration)
     kept = {name: value for name, value in ratings.items() if name != "malignancy"}
     return ReaderRatings(suspicion=suspicion, calcified=calcified, model=card.identity, **kept)
 
 
-def calibrated_by(output: FloatArray, calibration: RatingCalibration) -> tuple[float, float, dict[str, float]]:
-    """The probabilities of suspicion and of calcification, and the mean ratings of `RATED`, bounded to 1..5."""
+def calibrate_by(output: FloatArray, calibration: RatingCalibration) -> tuple[float, float, dict[str, float]]:
+    """The probabilities of suspicion and of calcification, and the mean ratings of `RATED`, bounded to 1..5.
+
+    The output is [2 + len(RATED)].
+    """
     raw = zip(RATED, output[2:], strict=True)
     ratings = {
         name: float(np.clip(calibration.rated[name].of(MIDDLE_RATING + RATING_STEP * float(x)), 1.0, 5.0))
@@ -142,13 +145,16 @@ def calibrated_by(output: FloatArray, calibration: RatingCalibration) -> tuple[f
 
 
 def suspicion_logit(output: FloatArray) -> float:
-    """The logit of suspicion before calibration: half the classifier's, half the predicted malignancy rating."""
+    """The logit of suspicion before calibration: half the classifier's, half the predicted malignancy rating.
+
+    The output is [2 + len(RATED)].
+    """
     malignancy = RATING_STEP * float(output[2 + RATED.index("malignancy")])
     return (float(output[0]) + 1.5 * malignancy) / 2
 
 
 def certainty_of(outline: Float32Array) -> float:
-    """The overlap (Dice) with the truth that an outline's own probabilities promise; 0 without an outline.
+    """The overlap (Dice) with the truth that an outline's own probabilities [k, j, i] promise; 0 without an outline.
 
     With the voxels of at least one half as the answer, it is twice their probability over their number and the whole
     probability.
@@ -166,10 +172,10 @@ def load_nodule_networks(device_name: str) -> NoduleNetworks:
     return NoduleNetworks(
         load_outline_members(outline_card, device),
         load_rating_members(rating_card, device),
-        rating_card,
-        (outline_card.identity, rating_card.identity),
-        device,
-        outline_card.patients,
+        rating_card=rating_card,
+        identities=(outline_card.identity, rating_card.identity),
+        device=device,
+        patients=outline_card.patients,
     )
 
 

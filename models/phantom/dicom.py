@@ -33,7 +33,7 @@ class Visit:
 
 
 def write_series(folder: Path, hu: Int16Array, grid: Grid, visit: Visit) -> None:
-    """Writes one file per slice into `folder`, which is made."""
+    """Writes one file per slice of `hu` [k, j, i] into `folder`, which is made."""
     folder.mkdir(parents=True)
     for number, ds in enumerate(_slices(hu, grid, visit), start=1):
         ds.save_as(folder / f"IM{number:04d}.dcm", enforce_file_format=True)

@@ -70,7 +70,7 @@ class SyntheticNodule:
         return replace(self, diameter_mm=self.diameter_mm * volume_factor ** (1 / 3))
 
     def moved_to(self, centre: FloatArray) -> SyntheticNodule:
-        """The same nodule elsewhere."""
+        """The same nodule elsewhere: its centre at [3] LPS mm."""
         return replace(self, centre=centre)
 
 
@@ -90,7 +90,10 @@ def lung_field_at(points: FloatArray, build: Build) -> Float32Array:
 
 
 def true_size(nodule: SyntheticNodule, in_lungs: Float32Array, points: FloatArray) -> TrueSize:
-    """Volume, centroid and volume-equivalent diameter of the nodule, from its field and the lungs' at `points`."""
+    """Volume, centroid and volume-equivalent diameter of the nodule, from its field and the lungs' at `points`.
+
+    Points are [a, b, c, 3] in LPS mm, `TRUTH_STEP_MM` apart; the lungs' field is [a, b, c].
+    """
     inside = (nodule.field(points) < 0) & (in_lungs < 0)
     volume = float(np.count_nonzero(inside)) * TRUTH_STEP_MM**3
     centre = points[inside].mean(axis=0)
@@ -205,7 +208,7 @@ def _beside_vessels(radius_mm: float, trees: Sequence[Tree], rng: np.random.Gene
 
 
 def solid_part(nodule: SyntheticNodule, points: FloatArray) -> Float32Array:
-    """Coverage of the solid part at `points`: all of a solid nodule, the core of a part-solid one, else none."""
+    """Coverage [...] of the solid part at `points` [..., 3]: all of a solid nodule, the core of a part-solid."""
     if nodule.kind is Composition.SOLID:
         field = nodule.field(points)
     elif nodule.kind is Composition.PART_SOLID:

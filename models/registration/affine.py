@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from models.registration.images import Frame, LungImage, Source, at_resolution, sampled, voxel_places, within_image
+from models.registration.images import Frame, LungImage, Source, at_resolution, sample, voxel_places, within_image
 
 SPACING_MM = 6.0
 STEPS = 60
@@ -39,7 +39,7 @@ class Affine:
 
 def mismatch(moving: LungImage, frame: Frame, places: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """Mean cost of the moving scan at `places` [n, 3] against the features `wanted` [2, n]."""
-    error = (sampled(moving.features, moving.spacing_mm, places) - wanted).square().sum(dim=0)
+    error = (sample(moving.features, moving.spacing_mm, places) - wanted).square().sum(dim=0)
     return torch.where(within_image(frame, places), error / (1 + error / DOUBT), UNKNOWN_COST).mean()
 
 

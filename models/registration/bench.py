@@ -16,7 +16,7 @@ from cad.geometry import positions_of
 from models.detector.bench import peak_memory_gib
 from models.registration.images import Scan
 from models.registration.peers import Positions, by_elastix, by_simpleitk
-from models.registration.registering import RegistrationSettings, TorchRegistrar
+from models.registration.registrar import RegistrationSettings, TorchRegistrar
 
 OURS, SIMPLEITK, ELASTIX = "lungcad", "SimpleITK", "itk-elastix"
 FOLDING_PLACES = 20_000
@@ -58,7 +58,7 @@ def installed() -> tuple[str, ...]:
     return (OURS, SIMPLEITK, ELASTIX) if find_spec("itk") is not None else (OURS, SIMPLEITK)
 
 
-def raced(names: Sequence[str], course: Course, settings: RegistrationSettings, device: str) -> list[Registered]:
+def race(names: Sequence[str], course: Course, settings: RegistrationSettings, device: str) -> list[Registered]:
     """Each of the named registrations in turn, alone on the machine as far as this program goes."""
     return [_raced(name, course, TorchRegistrar(device, settings)) for name in names]
 
@@ -70,7 +70,16 @@ def _raced(name: str, course: Course, registrar: TorchRegistrar) -> Registered:
             return process.apply_async(_race, (name, course, registrar)).get(LIMIT_S)
         except multiprocessing.TimeoutError:
             unknown = math.nan
-            return Registered(name, unknown, unknown, unknown, unknown, LIMIT_S, unknown, unknown)
+            return Registered(
+                name,
+                unknown,
+                median_mm=unknown,
+                p90_mm=unknown,
+                folding=unknown,
+                seconds=LIMIT_S,
+                processor_s=unknown,
+                peak_gib=unknown,
+            )
 
 
 def _race(name: str, course: Course, registrar: TorchRegistrar) -> Registered:
@@ -80,7 +89,16 @@ def _race(name: str, course: Course, registrar: TorchRegistrar) -> Registered:
     peak = peak_memory_gib()
     errors = np.linalg.norm(carry(course.points) - course.truth, axis=1)
     mean, median, p90 = float(errors.mean()), float(np.median(errors)), float(np.percentile(errors, 90))
-    return Registered(name, mean, median, p90, folding(carry, course.fixed.lungs), wall, processor, peak)
+    return Registered(
+        name,
+        mean,
+        median_mm=median,
+        p90_mm=p90,
+        folding=folding(carry, course.fixed.lungs),
+        seconds=wall,
+        processor_s=processor,
+        peak_gib=peak,
+    )
 
 
 def _registered(name: str, course: Course, registrar: TorchRegistrar) -> Positions:

@@ -8,7 +8,7 @@ import torch
 
 from models.registration.affine import Affine, mismatch
 from models.registration.images import LungImage, Source, at_resolution, mean_around, voxel_places
-from models.registration.spline import Spline, bending, grid_weights, lattice_shape, product, refined
+from models.registration.spline import Spline, bending, grid_weights, lattice_shape, product, refine
 
 RIM_MM = 3.0
 """How far beyond the lungs voxels are drawn: their border is to match."""
@@ -33,9 +33,9 @@ class Level:
 
 
 LEVELS = (
-    Level(4.0, 24.0, 60, 30_000, 1.0, 200.0),
-    Level(3.0, 14.0, 50, 50_000, 0.8, 100.0),
-    Level(2.0, 8.0, 80, 80_000, 0.5, 30.0),
+    Level(4.0, 24.0, steps=60, points=30_000, rate_mm=1.0, stiffness=200.0),
+    Level(3.0, 14.0, steps=50, points=50_000, rate_mm=0.8, stiffness=100.0),
+    Level(2.0, 8.0, steps=80, points=80_000, rate_mm=0.5, stiffness=30.0),
 )
 
 
@@ -52,7 +52,7 @@ class Deformation:
         return moved if self.spline is None else moved + self.spline.at(places)
 
 
-def deformed(
+def deform(
     fixed: Source, moving: Source, affine: Affine, levels: tuple[Level, ...], generator: torch.Generator
 ) -> Spline:
     """The displacement to be added to the affine map."""
@@ -60,7 +60,7 @@ def deformed(
     device = fixed.hu.device
     spline = Spline(torch.zeros(3, *lattice_shape(size, levels[0].step_mm), device=device), levels[0].step_mm)
     for level in levels:
-        spline = refined(spline, size, level.step_mm)
+        spline = refine(spline, size, level.step_mm)
         here, there = at_resolution(fixed, level.spacing_mm), at_resolution(moving, level.spacing_mm)
         spline = _descended(spline, here, _Target(there, moving, affine), level, generator)
     return spline

@@ -10,8 +10,8 @@ from scipy import ndimage
 from torch.nn import functional as F
 
 from cad.domain import FloatArray, Grid, LungMask, Volume
-from cad.geometry import cropped_grid, indices_of, positions_of
-from models.running.resample import resampled
+from cad.geometry import crop_grid, indices_of, positions_of
+from models.running.resample import resample
 
 MARGIN_MM = 12.0
 """What is seen around the lungs."""
@@ -96,11 +96,11 @@ def source_of(scan: Scan, spacing_mm: float, device: torch.device) -> Source:
     high = [min(n, f.stop + p) for f, p, n in zip(found, pads, shape, strict=True)]
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     hu = torch.from_numpy(np.array(scan.volume.hu[box])).to(device, torch.float32).clamp_(AIREST_HU, DENSEST_HU)
-    grid = cropped_grid(scan.volume.grid, (low[0], low[1], low[2]), (hu.shape[0], hu.shape[1], hu.shape[2]))
-    image = resampled(hu, grid, spacing_mm)
+    grid = crop_grid(scan.volume.grid, (low[0], low[1], low[2]), (hu.shape[0], hu.shape[1], hu.shape[2]))
+    image = resample(hu, grid, spacing_mm)
     lungs = torch.from_numpy((scan.lungs.labels[box] > 0).astype(np.float32)).to(device)
     cut = tuple((a == 0, b == n) for a, b, n in zip(low, high, shape, strict=True))
-    return Source(image.hu, resampled(lungs, grid, spacing_mm).hu, Frame(image.grid, cut))
+    return Source(image.hu, resample(lungs, grid, spacing_mm).hu, Frame(image.grid, cut))
 
 
 def at_resolution(source: Source, spacing_mm: float) -> LungImage:
@@ -108,7 +108,7 @@ def at_resolution(source: Source, spacing_mm: float) -> LungImage:
     grid = source.frame.grid
     spacing_mm = max(spacing_mm, source.frame.spacing_mm)
     if spacing_mm > source.frame.spacing_mm:
-        hu, lungs = (resampled(values, grid, spacing_mm).hu for values in (source.hu, source.lungs))
+        hu, lungs = (resample(values, grid, spacing_mm).hu for values in (source.hu, source.lungs))
     else:
         hu, lungs = source.hu, source.lungs
     inside = lungs > 0.5
@@ -132,7 +132,7 @@ def mean_around(values: torch.Tensor, radius: int) -> torch.Tensor:
     return values
 
 
-def sampled(values: torch.Tensor, spacing_mm: float, places: torch.Tensor) -> torch.Tensor:
+def sample(values: torch.Tensor, spacing_mm: float, places: torch.Tensor) -> torch.Tensor:
     """Values [c, k, j, i] at places [n, 3] of the frame as [c, n], linear between voxels, the border's beyond."""
     sizes = torch.tensor(values.shape[1:], dtype=torch.float32, device=values.device)
     grid = (2 * places / (sizes * spacing_mm) - 1).flip(-1)

@@ -8,7 +8,7 @@ import torch
 
 from cad.domain import RegistrationQuality
 from models.registration.deformable import Deformation
-from models.registration.images import Frame, LungImage, Source, at_resolution, sampled, voxel_places, within_image
+from models.registration.images import Frame, LungImage, Source, at_resolution, sample, voxel_places, within_image
 
 SPACING_MM = 2.0
 KEYPOINTS = 400
@@ -59,11 +59,11 @@ def _inconsistency_mm(fixed: LungImage, moving: Frame, forward: Deformation, bac
     return float((back.at(there[shown]) - places[shown]).norm(dim=1).mean())
 
 
-def measured(pair: Pair, deformation: Deformation, back: Deformation | None = None) -> RegistrationQuality:
+def measure(pair: Pair, deformation: Deformation, back: Deformation | None = None) -> RegistrationQuality:
     """The quality of the map at 2 mm; its consistency with the map `back`, where there is one."""
     here, there = at_resolution(pair.fixed, SPACING_MM), at_resolution(pair.moving, SPACING_MM)
     places = _on_grid(deformation, here)
-    brightness, border = sampled(there.features, there.spacing_mm, places)
+    brightness, border = sample(there.features, there.spacing_mm, places)
     shown = within_image(pair.moving.frame, places) & here.inside.flatten()
     other = border > here.features[1].max() / 2
     ratios = volume_ratios(deformation, here)

@@ -78,7 +78,7 @@ def product(values: torch.Tensor, matrices: list[torch.Tensor]) -> torch.Tensor:
     return (along_k @ values.flatten(2)).reshape(values.shape[0], len(along_k), *values.shape[2:])
 
 
-def refined(spline: Spline, size_mm: tuple[float, float, float], step_mm: float) -> Spline:
+def refine(spline: Spline, size_mm: tuple[float, float, float], step_mm: float) -> Spline:
     """The same displacement on another lattice, by least squares at samples of a third of its step."""
     shape = lattice_shape(size_mm, step_mm)
     spacing = step_mm / 3
@@ -90,7 +90,7 @@ def refined(spline: Spline, size_mm: tuple[float, float, float], step_mm: float)
 
 
 def bending(control: torch.Tensor, step_mm: float) -> torch.Tensor:
-    """Mean squared second derivatives, in 1/mm²."""
+    """Mean squared second derivatives, in 1/mm², of control points [3, k, j, i] in mm."""
     total = torch.zeros((), device=control.device)
     for a in range(1, 4):
         total = total + torch.diff(control, n=2, dim=a).square().mean()

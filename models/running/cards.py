@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
 from cad.domain import ModelIdentity
-from models.detector.rpn3d import Mirrored, Rpn3d, RpnConfig, folded, on_device
-from models.detector.verifier import Verifier, VerifierConfig
+from models.detector.rpn3d import Mirrored, Rpn3d, RpnConfig, fold, on_device
 
-FIRST, SECOND = "rpn.", "verifier."
-"""Prefixes of the two stages' tensors in the weight file."""
+PREFIX = "rpn."
+"""Begins the name of each of the detector's tensors in its weight file."""
 
 CARDS = Path(__file__).parents[1] / "cards"
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -26,17 +23,17 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How logits become a score: the logistic function of `weights` · logits + `intercept`.
+    """How a logit becomes a score: the logistic function of `weight` · logit + `intercept`.
 
-    One weight for each stage of the detector; fitted on scans left out of training.
+    Fitted on scans left out of training.
     """
 
-    weights: tuple[float, ...]
+    weight: float
     intercept: float
 
-    def of(self, logits: Sequence[float]) -> float:
+    def of(self, logit: float) -> float:
         """The score in 0..1 of one mark."""
-        total = self.intercept + sum(w * x for w, x in zip(self.weights, logits, strict=True))
+        total = self.intercept + self.weight * logit
         return 1 / (1 + math.exp(-min(max(total, -700.0), 700.0)))
 
 
@@ -44,13 +41,12 @@ class Score:
 class DetectorCard:
     """What a card says that the detector needs.
 
-    Proposals below `floor`, a logit of the first stage, are not looked at any further. `second` is absent where the
-    detector has one stage. `mirrored`: the first stage reads each box and its mirror image.
+    Proposals below `floor`, a logit, are not looked at any further. `mirrored`: the network reads each box and its
+    mirror image.
     """
 
     identity: ModelIdentity
     config: RpnConfig
-    second: VerifierConfig | None
     score: Score
     floor: float
     default_min_score: float
@@ -80,45 +76,30 @@ def read_detector_card(name: str) -> DetectorCard:
     )
     score = card["score"]
     identity = ModelIdentity(name, card["version"], card["sha256"])
-    calibration = Score(tuple(score["weights"]), score["intercept"])
-    floor, threshold = score["first_stage_min_logit"], score["default_min_score"]
-    return DetectorCard(identity, config, _second_of(card), calibration, floor, threshold, network["mirrored"])
+    return DetectorCard(
+        identity,
+        config,
+        Score(score["weight"], score["intercept"]),
+        score["min_logit"],
+        score["default_min_score"],
+        mirrored=network["mirrored"],
+    )
 
 
-def _second_of(card: Mapping[str, Any]) -> VerifierConfig | None:
-    if "second_stage" not in card:
-        return None
-    second = card["second_stage"]
-    c1, c2, c4, c8 = second["channels"]
-    return VerifierConfig(second["side"], (c1, c2, c4, c8))
-
-
-def load_networks(card: DetectorCard, device: torch.device) -> tuple[torch.nn.Module, Verifier | None]:
-    """The card's networks in evaluation mode on `device`, their normalisations folded into their convolutions.
+def load_network(card: DetectorCard, device: torch.device) -> torch.nn.Module:
+    """The card's network in evaluation mode on `device`, its normalisations folded into its convolutions.
 
     Raises WeightsMismatchError when the weights' SHA-256 is not the card's.
     """
     file = WEIGHTS / f"{card.identity.name}.safetensors"
     if sha256_of(file) != card.identity.sha256:
         raise WeightsMismatchError(f"{file.name} is not the file that its card describes")
-    weights = load_file(file)
-    first = Rpn3d(card.config)
-    first.load_state_dict(_under(FIRST, weights))
-    if card.second is None:
-        return for_inference(card, first, None, device)
-    second = Verifier(card.second)
-    second.load_state_dict(_under(SECOND, weights))
-    return for_inference(card, first, second, device)
+    network = Rpn3d(card.config)
+    network.load_state_dict({name.removeprefix(PREFIX): value for name, value in load_file(file).items()})
+    return for_inference(card, network, device)
 
 
-def for_inference(
-    card: DetectorCard, first: Rpn3d, second: Verifier | None, device: torch.device
-) -> tuple[torch.nn.Module, Verifier | None]:
-    """Trained networks as the card has them run: on `device`, normalisations folded, mirrored where it says so."""
-    proposer = on_device(folded(first), device)
-    verifier = None if second is None else on_device(folded(second), device)
-    return (Mirrored(proposer) if card.mirrored else proposer), verifier
-
-
-def _under(prefix: str, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+def for_inference(card: DetectorCard, network: Rpn3d, device: torch.device) -> torch.nn.Module:
+    """A trained network as the card has it run: on `device`, normalisations folded, mirrored where it says so."""
+    proposer = on_device(fold(network), device)
+    return Mirrored(proposer) if card.mirrored else proposer

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from cad.domain import FloatArray, Grid, Volume
-from cad.geometry import cropped_grid, positions_of
+from cad.geometry import crop_grid, positions_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,10 +44,10 @@ def working_box(
     """The voxels from `low_kji` to `high_kji` (exclusive) of the volume, resampled to `spacing_mm` isotropic."""
     part = volume.hu[low_kji[0] : high_kji[0], low_kji[1] : high_kji[1], low_kji[2] : high_kji[2]]
     hu = torch.from_numpy(np.array(part)).to(device=device, dtype=torch.float32)
-    return resampled(hu, cropped_grid(volume.grid, low_kji, (hu.shape[0], hu.shape[1], hu.shape[2])), spacing_mm)
+    return resample(hu, crop_grid(volume.grid, low_kji, (hu.shape[0], hu.shape[1], hu.shape[2])), spacing_mm)
 
 
-def resampled(values: torch.Tensor, source: Grid, spacing_mm: float) -> WorkingBox:
+def resample(values: torch.Tensor, source: Grid, spacing_mm: float) -> WorkingBox:
     """Values float32 [k, j, i] on `source`, resampled to `spacing_mm` isotropic."""
     grid = isotropic_grid(source, spacing_mm)
     along_k, along_j, along_i = (

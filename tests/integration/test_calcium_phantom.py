@@ -18,7 +18,7 @@ from cad.domain import NoduleMask, Volume
 from cad.geometry import positions_of
 from cad.policy import Policy
 from cad.science.calcium.candidates import JOINED
-from cad.science.calcium.scoring import LesionScore, score_lesion
+from cad.science.calcium.scores import LesionScore, score_lesion
 from dicom_io.read.reading import load_series
 
 CT = Path(os.environ.get("LUNGCAD_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")) / "ct"

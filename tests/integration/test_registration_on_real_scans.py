@@ -17,8 +17,8 @@ from cad.policy import LungPolicy, SeriesPolicy
 from cad.science.lungs import segment_lungs
 from dicom_io.read.reading import load_series
 from models.registration.images import Scan
-from models.registration.registering import Registration, TorchRegistrar
-from models.training.material.breathing import breath_of, breathed, coarser_grid, tissue_points
+from models.registration.registrar import Registration, TorchRegistrar
+from models.training.material.breath import breath_of, breathe, coarser_grid, tissue_points
 
 DATA = Path(os.environ.get("LUNGCAD_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 PAIR = DATA / "followup_pair"
@@ -73,7 +73,7 @@ def breathed_out() -> tuple[Registration, FloatArray, FloatArray]:
     """The map from a breathed copy of a thin-slice scan to itself, places [n, 3] and where they truly lie [n, 3]."""
     real = chest("LIDC-IDRI-0002")
     breath = breath_of(real.lungs, 25.0, 1)
-    copy = breathed(real.volume, breath, coarser_grid(real.volume.grid, (2.0, 0.75, 0.75), (3.0, -4.0, 5.0)), 20.0, 2)
+    copy = breathe(real.volume, breath, coarser_grid(real.volume.grid, (2.0, 0.75, 0.75), (3.0, -4.0, 5.0)), 20.0, 2)
     lungs = segment_lungs(copy, LungPolicy()).lungs
     points = tissue_points(lungs, 3000, 3)
     return TorchRegistrar()(copy, lungs, real.volume, real.lungs), points, breath.to_real(points)

@@ -19,7 +19,7 @@ from cad.case.networks import CaseTools
 from cad.commands.main import main
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
 from models.nodules.reader import load_nodule_networks
-from models.phantom.simulate import Recipe, simulate
+from models.phantom.simulation import Recipe, simulate
 
 ROOT = Path(__file__).parents[2]
 STUDIES = tomllib.loads((ROOT / "sample_studies" / "manifest.toml").read_text(encoding="utf-8"))["study"]

@@ -7,7 +7,7 @@ order of these.
 
 from __future__ import annotations
 
-from cad.exam.followup.comparing import Comparison, CurrentScan, compare
-from cad.exam.followup.examining import Tools
+from cad.exam.followup.comparison import Comparison, CurrentScan, compare
+from cad.exam.followup.examination import Tools
 
 __all__ = ["Comparison", "CurrentScan", "Tools", "compare"]

@@ -24,8 +24,8 @@ from cad.domain import (
     SizeThen,
     VolumeGrowth,
 )
-from cad.exam.followup.examining import Examined, is_in_view, places_in_prior
-from cad.exam.followup.linking import Linked, Seen, Track
+from cad.exam.followup.examination import Examined, is_in_view, places_in_prior
+from cad.exam.followup.tracks import Linked, Seen, Track
 from cad.exam.nodules import Scene
 from cad.policy import GrowthPolicy
 from cad.science.followup.growth import size_change, volume_growth, volume_trend
@@ -114,9 +114,6 @@ def _name(course: Course, track: Track) -> str:
     return " with ".join(course.linked.nodules[number].label for number in (track.current, *track.split))
 
 
-# -- one nodule --------------------------------------------------------------------------------------------------
-
-
 def _change(course: Course, track: Track) -> NoduleChange | None:
     """What became of a nodule; None where one of the two scans does not show the place."""
     if not _is_shown_by_both(course, track):
@@ -190,9 +187,6 @@ def _is_borderless(course: Course, track: Track) -> bool:
     return is_now or course.latest.delineations.get(then.tracking_uid) is Delineation.BALL
 
 
-# -- sizes over time ---------------------------------------------------------------------------------------------
-
-
 def _history(course: Course, track: Track) -> tuple[SizeThen, ...]:
     """The nodule at every examination that shows it, oldest first, the current one included."""
     exams = course.linked.exams
@@ -235,9 +229,6 @@ def _sum_of_intervals(intervals: Sequence[tuple[float, float] | None]) -> tuple[
     if len(known) < len(intervals):
         return None
     return sum(low for low, _ in known), sum(high for _, high in known)
-
-
-# -- for the guidelines ------------------------------------------------------------------------------------------
 
 
 def _past(course: Course, track: Track) -> NodulePast:

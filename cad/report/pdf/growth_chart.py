@@ -92,7 +92,7 @@ def _axes(shown: Sequence[Course], width: float, height: float) -> _Axes:
     steps = list(_ticks(min(volumes) / 2.5, max(volumes) * 2.5))
     low = max((step for step in steps if step <= min(volumes)), default=steps[0])
     high = min((step for step in steps if step >= max(volumes) and step > low), default=steps[-1])
-    return _Axes(min(days), max(days), low, high, width, height)
+    return _Axes(min(days), max(days), low_mm3=low, high_mm3=high, width=width, height=height)
 
 
 def _extent(entry: SizeThen) -> tuple[float, ...]:

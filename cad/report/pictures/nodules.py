@@ -115,7 +115,7 @@ class View:
         return (offset_mm / self.side_mm + 0.5) * self.pixels
 
     def sample_indices(self, axis: int) -> FloatArray:
-        """The voxel coordinates along an array axis that the panel's pixel centres show."""
+        """The voxel coordinates [n] along an array axis that the panel's pixel centres show."""
         offsets_mm = ((np.arange(self.pixels) + 0.5) / self.pixels - 0.5) * self.side_mm
         if axis == self.plane.rows and self.plane.reversed_rows:
             offsets_mm = -offsets_mm
@@ -200,7 +200,7 @@ def grey_panel(volume: Volume, view: View, window: tuple[float, float] = LUNG_WI
 def outlined(
     rgb: UInt8Array, mask: NoduleMask, view: View, colour: tuple[int, int, int] = CONTOUR_RGB, width: int = 1
 ) -> UInt8Array:
-    """The panel with the border of the mask, `width` pixels that lie just outside of it."""
+    """The panel [rows, columns, 3] with the border of the mask, `width` pixels that lie just outside of it."""
     drawn, inside = rgb.copy(), _mask_on_panel(mask, view)
     for _ in range(width):
         outline = _outline(inside)

@@ -24,8 +24,8 @@ from cad.domain import (
 from cad.policy import CalciumPolicy
 from cad.policy.calcium_rules import CalciumRule
 from cad.science.calcium.candidates import find_lesions
-from cad.science.calcium.dividing import divided
-from cad.science.calcium.scoring import LesionScore, categories_of, score_lesion, site_score, tier_of
+from cad.science.calcium.division import divide
+from cad.science.calcium.scores import LesionScore, categories_of, score_lesion, site_score, tier_of
 from cad.science.calcium.slabs import Slabs, scored_slabs
 from cad.science.calcium.suitability import caveats_of, measure_heart, no_heart, technique_of, unsuitable
 
@@ -102,7 +102,7 @@ def variant_of(slabs: Slabs, policy: CalciumPolicy) -> Phrase:
 
 def _lesions(slabs: Slabs, heart: Heart, reader: CalciumReader, policy: CalciumPolicy) -> tuple[CalcifiedLesion, ...]:
     """The lesions that score, each with its site."""
-    found = divided(find_lesions(slabs.volume, heart, policy), heart, policy)
+    found = divide(find_lesions(slabs.volume, heart, policy), heart, policy)
     scored = [(lesion, score) for lesion in found if (score := score_lesion(slabs.volume, lesion, policy)) is not None]
     sites = reader.sites(slabs.volume, heart, tuple(lesion for lesion, _ in scored))
     return tuple(

@@ -74,7 +74,7 @@ def label_of(side: Side) -> int:
 
 
 def reduced_lung(volume: Volume, inside: BoolArray, box: Box, policy: LobePolicy) -> ReducedLung:
-    """The lung whose voxels in `box` of the volume are `inside`, on blocks of about `policy.grid_mm`."""
+    """The lung whose voxels in `box` of the volume are `inside` [k, j, i], on blocks of about `policy.grid_mm`."""
     spacing = np.array(volume.grid.spacing_kji_mm)
     factors = np.maximum(np.rint(policy.grid_mm / spacing), 1).astype(int)
     share = _block_means(inside, factors)

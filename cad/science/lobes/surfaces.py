@@ -114,7 +114,9 @@ def _slopes(coefficients: FloatArray, u: FloatArray, v: FloatArray) -> FloatArra
     return np.stack([by_u, by_v])
 
 
-def fitted(lung: ReducedLung, frame: Frame, evidence: Evidence, prior: FissurePrior, policy: LobePolicy) -> Surface:
+def fit_surface(
+    lung: ReducedLung, frame: Frame, evidence: Evidence, prior: FissurePrior, policy: LobePolicy
+) -> Surface:
     """The surface through the plates: the best plane first, then a polynomial that lets go of what lies off it."""
     coefficients = np.zeros(len(POWERS))
     coefficients[:3] = _best_plane(frame, evidence, prior, policy)

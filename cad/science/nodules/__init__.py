@@ -8,6 +8,6 @@ found.
 from __future__ import annotations
 
 from cad.science.nodules.axes import axial_diameters
-from cad.science.nodules.characterising import characterise, tracking_uid
+from cad.science.nodules.characterization import characterise, tracking_uid
 
 __all__ = ["axial_diameters", "characterise", "tracking_uid"]

@@ -88,9 +88,6 @@ def _logistic(value: float) -> float:
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, value))))
 
 
-# -- attenuation -----------------------------------------------------------------------------------------------
-
-
 def _calcium_hu(contrast: bool | None, policy: AttributePolicy) -> float:
     without, unknown, with_contrast = policy.calcium_hu
     if contrast is None:
@@ -186,9 +183,6 @@ def _largest(region: BoolArray) -> int:
     return int(np.bincount(labels.ravel())[1:].max()) if count else 0
 
 
-# -- shape and ratings -----------------------------------------------------------------------------------------
-
-
 def _from_ratings(
     ratings: ReaderRatings | None, policy: AttributePolicy
 ) -> tuple[float | None, float | None, float | None]:
@@ -232,9 +226,6 @@ def _convexity(nodule: Nodule) -> float:
         return float(np.count_nonzero(section) / ConvexHull(corners).volume)
     except QhullError:
         return 1.0
-
-
-# -- what is certain enough ------------------------------------------------------------------------------------
 
 
 def is_present(probability: float | None, policy: AttributePolicy) -> bool | None:

@@ -29,7 +29,10 @@ def axial_diameters(occupancy: Float32Array, spacing_ji_mm: tuple[float, float])
 
 
 def axial_axes(window: Window, inside: BoolArray, occupancy: Float32Array, grid: Grid) -> Diameters:
-    """The axes of the region `inside` in the source slice where it is largest, the border placed by `occupancy`."""
+    """The axes of the region `inside` in the source slice where it is largest, the border placed by `occupancy`.
+
+    Both are [k, j, i] on the fine grid of the window.
+    """
     step_k, step_j, step_i = window.steps
     # the smoothing and the cuts decide what is inside; the attenuation only places the border between two voxels
     planes = np.where(inside, np.maximum(occupancy, 0.5001), np.minimum(occupancy, 0.4999))[::step_k]

@@ -28,7 +28,10 @@ class Border:
     own: BoolArray
 
     def signed_mm(self, window: Window) -> FloatArray:
-        """Distance from the region's surface, in mm, negative inside; the surface lies between two fine voxels."""
+        """Distance [k, j, i] in the box from the region's surface, in mm, negative inside.
+
+        The surface lies between two fine voxels.
+        """
         half_mm = min(window.spacing_mm) / 2
         outside: FloatArray = ndimage.distance_transform_edt(~self.inside, sampling=window.spacing_mm)
         signed: FloatArray = np.where(
@@ -38,7 +41,7 @@ class Border:
 
 
 def border_of(window: Window, inside: BoolArray, dense: BoolArray, policy: NodulePolicy) -> Border:
-    """The border of a region; `dense` says where there is tissue of any kind."""
+    """The border of a region [k, j, i] of fine voxels; `dense` [k, j, i] says where there is tissue of any kind."""
     box = box_around(inside, math.ceil(policy.border_reach_voxels * max(window.steps)))
     part = inside[box]
     outside: FloatArray = ndimage.distance_transform_edt(~part, sampling=window.source_voxel)
@@ -49,8 +52,8 @@ def border_of(window: Window, inside: BoolArray, dense: BoolArray, policy: Nodul
     return Border(box, part, depth_of(part, window.source_voxel), outside, own)
 
 
-def blurred(filled: Float32Array, blur_mm: float, window: Window, slices: bool = True) -> Float32Array:
-    """A region after the scanner's blur: a Gaussian in the plane, the mean over a slice across it."""
+def blur(filled: Float32Array, blur_mm: float, window: Window, slices: bool = True) -> Float32Array:
+    """A region [k, j, i] after the scanner's blur: a Gaussian in the plane, the mean over a slice across it."""
     _, dj, di = window.spacing_mm
     smooth: Float32Array = ndimage.gaussian_filter(filled, (0.0, blur_mm / dj, blur_mm / di), truncate=3)
     if slices and window.steps[0] > 1:

@@ -158,7 +158,7 @@ def _opened(whole: BoolArray, window: Window, opening: tuple[float, float]) -> B
 
 
 def occupancy_of(window: Window, border: Border, levels: Levels, policy: NodulePolicy) -> Float32Array:
-    """The part of each fine voxel that is nodule: by attenuation in the blurred border, else 0 or 1.
+    """The part of each fine voxel [k, j, i] that is nodule: by attenuation in the blurred border, else 0 or 1.
 
     Border voxels outside that are nearer to other tissue, or to what is not lung, belong to that.
     """

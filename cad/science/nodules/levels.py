@@ -11,7 +11,7 @@ from scipy import ndimage
 from cad.domain import BoolArray, Float32Array, FloatArray
 from cad.geometry import sphere_diameter_mm
 from cad.policy import NodulePolicy
-from cad.science.nodules.border import Border, blurred
+from cad.science.nodules.border import Border, blur
 from cad.science.nodules.morphology import Box
 from cad.science.nodules.window import Window, aerated_lung, lung_hu_around
 
@@ -40,7 +40,7 @@ class Levels:
 
 
 def first_levels(window: Window, inner: BoolArray, policy: NodulePolicy) -> Levels:
-    """Levels with a first guess of the nodule's attenuation, from its `inner` voxels."""
+    """Levels with a first guess of the nodule's attenuation, from its `inner` voxels [k, j, i]."""
     tissue_hu = float(np.percentile(window.hu[inner], policy.inner_percentile))
     return Levels(lung_hu_around(window, policy), tissue_hu, _noise_hu(window, policy), policy.usual_blur_mm)
 
@@ -102,8 +102,8 @@ def _shapes(window: Window, signed_mm: FloatArray, blur_mm: float, policy: Nodul
     fine_mm = window.spacing_mm[1]
     step_mm = policy.shift_spread_mm
     filled = [np.clip(0.5 - (signed_mm - d) / fine_mm, 0, 1).astype(np.float32) for d in (-step_mm, 0.0, step_mm)]
-    within, seen, beyond = (blurred(part, blur_mm, window) for part in filled)
-    wide = blurred(seen, policy.enhanced_blur_mm, window, slices=False)
+    within, seen, beyond = (blur(part, blur_mm, window) for part in filled)
+    wide = blur(seen, policy.enhanced_blur_mm, window, slices=False)
     return seen, seen - wide, (beyond - within) / np.float32(2 * step_mm)
 
 

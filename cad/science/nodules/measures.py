@@ -23,7 +23,7 @@ from cad.science.nodules.window import Window
 
 
 def volume_mm3(window: Window, occupancy: Float32Array) -> float:
-    """The sum of what each fine voxel is filled; at least one fine voxel."""
+    """The sum of what each fine voxel [k, j, i] is filled, in mm³; at least one fine voxel."""
     return max(float(occupancy.sum(dtype=np.float64)), 1.0) * window.fine_voxel_mm3
 
 
@@ -57,7 +57,8 @@ def _surface(window: Window, extent: Extent) -> tuple[FloatArray, npt.NDArray[np
 def sphericity_of(vertices_mm: FloatArray, faces: npt.NDArray[np.integer]) -> float:
     """Surface of the ball of the same volume as a closed mesh over the mesh's surface, at most 1.
 
-    The volume is the sum of the tetrahedra from the origin to each face (divergence theorem).
+    Vertices are [n, 3] in mm, faces [m, 3] numbers of vertices. The volume is the sum of the tetrahedra from the origin
+    to each face (divergence theorem).
     """
     corners = vertices_mm[faces]
     volume = abs(float(np.einsum("fa,fa->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))) / 6

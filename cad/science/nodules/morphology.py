@@ -11,7 +11,7 @@ Box = tuple[slice, slice, slice]
 
 
 def component_nearest(tissue: BoolArray, away_mm: FloatArray) -> BoolArray | None:
-    """The connected part of `tissue` that has the voxel of least `away_mm`; None when there is no tissue."""
+    """The connected part of `tissue` [k, j, i] with the voxel of least `away_mm` [k, j, i]; None without tissue."""
     labels, count = ndimage.label(tissue)
     if count == 0:
         return None
@@ -21,7 +21,7 @@ def component_nearest(tissue: BoolArray, away_mm: FloatArray) -> BoolArray | Non
 
 
 def without_holes(inside: BoolArray) -> BoolArray:
-    """The region with its holes and cavities: what is enclosed in space or within an axial slice."""
+    """The region [k, j, i] with its holes and cavities: what is enclosed in space or within an axial slice."""
     filled = inside.copy()
     box = box_around(inside, 0)
     connected_in_slice = ndimage.generate_binary_structure(3, 1)
@@ -36,7 +36,7 @@ def without_holes(inside: BoolArray) -> BoolArray:
 
 
 def box_around(inside: BoolArray, margin: int) -> Box:
-    """The bounding box of a region with `margin` voxels around it, within the array."""
+    """The bounding box of a region [k, j, i] with `margin` voxels around it, within the array."""
     bounds = []
     for axis in range(3):
         hit = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
@@ -45,6 +45,9 @@ def box_around(inside: BoolArray, margin: int) -> Box:
 
 
 def depth_of(inside: BoolArray, sampling: tuple[float, float, float]) -> FloatArray:
-    """Distance of each voxel inside to the nearest outside; voxels beyond the array count as outside."""
+    """Distance [k, j, i] of each voxel inside to the nearest outside, in units of `sampling`.
+
+    Voxels beyond the array count as outside.
+    """
     depth: FloatArray = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=sampling)[1:-1, 1:-1, 1:-1]
     return depth

@@ -52,7 +52,7 @@ class Window:
         return (k, j, i), (inner[0], inner[1], inner[2])
 
     def from_centre_mm(self) -> FloatArray:
-        """Distance of each fine voxel from the centre, in mm."""
+        """Distance [k, j, i] of each fine voxel from the centre, in mm."""
         axes = (
             (np.arange(n) * s - c) ** 2 for n, s, c in zip(self.hu.shape, self.spacing_mm, self.centre_mm, strict=True)
         )

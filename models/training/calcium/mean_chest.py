@@ -10,7 +10,7 @@ import torch
 
 from cad.domain import FloatArray, LungMask
 from cad.geometry import positions_of
-from models.calcium.fitting import Affine, MeanChest, affine_fit, fit_from
+from models.calcium.fit import Affine, MeanChest, affine_fit, fit_from
 from models.calcium.frames import Frame, HeartMap, Seen, as_tensor, coarser
 
 FRAME = Frame((56, 50, 56), 4.0, (-110.0, -100.0, -100.0))
@@ -34,24 +34,24 @@ class ChestScan:
     lungs: LungMask
 
 
-def aligned(scans: Mapping[str, ChestScan]) -> dict[str, HeartMap]:
+def align(scans: Mapping[str, ChestScan]) -> dict[str, HeartMap]:
     """The map from the common frame into each scan."""
     starts = {name: _start(scan.lungs) for name, scan in scans.items()}
     none = torch.zeros(3, *FRAME.shape)
     maps = {name: HeartMap(FRAME, *start, none) for name, start in starts.items()}
     for _ in range(AFFINE_ROUNDS):
-        chest = averaged(scans, maps)
+        chest = average(scans, maps)
         fits = {name: affine_fit(chest, coarser(scan.image, 2), _affine(maps[name])) for name, scan in scans.items()}
         mean = torch.linalg.inv(torch.stack([matrix for matrix, _ in fits.values()]).mean(dim=0))
         maps = {name: HeartMap(FRAME, matrix @ mean, offset, none) for name, (matrix, offset) in fits.items()}
     for _ in range(ROUNDS):
-        chest = averaged(scans, maps)
+        chest = average(scans, maps)
         found = {name: fit_from(chest, scan.image, _affine(maps[name])).map for name, scan in scans.items()}
         maps = _centred(found)
     return maps
 
 
-def averaged(scans: Mapping[str, ChestScan], maps: Mapping[str, HeartMap]) -> MeanChest:
+def average(scans: Mapping[str, ChestScan], maps: Mapping[str, HeartMap]) -> MeanChest:
     """The mean of the scans under their maps; places that fewer than `LEAST_SCANS` show do not count."""
     total, count = torch.zeros(2, *FRAME.shape), torch.zeros(FRAME.shape)
     for name, scan in scans.items():

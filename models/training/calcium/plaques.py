@@ -34,7 +34,7 @@ class Plaque:
     motion_mm: FloatArray
 
 
-def blended(volume: Volume, plaques: Sequence[Plaque], blur_mm: float) -> tuple[Volume, Float32Array]:
+def blend_plaques(volume: Volume, plaques: Sequence[Plaque], blur_mm: float) -> tuple[Volume, Float32Array]:
     """The volume with the plaques, and the number [k, j, i] of the plaque that fills each voxel most (0: none)."""
     hu = volume.hu.astype(np.float32)
     owner, most = np.zeros(hu.shape, dtype=np.float32), np.full(hu.shape, PRESENT, dtype=np.float32)
@@ -54,7 +54,7 @@ Box = tuple[slice, slice, slice]
 
 
 def filling(volume: Volume, plaque: Plaque, blur_mm: float) -> tuple[Box, Float32Array]:
-    """The part 0..1 of each voxel in a box that the blurred plaque fills."""
+    """A box of the volume, and the part 0..1 of each of its voxels [k, j, i] that the blurred plaque fills."""
     spacing = np.array(volume.grid.spacing_kji_mm)
     reach = float(plaque.radii_mm.max() + np.linalg.norm(plaque.motion_mm) / 2 + 3 * blur_mm)
     middle = indices_of(volume.grid, plaque.centre[None])[0]

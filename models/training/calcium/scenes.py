@@ -12,15 +12,15 @@ import torch
 from scipy import ndimage
 
 from cad.domain import Artery, BoolArray, Float32Array, FloatArray, Heart, Mask, NoduleMask, OtherCalcium, Volume
-from cad.geometry import cropped_grid, indices_of
+from cad.geometry import crop_grid, indices_of
 from cad.policy import CalciumPolicy
 from cad.science.calcium.candidates import Region, lesions_in, region_of, surroundings
-from cad.science.calcium.scoring import score_lesion
+from cad.science.calcium.scores import score_lesion
 from models.calcium.atlas import Atlas, Valve, outline_depth
 from models.calcium.classifier import Site
 from models.calcium.features import Blood, Look, blood_of, looks_of
 from models.calcium.heart import FittedHeart
-from models.training.calcium.plaques import Plaque, blended
+from models.training.calcium.plaques import Plaque, blend_plaques
 
 LESIONS = Path(__file__).parent / "lesions.toml"
 LABEL_REACH_MM = 5.0
@@ -137,7 +137,7 @@ def without_contrast(scan: HeartScan, rng: np.random.Generator) -> HeartScan:
 
 
 def noise_like(shape: tuple[int, ...], volume: Volume, spread_hu: float, rng: np.random.Generator) -> Float32Array:
-    """Noise of a spread, alike within a millimetre in plane and independent from slice to slice."""
+    """Noise [k, j, i] of a spread, alike within a millimetre in plane and independent from slice to slice."""
     white = rng.normal(size=shape).astype(np.float32)
     soft = ndimage.gaussian_filter(white, (0, *(0.55 / s for s in volume.grid.spacing_kji_mm[1:])))
     return np.asarray(soft * (spread_hu / max(float(soft.std()), 1e-6)), dtype=np.float32)
@@ -172,7 +172,7 @@ def scene(scan: HeartScan, rules: Rules, counts: Mapping[Site, int], rng: np.ran
     extra = float(rng.choice([0.0, 0.0, rng.uniform(0, 22)]))
     volume = noisier(scan.volume, scan.heart, extra, rng)
     plaques = tuple(_placed(scan, rules, counts, rng))
-    volume, owner = blended(volume, plaques, float(rng.uniform(0.6, 1.0)))
+    volume, owner = blend_plaques(volume, plaques, float(rng.uniform(0.6, 1.0)))
     noise = Blood(blood.hu, blood_of(volume, scan.heart).noise_hu)
     found = [
         (lesion, score)
@@ -262,7 +262,9 @@ def _coronary(site: Artery, scan: HeartScan, rules: Rules, rng: np.random.Genera
     radii = np.array([np.exp(rng.uniform(np.log(0.7), np.log(9))), *thick])
     way = rng.normal(size=3) * np.array([1, 1, 0.3])
     reach = MOTION_MM[site] * rng.random() if rng.random() < 0.6 else 0.0
-    return Plaque(site, centre, _axes(along, rng), radii, density_hu(rng), _unit(way) * reach)
+    return Plaque(
+        site, centre, axes=_axes(along, rng), radii_mm=radii, hu=density_hu(rng), motion_mm=_unit(way) * reach
+    )
 
 
 def _fat(volume: Volume, centre: FloatArray) -> float:
@@ -279,7 +281,7 @@ def _of_the_wall(axis: FloatArray, rng: np.random.Generator) -> Plaque:
     outward = axes[2]
     centre = axis[at, :3] + outward * (axis[at, 3] + rng.normal(0, 0.8))
     radii = np.array([np.exp(rng.uniform(0, np.log(8))), np.exp(rng.uniform(0, np.log(6))), rng.uniform(0.6, 1.5)])
-    return Plaque(OtherCalcium.AORTA, centre, axes, radii, density_hu(rng), np.zeros(3))
+    return Plaque(OtherCalcium.AORTA, centre, axes=axes, radii_mm=radii, hu=density_hu(rng), motion_mm=np.zeros(3))
 
 
 def _of_a_valve(valve: Valve, scan: HeartScan, rng: np.random.Generator) -> Plaque:
@@ -290,7 +292,7 @@ def _of_a_valve(valve: Valve, scan: HeartScan, rng: np.random.Generator) -> Plaq
     centre = _to_patient(scan.heart, place[None])[0]
     radii = np.exp(rng.uniform(np.log(0.8), np.log(6 if is_ring else 4), 3))
     motion = _unit(rng.normal(size=3)) * rng.uniform(0, 5)
-    return Plaque(valve.site, centre, axes[[2, 1, 0]], radii, density_hu(rng), motion)
+    return Plaque(valve.site, centre, axes=axes[[2, 1, 0]], radii_mm=radii, hu=density_hu(rng), motion_mm=motion)
 
 
 def _elsewhere(scan: HeartScan, atlas: Atlas, rng: np.random.Generator) -> Plaque:
@@ -307,7 +309,14 @@ def _elsewhere(scan: HeartScan, atlas: Atlas, rng: np.random.Generator) -> Plaqu
         place = _away_from_arteries(scan, atlas, wanted, rng)
     radii = np.exp(rng.uniform(np.log(0.7), np.log(6), 3))
     at = _to_patient(scan.heart, place[None])[0]
-    return Plaque(OtherCalcium.OTHER, at, _axes(_unit(rng.normal(size=3)), rng), radii, density_hu(rng), np.zeros(3))
+    return Plaque(
+        OtherCalcium.OTHER,
+        at,
+        axes=_axes(_unit(rng.normal(size=3)), rng),
+        radii_mm=radii,
+        hu=density_hu(rng),
+        motion_mm=np.zeros(3),
+    )
 
 
 def _away_from_arteries(scan: HeartScan, atlas: Atlas, wanted: BoolArray, rng: np.random.Generator) -> FloatArray:
@@ -336,12 +345,12 @@ def _axes(first: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.stack([first, second, np.cross(first, second)])
 
 
-def cropped(scan: HeartScan, margin_mm: float = CROP_MM) -> HeartScan:
+def crop(scan: HeartScan, margin_mm: float = CROP_MM) -> HeartScan:
     """The scan without what lies farther from heart and aorta, which nothing here looks at."""
     box = surroundings(scan.heart, margin_mm)
     assert box is not None
     shape = (box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start)
-    grid = cropped_grid(scan.volume.grid, (box[0].start, box[1].start, box[2].start), shape)
+    grid = crop_grid(scan.volume.grid, (box[0].start, box[1].start, box[2].start), shape)
     heart, aorta, blood = (
         Mask(np.ascontiguousarray(mask.voxels[box]), grid)
         for mask in (scan.heart.heart, scan.heart.aorta, scan.heart.blood)

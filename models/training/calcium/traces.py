@@ -11,7 +11,7 @@ import torch
 from scipy import ndimage
 
 from cad.domain import Artery, FloatArray
-from models.calcium.atlas import densified
+from models.calcium.atlas import densify
 from models.calcium.frames import HeartMap
 
 TRACES = Path(__file__).parent / "traces.toml"
@@ -23,22 +23,22 @@ Courses = Mapping[Artery, FloatArray]
 
 
 def read_traces() -> dict[str, dict[Artery, FloatArray]]:
-    """The traces by scan, LPS mm."""
+    """The traces by scan: places [n, 3] in LPS mm, one a millimetre."""
     drawn = tomllib.loads(TRACES.read_text(encoding="utf-8"))
     return {
-        name: {Artery(artery): densified(np.array(points, dtype=np.float64)) for artery, points in courses.items()}
+        name: {Artery(artery): densify(np.array(points, dtype=np.float64)) for artery, points in courses.items()}
         for name, courses in drawn.items()
     }
 
 
 def mean_courses(traces: Mapping[str, Courses], maps: Mapping[str, HeartMap]) -> dict[Artery, FloatArray]:
-    """The mean course of each artery in the frame, as far as enough of the traced scans reach."""
+    """The mean course [n, 3] of each artery in the frame, as far as enough of the traced scans reach."""
     return {artery: _mean([in_frame(traces[name][artery], maps[name]) for name in traces]) for artery in Artery}
 
 
 def in_frame(course: FloatArray, found: HeartMap) -> FloatArray:
-    """A course of a patient in the frame."""
-    return densified(found.to_frame(torch.tensor(course, dtype=torch.float32)).double().numpy())
+    """A course [n, 3] of a patient (LPS mm) in the frame."""
+    return densify(found.to_frame(torch.tensor(course, dtype=torch.float32)).double().numpy())
 
 
 def _mean(courses: list[FloatArray]) -> FloatArray:
@@ -50,4 +50,4 @@ def _mean(courses: list[FloatArray]) -> FloatArray:
     line = np.concatenate([start[None], start + np.cumsum(mean, axis=0)])
     smooth = ndimage.gaussian_filter1d(line, SMOOTH_MM, axis=0, mode="nearest") if length > 4 * SMOOTH_MM else line
     smooth[0] = start
-    return densified(smooth)
+    return densify(smooth)

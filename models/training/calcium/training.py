@@ -15,20 +15,20 @@ from cad.science.calcium.candidates import region_of
 from models.calcium.atlas import HEART_NAME, Atlas, read_drawings
 from models.calcium.classifier import CLASSIFIER_NAME, Site, SiteClassifier, member_prefix
 from models.calcium.features import Place
-from models.calcium.fitting import MeanChest
-from models.calcium.frames import HeartMap, seen
+from models.calcium.fit import MeanChest
+from models.calcium.frames import HeartMap, see
 from models.calcium.heart import FittedHeart, find_heart
 from models.running.cards import sha256_of
 from models.training.calcium.cards import classifier_card, heart_card, heart_tensors
-from models.training.calcium.classifying import SiteRecipe, samples_of, trained
-from models.training.calcium.evaluating import CalciumSummary, SceneResult, result_of, summary_of
-from models.training.calcium.mean_chest import FRAME, ChestScan, aligned, averaged
+from models.training.calcium.classifier import SiteRecipe, samples_of, train_classifier
+from models.training.calcium.evaluation import CalciumSummary, SceneResult, result_of, summary_of
+from models.training.calcium.mean_chest import FRAME, ChestScan, align, average
 from models.training.calcium.scenes import (
     COUNTS,
     HeartScan,
     Rules,
     Scene,
-    cropped,
+    crop,
     read_lesions,
     scene,
     without_contrast,
@@ -88,8 +88,8 @@ def train_calcium(scans: Sequence[CalciumScan], recipe: CalciumRecipe, out: Path
     out.mkdir(parents=True, exist_ok=True)
     policy = CalciumPolicy()
     say("averaging chests")
-    chests = {scan.name: ChestScan(seen(scan.volume, FRAME.spacing_mm), scan.lungs) for scan in scans}
-    maps = aligned(chests)
+    chests = {scan.name: ChestScan(see(scan.volume, FRAME.spacing_mm), scan.lungs) for scan in scans}
+    maps = align(chests)
     atlas = atlas_of(chests, maps, list(chests))
     _write_heart(atlas, out)
     scenes: list[Scene] = []
@@ -104,16 +104,16 @@ def train_calcium(scans: Sequence[CalciumScan], recipe: CalciumRecipe, out: Path
         rest = atlas_of(chests, maps, [name for name in chests if name != scan.name])
         folds[scan.name] = _fold(scan, rest, recipe, rng)
     say(f"learning sites, and leaving out each of {len(scans)} scans")
-    summaries = judged(scenes, hearts, folds, recipe.sites, policy)
+    summaries = judge(scenes, hearts, folds, recipe.sites, policy)
     places = {name: Place(heart.map, heart.axis) for name, heart in hearts.items()}
     return _write_classifier(
-        trained(samples_of(scenes, places, atlas, recipe.sites), recipe.sites), summaries, recipe, out
+        train_classifier(samples_of(scenes, places, atlas, recipe.sites), recipe.sites), summaries, recipe, out
     )
 
 
 def atlas_of(chests: Mapping[str, ChestScan], maps: Mapping[str, HeartMap], names: Sequence[str]) -> Atlas:
     """The atlas of some of the scans."""
-    chest = _rounded(averaged({name: chests[name] for name in names}, maps))
+    chest = _rounded(average({name: chests[name] for name in names}, maps))
     traces = read_traces()
     courses = mean_courses({name: traces[name] for name in names}, maps)
     identity = ModelIdentity(HEART_NAME, "0", "0" * 64)
@@ -133,7 +133,7 @@ def _found(scan: CalciumScan, atlas: Atlas) -> FittedHeart:
 
 def _prepared(scan: CalciumScan, heart: FittedHeart, rng: np.random.Generator) -> HeartScan:
     known = HeartScan(scan.name, scan.volume, heart, read_traces()[scan.name], read_lesions().get(scan.name, ()))
-    ready = without_contrast(cropped(known), rng)
+    ready = without_contrast(crop(known), rng)
     return replace(ready, region=region_of(ready.heart, CalciumPolicy()))
 
 
@@ -149,7 +149,7 @@ def _fold(scan: CalciumScan, rest: Atlas, recipe: CalciumRecipe, rng: np.random.
     return _Fold(rest, Place(heart.map, heart.axis), plain, crowded, empty)
 
 
-def judged(
+def judge(
     scenes: Sequence[Scene],
     hearts: Mapping[str, FittedHeart],
     folds: Mapping[str, _Fold],
@@ -161,7 +161,7 @@ def judged(
     for name, fold in folds.items():
         others = [s for s in scenes if s.scan != name]
         places = {other: Place(heart.map, heart.axis) for other, heart in hearts.items()}
-        classifier = trained(samples_of(others, places, fold.atlas, recipe), recipe)
+        classifier = train_classifier(samples_of(others, places, fold.atlas, recipe), recipe)
         for kind, made in (("plain", fold.plain), ("crowded", fold.crowded), ("empty", fold.empty)):
             results[kind] += [result_of(s, fold.place, fold.atlas, classifier) for s in made]
     return {kind: summary_of(found, policy) for kind, found in results.items()}

@@ -10,24 +10,22 @@ import torch
 from safetensors.torch import save_file
 
 from models.detector.detector import DETECTOR_NAME
-from models.detector.verifier import VerifierConfig
-from models.running.cards import FIRST, SECOND, Score, sha256_of
-from models.training.detector.members import Architecture, Trained
+from models.detector.rpn3d import Rpn3d
+from models.running.cards import PREFIX, Score, sha256_of
 from models.training.detector.report import Variant, measured_lines
 from models.training.detector.summary import Summary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shipped:
-    """The networks that are shipped, how their logits become a score, and what the recipe says of them.
+    """The network that is shipped, how its logit becomes a score, and what the recipe says of it.
 
-    `first_min_logit` is the logit of the first stage below which nothing is looked at; `recipe` are lines of TOML.
+    `min_logit` is the logit below which nothing is looked at; `recipe` are lines of TOML.
     """
 
-    trained: Trained
-    architecture: Architecture
+    network: Rpn3d
     score: Score
-    first_min_logit: float
+    min_logit: float
     version: str
     recipe: tuple[str, ...]
 
@@ -35,11 +33,7 @@ class Shipped:
 def write_card(shipped: Shipped, found: Summary, variants: Sequence[Variant], out: Path) -> Path:
     """The path of the card, with the weights beside it."""
     weights = out / f"{DETECTOR_NAME}.safetensors"
-    stages: dict[str, torch.nn.Module] = {FIRST: shipped.trained.first}
-    if shipped.trained.second is not None:
-        stages[SECOND] = shipped.trained.second
-    tensors = {prefix + k: _stored(v) for prefix, network in stages.items() for k, v in network.state_dict().items()}
-    save_file(tensors, weights)
+    save_file({PREFIX + k: _stored(v) for k, v in shipped.network.state_dict().items()}, weights)
     card = out / f"{DETECTOR_NAME}.toml"
     card.write_text(card_text(shipped, found, variants, sha256_of(weights)), encoding="utf-8")
     return card
@@ -51,13 +45,9 @@ def _stored(value: torch.Tensor) -> torch.Tensor:
     return value.half() if value.ndim > 1 else value
 
 
-def _second_lines(second: VerifierConfig) -> list[str]:
-    return ["[second_stage]", f"side = {second.side}", f"channels = {list(second.channels)}", ""]
-
-
 def card_text(shipped: Shipped, found: Summary, variants: Sequence[Variant], sha256: str) -> str:
     """The model card: what was learnt from, how, and what was measured on what."""
-    first, second = shipped.architecture.first, shipped.architecture.second
+    config = shipped.network.config
     lines = [
         f'version = "{shipped.version}"',
         f'sha256 = "{sha256}"',
@@ -65,20 +55,19 @@ def card_text(shipped: Shipped, found: Summary, variants: Sequence[Variant], sha
         'use = "Marks suspected lung nodules of 3 to 30 mm on chest CT. Not a medical device."',
         "",
         "[network]",
-        f"channels = {list(first.channels)}",
-        f"blocks = {list(first.blocks)}",
-        f"spacing_mm = {first.spacing_mm}",
-        f"low_hu = {first.low_hu}",
-        f"high_hu = {first.high_hu}",
+        f"channels = {list(config.channels)}",
+        f"blocks = {list(config.blocks)}",
+        f"spacing_mm = {config.spacing_mm}",
+        f"low_hu = {config.low_hu}",
+        f"high_hu = {config.high_hu}",
         "mirrored = true",
         "",
-        *([] if second is None else _second_lines(second)),
         "[score]",
-        "# score = 1 / (1 + exp(-(weights . logits of the stages + intercept))), fitted on all left-out readings;",
+        "# score = 1 / (1 + exp(-(weight * logit + intercept))), fitted on all left-out readings;",
         "# the default lets 1 false mark per scan pass there",
-        f"weights = [{', '.join(f'{w:.4f}' for w in shipped.score.weights)}]",
+        f"weight = {shipped.score.weight:.4f}",
         f"intercept = {shipped.score.intercept:.4f}",
-        f"first_stage_min_logit = {shipped.first_min_logit}",
+        f"min_logit = {shipped.min_logit}",
         f"default_min_score = {found.threshold:.4f}",
         "",
         "[data]",

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cad.qa.froc import CPM_POINTS, Estimate
-from models.training.detector.evaluate import RealNodule
+from models.training.detector.evaluation import RealNodule
 from models.training.detector.summary import OPERATING_POINTS, DegradationEffect, Stratum, Summary
 
 FROC_IMAGE, RELIABILITY_IMAGE = "detector_froc.png", "detector_reliability.png"

@@ -6,7 +6,7 @@ together. False marks include nodules that nobody labelled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,8 +40,8 @@ from cad.qa.reliability import (
     fitted_calibration,
     reliability_bins,
 )
-from models.training.detector.evaluate import AS_IS, NATURAL, CopyResult, FoldResult, RealNodule, real_nodules
-from models.training.material.inserting import size_of
+from models.training.detector.evaluation import AS_IS, NATURAL, CopyResult, FoldResult, RealNodule, real_nodules
+from models.training.material.insertion import size_of
 from models.training.material.scans import Protocol
 
 DEFAULT_FALSE_MARKS = 1.0
@@ -132,54 +132,78 @@ class Summary:
     real: tuple[RealNodule, ...]
 
 
-def summary(folds: Sequence[FoldResult], seed: int) -> Summary:
-    """All folds pooled. Raises ValueError for fewer than two patients, or when one scan is in two folds."""
-    readings = [r for fold in folds for r in fold.readings]
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """The readings of all folds with cross-fitted scores; `strict` and `raw` are those of the scans as they are.
+
+    `strict` counts marks on places that nobody labelled, `raw` has the scores as the detectors gave them.
+    """
+
+    readings: tuple[CopyResult, ...]
+    raw: tuple[ScanMatch, ...]
+    strict: tuple[ScanMatch, ...]
+    protocols: Mapping[str, Protocol]
+
+    def shown(self, how: str) -> list[CopyResult]:
+        """The readings of scans that were shown so."""
+        return [r for r in self.readings if r.shown == how]
+
+
+def _pooled(folds: Sequence[FoldResult]) -> _Pool:
     protocols = {name: p for fold in folds for name, p in fold.protocols.items()}
     if len(protocols) < sum(len(fold.protocols) for fold in folds):
         raise ValueError("a scan is in two folds")
-    raw = [r.match for r in readings if r.shown == AS_IS]
+    readings = [r for fold in folds for r in fold.readings]
+    plain = [r for r in readings if r.shown == AS_IS]
+    raw = tuple(r.match for r in plain)
     maps = cross_fitted(raw)
-    strict = [calibrated(r.strict, maps[r.match.cluster]) for r in readings if r.shown == AS_IS]
-    readings = [replace(r, match=calibrated(r.match, maps[r.match.cluster])) for r in readings]
-    plain = _shown(readings, AS_IS)
+    strict = tuple(calibrated(r.strict, maps[r.match.cluster]) for r in plain)
+    fair = tuple(replace(r, match=calibrated(r.match, maps[r.match.cluster])) for r in readings)
+    return _Pool(fair, raw, strict, protocols)
+
+
+def summary(folds: Sequence[FoldResult], seed: int) -> Summary:
+    """All folds pooled. Raises ValueError for fewer than two patients, or when one scan is in two folds."""
+    pool = _pooled(folds)
+    plain, natural = pool.shown(AS_IS), pool.shown(NATURAL)
     matches = [r.match for r in plain]
-    natural = _shown(readings, NATURAL)
     threshold = threshold_at(matches, DEFAULT_FALSE_MARKS)
     points, cpm = froc_estimate(matches, seed)
-    draws = cluster_draws(matches, seed)
-    at = resampled_sensitivities(matches, OPERATING_POINTS, draws)
     bins = reliability_bins(matches, least=LEAST_SCORE)
-    false = false_marks_per_scan(matches, threshold)
     nodules = sum(len(m.references) for m in matches)
     return Summary(
-        scans=tuple(sorted(protocols)),
+        scans=tuple(sorted(pool.protocols)),
         copies=len(matches),
         nodules=nodules,
-        dropped=tuple(d for fold in folds for d in fold.dropped),
+        dropped=tuple(wish for fold in folds for wish in fold.dropped),
         froc=points,
         cpm=cpm,
-        strict_cpm=froc_estimate(strict, seed)[1],
-        strict_at=tuple(sensitivity_estimate(strict, p, seed) for p in OPERATING_POINTS),
-        at=tuple(estimate(sensitivity_at(matches, p), at[:, n]) for n, p in enumerate(OPERATING_POINTS)),
-        calibration=fitted_calibration(raw),
+        strict_cpm=froc_estimate(pool.strict, seed)[1],
+        strict_at=_at_points(pool.strict, seed),
+        at=_at_points(matches, seed),
+        calibration=fitted_calibration(pool.raw),
         threshold=threshold,
         at_default=_at_threshold(matches, threshold, seed),
-        false_marks=estimate(false, resampled_false_marks(matches, threshold, draws)),
+        false_marks=_false_marks(matches, threshold, seed),
         natural_false_marks=false_marks_per_scan([r.match for r in natural], threshold),
         transferred=_transferred(matches),
         nodules_per_scan=nodules / len(matches),
         calibration_error=expected_calibration_error(bins),
         brier=brier_score(matches, LEAST_SCORE),
         reliability=bins,
-        strata=_strata(plain, protocols, threshold, seed),
-        degradations=_degradations(readings, protocols, threshold, seed),
-        real=tuple(n for r in natural for n in real_nodules(r)),
+        strata=(*_nodule_strata(matches, threshold, seed), *_scan_strata(plain, pool.protocols, threshold, seed)),
+        degradations=_degradations(pool, threshold, seed),
+        real=tuple(nodule for reading in natural for nodule in real_nodules(reading)),
     )
 
 
-def _shown(readings: Sequence[CopyResult], how: str) -> list[CopyResult]:
-    return [r for r in readings if r.shown == how]
+def _at_points(matches: Sequence[ScanMatch], seed: int) -> tuple[Estimate, ...]:
+    return tuple(sensitivity_estimate(matches, point, seed) for point in OPERATING_POINTS)
+
+
+def _false_marks(matches: Sequence[ScanMatch], threshold: float, seed: int) -> Estimate:
+    resampled = resampled_false_marks(matches, threshold, cluster_draws(matches, seed))
+    return estimate(false_marks_per_scan(matches, threshold), resampled)
 
 
 def _at_threshold(matches: Sequence[ScanMatch], threshold: float, seed: int) -> Estimate:
@@ -188,41 +212,53 @@ def _at_threshold(matches: Sequence[ScanMatch], threshold: float, seed: int) -> 
 
 
 def _transferred(matches: Sequence[ScanMatch]) -> Transferred:
-    found, false = [], []
+    """Each patient's scans at the threshold chosen on those of all the others."""
+    found: list[bool] = []
+    false: list[int] = []
     for places in clusters_of(matches).values():
         mine = [matches[n] for n in places]
-        threshold = threshold_at([m for n, m in enumerate(matches) if n not in set(places)], DEFAULT_FALSE_MARKS)
-        found += [h is not None and h >= threshold for m in mine for h in m.hits]
-        false += [sum(1 for s in m.false_scores if s >= threshold) for m in mine]
+        others = [m for n, m in enumerate(matches) if n not in set(places)]
+        threshold = threshold_at(others, DEFAULT_FALSE_MARKS)
+        for match in mine:
+            found += [hit is not None and hit >= threshold for hit in match.hits]
+            false.append(sum(1 for score in match.false_scores if score >= threshold))
     return Transferred(float(np.mean(found)), float(np.mean(false)))
 
 
-def _strata(
-    plain: Sequence[CopyResult], protocols: dict[str, Protocol], threshold: float, seed: int
-) -> tuple[Stratum, ...]:
-    by_nodule: dict[str, Callable[[Reference], str]] = {
-        "size": lambda r: size_of(r.diameter_mm),
-        "composition": lambda r: r.kind,
-        "location": lambda r: r.location,
-        "contrast": contrast_name,
-    }
-    by_scan: dict[str, Callable[[Protocol], str]] = {
-        "slice thickness": lambda p: f"{p.slice_thickness_mm:g} mm",
-        "kernel": lambda p: p.kernel or "not stated",
-    }
-    matches = [r.match for r in plain]
-    found = []
-    for group, name_of in by_nodule.items():
-        for name in sorted({name_of(r) for m in matches for r in m.references}, key=_natural_order):
-            part = narrowed(matches, lambda _, r, name=name, name_of=name_of: name_of(r) == name)  # type: ignore[misc]
-            found.append(_stratum((group, name), part, threshold, seed, None))
-    for group, protocol_name in by_scan.items():
-        for name in sorted({protocol_name(p) for p in protocols.values()}, key=_natural_order):
-            chosen = {n for n, r in enumerate(plain) if protocol_name(protocols[r.scan]) == name}
-            part = [m if n in chosen else replace(m, references=(), hits=()) for n, m in enumerate(matches)]
-            false = false_marks_per_scan([matches[n] for n in sorted(chosen)], threshold)
-            found.append(_stratum((group, name), part, threshold, seed, false))
-    return tuple(found)
+NODULE_GROUPS: Mapping[str, Callable[[Reference], str]] = {
+    "size": lambda r: size_of(r.diameter_mm),
+    "composition": lambda r: r.kind,
+    "location": lambda r: r.location,
+    "contrast": lambda r: contrast_name(r),
+}
+SCAN_GROUPS: Mapping[str, Callable[[Protocol], str]] = {
+    "slice thickness": lambda p: f"{p.slice_thickness_mm:g} mm",
+    "kernel": lambda p: p.kernel or "not stated",
+}
+"""What inserted nodules and scans are grouped by, and how a group is called."""
+
+
+def _nodule_strata(matches: Sequence[ScanMatch], threshold: float, seed: int) -> Iterator[Stratum]:
+    for group, name_of in NODULE_GROUPS.items():
+        names = {name_of(reference) for match in matches for reference in match.references}
+        for name in sorted(names, key=_natural_order):
+            yield _stratum((group, name), _named(matches, name_of, name), threshold, seed, None)
+
+
+def _named(matches: Sequence[ScanMatch], name_of: Callable[[Reference], str], name: str) -> list[ScanMatch]:
+    return narrowed(matches, lambda _, reference: name_of(reference) == name)
+
+
+def _scan_strata(
+    plain: Sequence[CopyResult], protocols: Mapping[str, Protocol], threshold: float, seed: int
+) -> Iterator[Stratum]:
+    for group, name_of in SCAN_GROUPS.items():
+        for name in sorted({name_of(p) for p in protocols.values()}, key=_natural_order):
+            scans = {scan for scan, protocol in protocols.items() if name_of(protocol) == name}
+            # the others keep their false marks, so that operating points stay those of all scans
+            part = [r.match if r.scan in scans else replace(r.match, references=(), hits=()) for r in plain]
+            false = false_marks_per_scan([r.match for r in plain if r.scan in scans], threshold)
+            yield _stratum((group, name), part, threshold, seed, false)
 
 
 def contrast_name(reference: Reference) -> str:
@@ -252,17 +288,18 @@ def _stratum(
     )
 
 
-def _degradations(
-    readings: Sequence[CopyResult], protocols: dict[str, Protocol], threshold: float, seed: int
-) -> tuple[DegradationEffect, ...]:
-    thin = {name for name, p in protocols.items() if p.slice_thickness_mm <= THIN_MM}
-    sources = {"all": set(protocols)} | ({f"up to {THIN_MM:g} mm": thin} if thin and thin != set(protocols) else {})
-    names = dict.fromkeys(r.shown for r in readings if r.shown not in (AS_IS, NATURAL))
+def _degradations(pool: _Pool, threshold: float, seed: int) -> tuple[DegradationEffect, ...]:
+    everything = set(pool.protocols)
+    thin = {name for name, protocol in pool.protocols.items() if protocol.slice_thickness_mm <= THIN_MM}
+    sources = {"all": everything}
+    if thin and thin != everything:
+        sources[f"up to {THIN_MM:g} mm"] = thin
+    names = dict.fromkeys(r.shown for r in pool.readings if r.shown not in (AS_IS, NATURAL))
     effects = []
     for name in names:
         for label, scans in sources.items():
-            before = [r.match for r in _shown(readings, AS_IS) if r.scan in scans]
-            after = [r.match for r in _shown(readings, name) if r.scan in scans]
+            before = [r.match for r in pool.shown(AS_IS) if r.scan in scans]
+            after = [r.match for r in pool.shown(name) if r.scan in scans]
             effects.append(_effect((name, label, len(scans)), before, after, threshold, seed))
     return tuple(effects)
 

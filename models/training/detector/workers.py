@@ -16,28 +16,25 @@ import torch
 from cad.domain import ModelIdentity
 from cad.qa.froc import cpm, sensitivity_at
 from models.detector.detector import DETECTOR_NAME, RpnDetector, detector_of
+from models.detector.rpn3d import Rpn3d, RpnConfig
 from models.running.cards import DetectorCard, Score, for_inference
 from models.running.runtimes import runtime_named
-from models.training.detector.evaluate import (
+from models.training.detector.evaluation import (
     AS_IS,
     EvaluationPlan,
     FoldResult,
-    Labelled,
     evaluate_fold,
-    labelled_logits,
 )
-from models.training.detector.members import Architecture, Material, Member, Trained, load_member, train_member
-from models.training.detector.plan import DetectorRecipe, Place
+from models.training.detector.members import Material, Member, train_member
+from models.training.detector.patches import Background, patient_of
+from models.training.detector.plan import DetectorRecipe
 from models.training.detector.report import Variant
-from models.training.detector.sampling import Background, patient_of
+from models.training.loop import Place
 
-FIRST_FLOOR = -6.0
-"""Logit of the first stage below which a proposal is not looked at; the second stage must reject the rest."""
+FLOOR = -6.0
+"""Logit below which a proposal is not looked at: no threshold in use lets it pass."""
 
-CROSS_SEED = 900
-"""Copies from which the stages' weights are fitted are filled otherwise than those that are published."""
-
-EVEN = Score((0.5, 0.5), 0.0)
+UNCALIBRATED = Score(1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class Compared:
 
     name: str
     member: Member
-    architecture: Architecture
+    config: RpnConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,19 +63,12 @@ class Held:
         """The scans that the member never sees."""
         return [b for b in self.material.scans if patient_of(b) in member.left_out]
 
-    def detector(self, trained: Trained, score: Score) -> RpnDetector:
-        """The member as a detector, to be measured; with one weight its second stage is not used."""
-        card = DetectorCard(
-            ModelIdentity(DETECTOR_NAME, "in-training", "in-training"),
-            trained.first.config,
-            trained.second.config if trained.second is not None and len(score.weights) > 1 else None,
-            score,
-            FIRST_FLOOR,
-            0.5,
-            mirrored=True,
-        )
+    def detector(self, network: Rpn3d) -> RpnDetector:
+        """The member as a detector, to be measured: its scores are not calibrated."""
+        identity = ModelIdentity(DETECTOR_NAME, "in-training", "in-training")
+        card = DetectorCard(identity, network.config, UNCALIBRATED, FLOOR, 0.5, mirrored=True)
         runtime = runtime_named("auto", self.place.device)
-        return detector_of(runtime, card, for_inference(card, trained.first, trained.second, runtime.device))
+        return detector_of(runtime, card, for_inference(card, network, runtime.device))
 
 
 _held: list[Held] = []
@@ -100,52 +90,39 @@ def _start(held: Held) -> None:
 def grow(member: Member) -> Member:
     """Trains the member and returns it."""
     held = _held[0]
-    train_member(member, held.material, held.recipe.architecture, held.place.out, held.device)
+    train_member(member, held.material, held.recipe.config, held.place.out, held.device)
     return member
 
 
-def cross(member: Member) -> list[Labelled]:
-    """Both stages' logits of a root's marks in the scans that it left out; nothing where there is no second stage."""
-    held = _held[0]
-    if held.recipe.architecture.second is None:
-        return []
-    detector = held.detector(load_member(member.name, held.recipe.architecture, held.place.out), EVEN)
-    plan = EvaluationPlan(copies=2, seed=CROSS_SEED)
-    return labelled_logits(detector, held.left_out(member), held.material.strange_shapes, plan)
-
-
-def branch(task: tuple[Member, Score]) -> FoldResult | None:
+def branch(member: Member) -> FoldResult | None:
     """Trains a member and, unless it leaves out nothing, reads the scans it left out."""
-    member, score = task
     held = _held[0]
-    trained = train_member(member, held.material, held.recipe.architecture, held.place.out, held.device)
+    network = train_member(member, held.material, held.recipe.config, held.place.out, held.device)
     if not member.left_out:
         return None
     file = held.place.out / f"{member.name}.json"
     if not file.exists():
         plan = replace(held.recipe.plan, protocols=held.material.protocols)
-        result = evaluate_fold(held.detector(trained, score), held.left_out(member), held.material.strange_shapes, plan)
+        result = evaluate_fold(held.detector(network), held.left_out(member), held.material.strange_shapes, plan)
         file.write_text(result.to_json(), encoding="utf-8")
     return FoldResult.from_json(file.read_text(encoding="utf-8"))
 
 
-def compared(variant: Compared) -> list[Variant]:
-    """Trains a variant and measures it on the scans it left out: its first stage alone and, if it has two, both."""
+def compare(variant: Compared) -> Variant:
+    """Trains a variant and measures it on the scans it left out."""
     held = _held[0]
-    trained = train_member(variant.member, held.material, variant.architecture, held.place.out, held.device)
-    rows = [_measured(variant, (trained.first,), held.detector(trained, Score((1.0,), 0.0)))]
-    if trained.second is not None:
-        rows.append(_measured(variant, (trained.first, trained.second), held.detector(trained, EVEN)))
-    return rows
-
-
-def _measured(variant: Compared, stages: tuple[torch.nn.Module, ...], detector: RpnDetector) -> Variant:
-    held = _held[0]
+    member = variant.member
+    network = train_member(member, held.material, variant.config, held.place.out, held.device)
     plan = EvaluationPlan(copies=2, degradations=())
     started = time.monotonic()
-    fold = evaluate_fold(detector, held.left_out(variant.member), held.material.strange_shapes, plan)
+    fold = evaluate_fold(held.detector(network), held.left_out(member), held.material.strange_shapes, plan)
     seconds = (time.monotonic() - started) / len(fold.readings)
     matches = [r.match for r in fold.readings if r.shown == AS_IS]
-    parameters = sum(p.numel() for network in stages for p in network.parameters())
-    name = variant.name if len(stages) == 1 else f"{variant.name}, second stage"
-    return Variant(name, parameters, variant.member.first.steps, seconds, cpm(matches), sensitivity_at(matches, 1.0))
+    return Variant(
+        variant.name,
+        parameters=sum(p.numel() for p in network.parameters()),
+        steps=member.recipe.steps,
+        seconds_per_scan=seconds,
+        cpm=cpm(matches),
+        sensitivity_at_1=sensitivity_at(matches, 1.0),
+    )

@@ -1,7 +1,7 @@
 """Two examinations of one patient with known truth: nodules of real shape put into a real scan and a breathed copy.
 
 The scan itself is the current examination. The earlier one is the same chest breathed otherwise, on another grid and
-with noise of its own (`models.training.material.breathing`). Each nodule keeps its shape and pose and has another
+with noise of its own (`models.training.material.breath`). Each nodule keeps its shape and pose and has another
 size, is new or is gone. Nodules are put in on the scans' own grids, at full resolution.
 """
 
@@ -23,12 +23,12 @@ from models.training.material.blend import (
     RenderedNodule,
     blend,
     core_hu,
-    drawn_shape,
+    draw_shape,
     is_visible,
     overlap,
     random_rotation,
 )
-from models.training.material.breathing import Breath, breath_of, breathed, coarser_grid
+from models.training.material.breath import Breath, breath_of, breathe, coarser_grid
 from models.training.material.scans import TrainingScan, optics_of
 from models.training.material.shapes import NoduleShape
 
@@ -102,14 +102,14 @@ class Visit:
     optics: Optics
 
 
-def blended_pair(scan: TrainingScan, shapes: Sequence[NoduleShape], plan: PairPlan) -> BlendedPair:
+def blend_pair(scan: TrainingScan, shapes: Sequence[NoduleShape], plan: PairPlan) -> BlendedPair:
     """The pair of a scan. Raises ValueError when its lungs have no room for the nodules."""
     rng = np.random.default_rng([plan.seed, 1])
     breath = breath_of(scan.lungs, plan.depth_mm, plan.seed)
     dk, dj, di = scan.volume.grid.spacing_kji_mm
     grid = coarser_grid(scan.volume.grid, (dk, dj * LARGER_PIXELS, di * LARGER_PIXELS), (3.0, -4.0, 0.4 * dk))
     optics = optics_of(scan.volume.hu, scan.lungs.labels, scan.slice_thickness_mm)
-    earlier = breathed(scan.volume, breath, grid, optics.noise_hu / np.sqrt(2), plan.seed)
+    earlier = breathe(scan.volume, breath, grid, optics.noise_hu / np.sqrt(2), plan.seed)
     stage = _Stage(
         Visit(scan.volume.hu.astype(np.float32), scan.volume.grid, optics),
         Visit(earlier.hu.astype(np.float32), grid, optics),
@@ -222,10 +222,15 @@ def _drawn(shapes: Sequence[NoduleShape], rng: np.random.Generator) -> tuple[Ske
         before = volume / _ratio(rng)
         if not SIZES_MM[0] <= sphere_diameter_mm(before) <= SIZES_MM[1]:
             continue
-        shape = drawn_shape(shapes, now_mm, rng)
+        shape = draw_shape(shapes, now_mm, rng)
         kind = KINDS[int(rng.integers(len(KINDS)))]
         sketch = Sketch(
-            shape, random_rotation(rng), kind, core_hu(kind, rng), rng.uniform(-20, 60), rng.uniform(0.4, 0.7)
+            shape,
+            random_rotation(rng),
+            kind=kind,
+            hu=core_hu(kind, rng),
+            core_hu=rng.uniform(-20, 60),
+            core_share=rng.uniform(0.4, 0.7),
         )
         scales = sketch.scale(volume), sketch.scale(before)
         if SCALES[0] <= min(scales) and max(scales) <= SCALES[1]:
@@ -261,7 +266,7 @@ def _shown(sketch: Sketch, showings: Sequence[_Showing], rng: np.random.Generato
     undo: list[tuple[Float32Array, Float32Array]] = []
     for showing in showings:
         hu, optics = showing.visit.hu, showing.visit.optics
-        nodule, corner = rendered(sketch, showing.visit, showing.place, sketch.scale(showing.volume_mm3))
+        nodule, corner = render_on(sketch, showing.visit, showing.place, sketch.scale(showing.volume_mm3))
         there, here = overlap(hu.shape, corner, nodule.opacity.shape)
         before = hu[there].copy()
         undo.append((hu[there], before))
@@ -273,10 +278,10 @@ def _shown(sketch: Sketch, showings: Sequence[_Showing], rng: np.random.Generato
     return True
 
 
-def rendered(
+def render_on(
     sketch: Sketch, visit: Visit, place: FloatArray, scale: float
 ) -> tuple[RenderedNodule, tuple[int, int, int]]:
-    """The nodule on the visit's own grid with its centre at `place`, and the voxel where its box starts."""
+    """The nodule on the visit's own grid, its centre at `place` [3] (LPS mm), and the voxel where its box starts."""
     spacing = np.array(visit.grid.spacing_kji_mm)
     reach = 0.6 * scale * float(np.linalg.norm(sketch.shape.solid.shape)) + 4.0
     centre = indices_of(visit.grid, place[None])[0]

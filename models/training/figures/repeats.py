@@ -54,7 +54,7 @@ class Kernel:
     sharpened_mm: float = 0.8
 
     def transfer(self, frequency: FloatArray) -> FloatArray:
-        """Modulation transfer at spatial frequencies in the plane, in 1/mm; 1 at 0, so that integrals are kept."""
+        """Modulation transfer [...] at spatial frequencies [...] in the plane, in 1/mm; 1 at 0: integrals are kept."""
         passed = np.exp(-2 * (math.pi * self.sigma_mm * frequency) ** 2)
         wide = np.exp(-2 * (math.pi * self.sharpened_mm * frequency) ** 2)
         result: FloatArray = passed * (1 + self.gain * (1 - wide))

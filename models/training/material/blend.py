@@ -55,20 +55,20 @@ class RenderedNodule:
         return k, j, i
 
 
-def drawn_diameter_mm(rng: np.random.Generator, large: float) -> float:
+def draw_diameter_mm(rng: np.random.Generator, large: float) -> float:
     """A diameter between 3.5 and 36 mm; the share `large` lies above 10 mm, the rest below 12 mm."""
     low, high = (10.0, MAX_DIAMETER_MM) if rng.random() < large else (MIN_DIAMETER_MM, 12.0)
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def drawn_shape(shapes: Sequence[NoduleShape], diameter_mm: float, rng: np.random.Generator) -> NoduleShape:
+def draw_shape(shapes: Sequence[NoduleShape], diameter_mm: float, rng: np.random.Generator) -> NoduleShape:
     """A shape that can be scaled to the diameter, if one of twelve draws finds one; else the largest drawn."""
     drawn = [shapes[int(rng.integers(len(shapes)))] for _ in range(12)]
     fit = (s for s in drawn if SCALES[0] <= diameter_mm / s.diameter_mm <= SCALES[1])
     return next(fit, max(drawn, key=lambda s: s.diameter_mm))
 
 
-def drawn_composition(rng: np.random.Generator, texture: float) -> Composition:
+def draw_composition(rng: np.random.Generator, texture: float) -> Composition:
     """A composition, 45 % sub-solid; shapes that readers called sub-solid are drawn so more often."""
     subsolid = 0.75 if texture < 3.5 else 0.41
     draw = rng.random()
@@ -135,7 +135,7 @@ def core_hu(composition: Composition, rng: np.random.Generator) -> float:
     return float(rng.uniform(low, high))
 
 
-def enlarged(coarse: Float32Array, factor: int) -> Float32Array:
+def enlarge(coarse: Float32Array, factor: int) -> Float32Array:
     """A field [k, j, i] made `factor` times finer by trilinear interpolation."""
     field = F.interpolate(torch.from_numpy(coarse)[None, None], scale_factor=factor, mode="trilinear")
     return np.asarray(field[0, 0].numpy(), dtype=np.float32)
@@ -143,16 +143,15 @@ def enlarged(coarse: Float32Array, factor: int) -> Float32Array:
 
 def _mottle(shape: tuple[int, ...], amplitude: float, rng: np.random.Generator) -> Float32Array:
     coarse = amplitude * rng.standard_normal(tuple(n // 4 + 2 for n in shape), dtype=np.float32)
-    return enlarged(coarse, 4)[tuple(slice(0, n) for n in shape)]
+    return enlarge(coarse, 4)[tuple(slice(0, n) for n in shape)]
 
 
 def blend(
     hu: Float32Array, nodule: RenderedNodule, corner: tuple[int, int, int], optics: Optics, rng: np.random.Generator
 ) -> None:
-    """Blend the nodule into `hu` in place, its cube starting at voxel `corner` (parts outside are cut).
+    """Blend the nodule into `hu` [k, j, i] in place, its cube starting at voxel `corner` (parts outside are cut).
 
-    Sub-solid nodules let vessels and walls show through; the nodule brings noise like the
-    background's.
+    Sub-solid nodules let vessels and walls show through; the nodule brings noise like the background's.
     """
     there, here = overlap(hu.shape, corner, nodule.opacity.shape)
     opacity, target, old = nodule.opacity[here], nodule.target_hu[here], hu[there]
@@ -164,7 +163,10 @@ def blend(
 
 
 def contrast_hu(before: Float32Array, after: Float32Array, opacity: Float32Array) -> float:
-    """How much the nodule's core (opacity of at least one half) is brighter than what was there; 0 without a core."""
+    """How much the nodule's core (opacity of at least one half) is brighter than what was there; 0 without a core.
+
+    All three are [k, j, i] of one box.
+    """
     core = opacity >= CORE_OPACITY
     return float((after - before)[core].mean()) if core.any() else 0.0
 
@@ -172,8 +174,8 @@ def contrast_hu(before: Float32Array, after: Float32Array, opacity: Float32Array
 def is_visible(before: Float32Array, after: Float32Array, opacity: Float32Array) -> bool:
     """Whether a blended nodule stands out: by 150 HU on average, and by 100 HU in three quarters of its core.
 
-    One that a wall or a vessel swallows does not, nor one fainter than what readers outline. The three arrays are of
-    the same box; the opacity is that of the nodule.
+    One that a wall or a vessel swallows does not, nor one fainter than what readers outline. The three arrays [k, j, i]
+    are of the same box; the opacity is that of the nodule.
     """
     core = opacity >= CORE_OPACITY
     change = (after - before)[core]

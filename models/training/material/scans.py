@@ -17,9 +17,9 @@ from cad.geometry import grid_from, indices_of, positions_of, sphere_diameter_mm
 from cad.policy import LungPolicy
 from cad.science.lungs import segment_lungs
 from models.detector.rpn3d import RpnConfig
-from models.phantom.simulate import Recipe, simulated_volume
+from models.phantom.simulation import Recipe, simulate_volume
 from models.running.resample import WorkingBox, working_box
-from models.training.detector.sampling import Background, Lesion
+from models.training.detector.patches import Background, Lesion
 from models.training.material.blend import Optics
 from models.training.material.sites import sites_of
 
@@ -78,7 +78,17 @@ def background_of(scan: TrainingScan, config: RpnConfig, weight: float = 1.0) ->
     unsure = tuple(_lesion(box, n) for n in scan.nodules if not n.sure)
     optics = optics_of(hu, lungs, scan.slice_thickness_mm)
     unlabelled = tuple(_lesion(box, n) for n in scan.unlabelled)
-    return Background(scan.name, hu, lungs, sure, unsure, optics, sites_of(hu, lungs, seed=7), weight, unlabelled)
+    return Background(
+        scan.name,
+        hu,
+        lungs=lungs,
+        lesions=sure,
+        unsure=unsure,
+        optics=optics,
+        sites=sites_of(hu, lungs, seed=7),
+        weight=weight,
+        unlabelled=unlabelled,
+    )
 
 
 def unlabelled_places() -> dict[str, tuple[LabelledNodule, ...]]:
@@ -93,7 +103,7 @@ def unlabelled_places() -> dict[str, tuple[LabelledNodule, ...]]:
 
 def phantom_background(seed: int, config: RpnConfig) -> Background:
     """A simulated chest without nodules, for variety of build and vessels."""
-    volume = simulated_volume(Recipe(seed=seed, nodules=0))
+    volume = simulate_volume(Recipe(seed=seed, nodules=0))
     scan = TrainingScan(f"phantom-{seed}", volume, segment_lungs(volume, LungPolicy()).lungs, 2.0, ())
     return background_of(scan, config, PHANTOM_WEIGHT)
 
@@ -131,7 +141,7 @@ def _lesion(box: WorkingBox, nodule: LabelledNodule) -> Lesion:
 
 
 def optics_of(hu: Int16Array, lungs: UInt8Array, slice_thickness_mm: float) -> Optics:
-    """Blur and noise of a scan, the noise from slice-wise differences in aerated lung (robust deviation)."""
+    """Blur and noise of a scan [k, j, i], the noise from slice-wise differences in aerated lung (robust deviation)."""
     aerated = (lungs > 0) & (hu < -800)
     difference = np.diff(hu.astype(np.float32), axis=2)[aerated[:, :, 1:] & aerated[:, :, :-1]]
     spread = 1.4826 * float(np.median(np.abs(difference - np.median(difference)))) if len(difference) else 30.0
@@ -165,12 +175,23 @@ def crop_backgrounds(
             labels = aerated_lung(data)
             sites = sites_of(data, labels, seed=7) if labels.any() else None
             optics = optics_of(data, labels, gap)
-            found.append(Background(name, data, labels, (_lesion(box, nodule),), (), optics, sites, CROP_WEIGHT))
+            found.append(
+                Background(
+                    name,
+                    data,
+                    lungs=labels,
+                    lesions=(_lesion(box, nodule),),
+                    unsure=(),
+                    optics=optics,
+                    sites=sites,
+                    weight=CROP_WEIGHT,
+                )
+            )
     return tuple(found)
 
 
 def aerated_lung(hu: Int16Array) -> UInt8Array:
-    """Lung in a crop that holds no whole lung: air with tissue in it, of at least 5 ml, closed over vessels.
+    """Lung in a crop [k, j, i] that holds no whole lung: air with tissue in it, of at least 5 ml, closed over vessels.
 
     Room air is as dark but empty: its mean lies below -960 HU.
     """

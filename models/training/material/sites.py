@@ -39,7 +39,7 @@ class Sites:
 
 
 def sites_of(hu: Int16Array, lungs: UInt8Array, seed: int) -> Sites:
-    """Up to 30,000 voxels of each kind of place in one scan; `lungs` is 0 outside of the lungs."""
+    """Up to 30,000 voxels of each kind of place in one scan `hu` [k, j, i]; `lungs` [k, j, i] is 0 outside."""
     inside = lungs > 0
     rng = np.random.default_rng(seed)
     depth = np.asarray(ndimage.distance_transform_edt(inside), dtype=np.float32)
@@ -57,7 +57,7 @@ def sites_of(hu: Int16Array, lungs: UInt8Array, seed: int) -> Sites:
     return Sites(voxels, depth[tuple(border.T)])
 
 
-def drawn_site(sites: Sites, diameter_mm: float, rng: np.random.Generator) -> tuple[int, int, int]:
+def draw_site(sites: Sites, diameter_mm: float, rng: np.random.Generator) -> tuple[int, int, int]:
     """A place for a nodule of the diameter; at the border its centre lies between 0.15 and 1.1 radii deep."""
     kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     voxels = sites.voxels[kind]

@@ -14,9 +14,9 @@ import torch
 from cad.domain import BoolArray, Composition, Float32Array, Int16Array
 from models.nodules.lidc_crops import SIDE
 from models.running.resample import axis_weights
-from models.training.detector.sampling import Background
-from models.training.material.blend import blend, drawn_shape, is_visible, overlap, render
-from models.training.material.inserting import KINDS, LOCATIONS, SIZES_MM, Places, places_of, suitable
+from models.training.detector.patches import Background
+from models.training.material.blend import blend, draw_shape, is_visible, overlap, render
+from models.training.material.insertion import KINDS, LOCATIONS, SIZES_MM, Places, places_of, suitable
 from models.training.material.shapes import NoduleShape
 
 PIXELS_MM = (0.55, 0.9)
@@ -39,7 +39,7 @@ class BlendedCrop:
     spacing_mm: tuple[float, float, float]
 
 
-def blended_crops(
+def blend_crops(
     backgrounds: Sequence[tuple[str, Background]], shapes: Sequence[NoduleShape], count: int, seed: int
 ) -> Iterator[BlendedCrop]:
     """`count` crops; backgrounds come with the patient they are of, on the 1 mm working grid."""
@@ -64,7 +64,7 @@ def _blended(
     if not len(fit):
         return None
     site = places.voxels[fit[rng.integers(len(fit))]].astype(int)
-    shape = drawn_shape(shapes, diameter, rng)
+    shape = draw_shape(shapes, diameter, rng)
     kind: Composition = KINDS[int(rng.integers(len(KINDS)))]
     nodule = render(shape, kind, diameter, background.optics, rng)
     corner = tuple(int(s - n // 2) for s, n in zip(site, nodule.opacity.shape, strict=True))

@@ -25,7 +25,7 @@ class PlacedCrop:
     votes: UInt8Array
 
 
-def placed(nodule: RatedNodule, hu: Int16Array) -> PlacedCrop | None:
+def place_crop(nodule: RatedNodule, hu: Int16Array) -> PlacedCrop | None:
     """Where the crop lies in `hu` [k, j, i]; None when it lies nowhere in it.
 
     The scan is searched as a whole: give the part of it that may hold the nodule.

@@ -20,7 +20,7 @@ from torch import nn
 
 from models.nodules.cards import member_prefix
 from models.nodules.folds import MEMBERS
-from models.training.detector.plan import Place
+from models.training.loop import Place
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -51,22 +51,22 @@ def _trained(train: TrainMember, place: Place, fold: int) -> None:
     train(fold, checkpoint_of(fold, place.out), torch.device(place.device))
 
 
-def averaged(network: Net, checkpoint: Path) -> Net:
+def load_average(network: Net, checkpoint: Path) -> Net:
     """The averaged network of a checkpoint in evaluation mode, with kernels rounded as they are stored."""
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
     network.load_state_dict(
-        {k: v if v.dtype == torch.int64 else stored(v).float() for k, v in network.state_dict().items()}
+        {k: v if v.dtype == torch.int64 else halve(v).float() for k, v in network.state_dict().items()}
     )
     return network.eval()
 
 
 def save_members(members: Sequence[nn.Module], file: Path) -> None:
     """All members in one safetensors file."""
-    tensors = {member_prefix(n) + k: stored(v) for n, m in enumerate(members) for k, v in m.state_dict().items()}
+    tensors = {member_prefix(n) + k: halve(v) for n, m in enumerate(members) for k, v in m.state_dict().items()}
     save_file(tensors, file)
 
 
-def stored(value: torch.Tensor) -> torch.Tensor:
-    """Kernels in half precision, which halves the file; the rest as it is."""
+def halve(value: torch.Tensor) -> torch.Tensor:
+    """Kernels [out, in, k, j, i] in half precision, which halves the file; the rest as it is."""
     value = value.detach().cpu().contiguous()
     return value.half() if value.ndim > 1 else value

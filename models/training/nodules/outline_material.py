@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from cad.domain import Int16Array
 from models.nodules.lidc_crops import SIDE, RatedNodule
-from models.training.detector.sampling import Background
+from models.training.detector.patches import Background
 from models.training.material.shapes import NoduleShape
-from models.training.nodules.blended_crops import blended_crops
-from models.training.nodules.crop_places import PlacedCrop, placed
-from models.training.nodules.outlining import CONTEXT_COPIES, OutlineSample, blended_sample, context_sample, sample_of
+from models.training.nodules.blended_crops import blend_crops
+from models.training.nodules.crop_places import PlacedCrop, place_crop
+from models.training.nodules.outlines import CONTEXT_COPIES, OutlineSample, blended_sample, context_sample, sample_of
 
 BLENDED, BLENDED_SEED = 700, 1
 
@@ -38,7 +38,7 @@ def outline_samples(
     """Every sample; backgrounds come with the patient they are of."""
     crops = [sample_of(nodule) for nodule in nodules]
     context = [sample for part in surroundings for sample in _in_scan(nodules, part)]
-    blended = [blended_sample(crop) for crop in blended_crops(backgrounds, shapes, BLENDED, BLENDED_SEED)]
+    blended = [blended_sample(crop) for crop in blend_crops(backgrounds, shapes, BLENDED, BLENDED_SEED)]
     return (*crops, *context * CONTEXT_COPIES, *blended)
 
 
@@ -46,7 +46,7 @@ def _in_scan(nodules: Sequence[RatedNodule], part: Surroundings) -> Iterable[Out
     for nodule in nodules:
         if nodule.patient != part.patient or nodule.readers < MIN_READERS:
             continue
-        place = placed(nodule, part.hu)
+        place = place_crop(nodule, part.hu)
         if place is not None:
             yield _with_lung(nodule, place, part.hu)
 

@@ -13,8 +13,8 @@ from cad.commands.detector_bench import BenchResult, table
 from cad.commands.main import main
 from cad.domain import LungMask, PointLps, Volume
 from cad.geometry import grid_from
-from models.detector.bench import PEER, PUBLISHED, Contest, Measured, measured
-from models.phantom.simulate import Recipe, simulate
+from models.detector.bench import PEER, PUBLISHED, Contest, Measured, measure
+from models.phantom.simulation import Recipe, simulate
 
 OURS = Measured("lungcad, torch bf16", 0.5, 2.0, 1.5, 0.9)
 PEERS = Measured("MONAI RetinaNet, torch bf16", 3.0, 60.0, 60.0, 7.0)
@@ -33,7 +33,7 @@ def test_the_peer_runs_its_own_architecture_in_a_process_of_its_own() -> None:
     grid = grid_from(hu.shape, (1.25, 0.7, 0.7), PointLps(0, 0, 0))
     volume, lungs = Volume(hu, grid, "f"), LungMask(np.ones(hu.shape, dtype=np.uint8), grid)
     small = replace(PUBLISHED, patch=(48, 48, 16))
-    (row,) = measured([Contest(PEER, "cpu", 0, small)], volume, lungs)
+    (row,) = measure([Contest(PEER, "cpu", 0, small)], volume, lungs)
     assert row.name.startswith("MONAI RetinaNet")
     assert row.median_s == row.first_s > 0
     assert 0.2 < row.peak_gib < 8

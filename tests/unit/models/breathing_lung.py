@@ -10,7 +10,7 @@ from cad.domain import FloatArray, Grid, LungMask, PointLps, Volume
 from cad.geometry import grid_from, positions_of
 from models.registration.deformable import Level
 from models.registration.images import Scan
-from models.registration.registering import RegistrationSettings
+from models.registration.registrar import RegistrationSettings
 
 RADII = np.array([52.0, 60.0, 64.0])
 """Half extents (x, y, z) of the lung, in mm, around the origin."""

@@ -17,12 +17,10 @@ from cad.qa.froc import Reference, ScanMatch
 from cad.qa.reliability import expected_calibration_error, fitted_calibration, reliability_bins
 from models.detector.detector import DETECTOR_NAME, load_detector
 from models.detector.rpn3d import Mirrored, Rpn3d, RpnConfig
-from models.detector.verifier import Verifier, VerifierConfig
 from models.running import cards
-from models.running.cards import WEIGHTS, Score, WeightsMismatchError, load_networks, read_detector_card, sha256_of
+from models.running.cards import WEIGHTS, Score, WeightsMismatchError, load_network, read_detector_card, sha256_of
 from models.running.device import device_named
 from models.training.detector.card import Shipped, write_card
-from models.training.detector.members import Architecture, Trained
 from tests.unit.models.test_report import FOUND
 
 CPU = torch.device("cpu")
@@ -40,40 +38,24 @@ def test_weights_that_the_card_does_not_describe_are_not_loaded() -> None:
     card = read_detector_card(DETECTOR_NAME)
     other = replace(card, identity=replace(card.identity, sha256="0" * 64))
     with pytest.raises(WeightsMismatchError):
-        load_networks(other, CPU)
+        load_network(other, CPU)
 
 
 def test_what_training_writes_can_be_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    second_config = VerifierConfig(24, (4, 4, 8, 8))
-    architecture = Architecture(RpnConfig(channels=(4, 4, 4, 8, 8)), second_config)
     torch.manual_seed(1)
-    verifier = Verifier(second_config).eval()
-    trained = Trained(Rpn3d(architecture.first), verifier)
-    shipped = Shipped(trained, architecture, Score((0.75, 0.5), -0.25), -6.0, "9.9", ("shipped_steps = [3, 2]",))
+    network = Rpn3d(RpnConfig(channels=(4, 4, 4, 8, 8)))
+    shipped = Shipped(network, Score(0.75, -0.25), -6.0, "9.9", ("shipped_steps = 3",))
     text = write_card(shipped, FOUND, (), tmp_path).read_text()
     assert tomllib.loads(text)["measured"]["cpm"] == 0.5
     monkeypatch.setattr(cards, "CARDS", tmp_path)
     monkeypatch.setattr(cards, "WEIGHTS", tmp_path)
     card = read_detector_card(DETECTOR_NAME)
-    assert (card.identity.version, card.config, card.second) == ("9.9", architecture.first, architecture.second)
+    assert (card.identity.version, card.config, card.mirrored) == ("9.9", network.config, True)
     assert (card.score, card.floor, card.default_min_score) == (shipped.score, -6.0, FOUND.threshold)
-    first, second = load_networks(card, CPU)
+    loaded = load_network(card, CPU)
     x = torch.randn(1, 1, 32, 32, 32)
     with torch.inference_mode():  # kernels are stored in half precision
-        assert torch.allclose(first(x), Mirrored(trained.first.eval())(x), atol=0.02)
-        assert second is not None
-        assert torch.allclose(second(x), verifier(x), atol=0.02)
-
-
-def test_a_detector_of_one_stage_can_be_written_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    architecture = Architecture(RpnConfig(channels=(4, 4, 4, 8, 8)), None)
-    shipped = Shipped(Trained(Rpn3d(architecture.first), None), architecture, Score((0.75,), 0.5), -6.0, "9.9", ())
-    write_card(shipped, FOUND, (), tmp_path)
-    monkeypatch.setattr(cards, "CARDS", tmp_path)
-    monkeypatch.setattr(cards, "WEIGHTS", tmp_path)
-    card = read_detector_card(DETECTOR_NAME)
-    assert (card.second, card.score, card.mirrored) == (None, shipped.score, True)
-    assert load_networks(card, CPU)[1] is None
+        assert torch.allclose(loaded(x), Mirrored(network.eval())(x), atol=0.02)
 
 
 def test_the_fitted_calibration_finds_the_distortion_that_was_put_in() -> None:

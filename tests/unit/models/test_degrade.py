@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.training.material.degrade import (
-    breathing,
-    degraded,
+from models.training.material.degradation import (
+    blur_by_breath,
+    degrade,
     noisy,
-    sharpened,
+    sharpen,
     thick_slices,
     with_contrast,
     with_holes,
@@ -36,7 +36,7 @@ def test_thick_slices_keep_what_does_not_vary_along_k_and_average_what_does(thic
 def test_a_sharper_kernel_overshoots_at_edges_and_raises_noise() -> None:
     rng = np.random.default_rng(1)
     box = noisy(_lung(), rng)
-    sharp = sharpened(box, rng)
+    sharp = sharpen(box, rng)
     assert sharp[:, :, :25].std() > 1.1 * box[:, :, :25].std()
     assert sharp[:, :, 30].mean() > box[:, :, 30].mean() + 20
 
@@ -62,7 +62,7 @@ def test_holes_darken_aerated_lung_alone() -> None:
 def test_breathing_doubles_contours_but_keeps_the_mean_of_what_is_far_from_the_ends() -> None:
     box = np.zeros((40, 10, 10), dtype=np.float32)
     box[18:22] = 100
-    blurred = breathing(box, np.random.default_rng(4))
+    blurred = blur_by_breath(box, np.random.default_rng(4))
     assert blurred.sum() == pytest.approx(box.sum(), rel=1e-5)
     assert 0 < blurred.max() <= 100
     assert np.count_nonzero(blurred.any(axis=(1, 2))) > 4
@@ -70,7 +70,7 @@ def test_breathing_doubles_contours_but_keeps_the_mean_of_what_is_far_from_the_e
 
 def test_degradation_is_seeded_and_stays_finite() -> None:
     for seed in range(12):
-        first, second = (degraded(_lung(), np.random.default_rng(seed)) for _ in range(2))
+        first, second = (degrade(_lung(), np.random.default_rng(seed)) for _ in range(2))
         assert np.array_equal(first, second)
         assert first.dtype == np.float32
         assert np.isfinite(first).all()

@@ -11,7 +11,7 @@ from scipy import ndimage
 from cad.domain import Candidate, LungMask, ModelIdentity, PointLps, Volume
 from cad.geometry import sphere_diameter_mm
 from cad.qa.froc import Reference, ScanMatch
-from models.training.detector.evaluate import (
+from models.training.detector.evaluation import (
     AS_IS,
     NATURAL,
     CopyResult,
@@ -19,7 +19,7 @@ from models.training.detector.evaluate import (
     FoldResult,
     evaluate_fold,
 )
-from models.training.detector.sampling import Background, Lesion
+from models.training.detector.patches import Background, Lesion
 from models.training.detector.summary import summary
 from models.training.material.blend import Optics
 from models.training.material.scans import Protocol

@@ -10,7 +10,7 @@ import pytest
 from cad.domain import Delineation
 from cad.geometry import sphere_volume_mm3
 from cad.policy import NodulePolicy
-from models.training.figures.measuring import (
+from models.training.figures.measurement import (
     DIAMETERS_MM,
     DOCUMENT,
     Cell,

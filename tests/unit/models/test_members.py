@@ -14,24 +14,23 @@ from cad.domain import LungMask, PointLps, Volume
 from cad.geometry import grid_from
 from models.detector.detector import DETECTOR_NAME, load_detector
 from models.detector.rpn3d import RpnConfig
-from models.detector.verifier import VerifierConfig
 from models.running import cards
 from models.running.cards import Score
-from models.training.detector.evaluate import EvaluationPlan
-from models.training.detector.members import Architecture, Material, Member, load_member, source_of, train_member
-from models.training.detector.plan import ROOT_A, ROOT_B, SHIPPED, DetectorRecipe, Place, TrainingData, branches, roots
-from models.training.detector.sampling import Background, patient_of
-from models.training.detector.train import Recipe
-from models.training.detector.training import compare_variants, fitted_score, read_variants, train_detector, variants_of
+from models.training.detector.evaluation import EvaluationPlan
+from models.training.detector.members import Material, Member, load_member, source_of, train_member
+from models.training.detector.patches import Background, patient_of
+from models.training.detector.plan import ROOT_A, ROOT_B, SHIPPED, DetectorRecipe, TrainingData, branches, roots
+from models.training.detector.training import compare_variants, read_variants, train_detector, variants_of
+from models.training.loop import Place, Recipe
 from models.training.material.scans import LabelledNodule, TrainingScan
 from models.training.material.shapes import NoduleShape
 from tests.unit.models.test_training import _background, _ball
 
-TINY = Architecture(RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1)), VerifierConfig(24, (4, 4, 8, 8)))
-BRIEF = (Recipe(steps=2, batch=2, warm_up=1), Recipe(steps=2, batch=2, warm_up=1))
+TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
+BRIEF = Recipe(steps=2, batch=2, warm_up=1)
 PATIENTS = ("A", "B", "C", "D")
 RECIPE = DetectorRecipe(
-    architecture=TINY,
+    config=TINY,
     half=("A", "B"),
     folds=(("A",), ("B",), ("C", "D")),
     root=BRIEF,
@@ -83,29 +82,17 @@ def test_every_scan_is_left_out_by_one_fold() -> None:
 
 def test_a_branch_goes_on_from_its_parent(tmp_path: Path) -> None:
     material = replace(MATERIAL, scans=MATERIAL.scans[:2])
-    parent = train_member(Member("p", ("B",), *BRIEF), material, TINY, tmp_path, torch.device("cpu"))
-    still = replace(BRIEF[0], learning_rate=0.0), replace(BRIEF[1], learning_rate=0.0)
-    child = train_member(Member("c", ("B",), *still, parent="p"), material, TINY, tmp_path, torch.device("cpu"))
-    assert child.second is not None
-    assert parent.second is not None
-    pairs: list[tuple[torch.nn.Module, torch.nn.Module]] = [(child.first, parent.first), (child.second, parent.second)]
-    for mine, theirs in pairs:
-        for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
-            assert torch.equal(a, b)
-    assert torch.equal(next(load_member("c", TINY, tmp_path).first.parameters()), next(child.first.parameters()))
-
-
-def test_the_weights_of_the_stages_favour_the_stage_that_knows() -> None:
-    rng = np.random.default_rng(1)
-    truth = rng.random(4000) < 0.3
-    seen = [((float(rng.normal()), float(rng.normal() + 3 * t)), bool(t)) for t in truth]
-    score = fitted_score(seen)
-    assert abs(score.weights[0]) < 0.2 < score.weights[1]
+    parent = train_member(Member("p", ("B",), BRIEF), material, TINY, tmp_path, torch.device("cpu"))
+    still = replace(BRIEF, learning_rate=0.0)
+    child = train_member(Member("c", ("B",), still, parent="p"), material, TINY, tmp_path, torch.device("cpu"))
+    for mine, theirs in zip(child.parameters(), parent.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert torch.equal(next(load_member("c", TINY, tmp_path).parameters()), next(child.parameters()))
 
 
 def test_variants_differ_in_loss_or_width_and_see_none_of_the_scans_that_measure_them() -> None:
     variants = variants_of(RECIPE, ("C", "D"))
-    assert len({(v.member.first.loss, v.architecture.first.channels) for v in variants}) == len(variants) >= 3
+    assert len({(v.member.recipe.loss, v.config.channels) for v in variants}) == len(variants) >= 3
     assert len({v.member.name for v in variants}) == len(variants)
     assert all(v.member.left_out == ("C", "D") for v in variants)
 
@@ -135,7 +122,7 @@ def test_a_whole_training_gives_a_detector_with_its_card_and_document(
     measured = tomllib.loads(card.read_text())["measured"]
     assert measured["scans"] == list(PATIENTS)
     assert measured["scan_copies"] == 8
-    assert len(measured["variants"]) == len(read_variants(out)) == 5
+    assert len(measured["variants"]) == len(read_variants(out)) == 3
     assert [s["name"] for s in measured["strata"] if s["group"] == "kernel"] == ["B30f"]
     assert (docs / "detector.md").exists()
     written = {f.name: f.stat().st_mtime_ns for f in out.glob("*.pt")}
@@ -146,6 +133,5 @@ def test_a_whole_training_gives_a_detector_with_its_card_and_document(
     detector = load_detector("cpu")
     assert detector.identity.name == DETECTOR_NAME
     assert isinstance(detector.card.score, Score)
-    assert len(detector.card.score.weights) == 2
     assert {patient_of(b) for b in MATERIAL.scans} == set(PATIENTS)
-    assert f"{SHIPPED}-stage1.pt" in written
+    assert f"{SHIPPED}.pt" in written

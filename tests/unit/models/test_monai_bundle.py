@@ -19,7 +19,7 @@ from monai.transforms.utility.dictionary import EnsureTyped
 from cad.domain import Grid, LungMask, Volume
 from cad.errors import Unavailable
 from cad.geometry import position_of
-from models.detector.monai_bundle import load_monai_bundle, preprocessed, read_bundle_config, world_boxes
+from models.detector.monai_bundle import load_monai_bundle, preprocess, read_bundle_config, world_boxes
 from models.detector.monai_retinanet import lung_nodule_retinanet
 
 CPU = torch.device("cpu")
@@ -94,7 +94,7 @@ def _reference_image(volume: Volume) -> MetaTensor:
 
 def test_preprocessing_is_the_bundles(bundle: Path) -> None:
     volume = _tilted_volume()
-    ours, theirs = preprocessed(volume, read_bundle_config(bundle)), _reference_image(volume)
+    ours, theirs = preprocess(volume, read_bundle_config(bundle)), _reference_image(volume)
     assert ours.shape == theirs.shape
     assert torch.allclose(ours.as_tensor(), theirs.as_tensor(), atol=1e-5)
     assert torch.allclose(ours.affine, theirs.affine, atol=1e-9)
@@ -125,7 +125,7 @@ def test_marks_are_those_of_monais_own_detector_and_postprocessing(bundle: Path)
 
 def test_a_box_about_a_voxel_lies_at_that_voxel_in_the_patient(bundle: Path) -> None:
     volume = _tilted_volume()
-    image = preprocessed(volume, read_bundle_config(bundle))
+    image = preprocess(volume, read_bundle_config(bundle))
     expected = position_of(volume.grid, (7.0, 11.0, 20.0))
     ras = np.array([-expected.x, -expected.y, expected.z, 1.0])
     index = torch.from_numpy((np.linalg.inv(np.asarray(image.affine)) @ ras)[:3]).float()

@@ -27,16 +27,11 @@ from models.nodules.inputs import (
 from models.nodules.lidc_crops import RATINGS, RatedNodule, read_crops
 from models.nodules.networks import OutlineNet, RatingNet, TrunkConfig
 from models.nodules.reader import NoduleNetworks, certainty_of, crop_of as crop_in
-from models.training.detector.plan import Place
-from models.training.detector.train import Recipe
-from models.training.nodules.crop_places import placed
-from models.training.nodules.outlining import OutlineRecipe, augmented, batch_of, extended, groups, sample_of
-from models.training.nodules.training import (
-    RatingRecipe,
-    train_outline_member,
-    train_outlines,
-    train_ratings,
-)
+from models.training.loop import Place, Recipe
+from models.training.nodules.crop_places import place_crop
+from models.training.nodules.outlines import OutlineRecipe, augment, batch_of, extend, groups, sample_of
+from models.training.nodules.ratings import RatingRecipe
+from models.training.nodules.training import train_outline_member, train_outlines, train_ratings
 from tests.unit.models.crops import ball_hu, scaled, write_archive
 
 TINY = TrunkConfig((4, 4, 8, 8))
@@ -134,11 +129,11 @@ def test_a_crop_is_found_in_its_scan_also_when_it_is_turned_over() -> None:
     write = scaled(hu[4:9, 10:74, 12:76])
     votes = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((1, 64, 64), dtype=np.uint8)
     nodule = replace(_nodule(), image=write[::-1].copy(), votes=votes)
-    place = placed(nodule, hu)
+    place = place_crop(nodule, hu)
     assert place is not None
     assert place.corner == (4, 10, 12)
     assert place.votes[:, 0, 0].tolist() == [4, 3, 2, 1, 0]
-    assert placed(nodule, rng.normal(-800, 100, (14, 80, 90)).astype(np.int16)) is None
+    assert place_crop(nodule, rng.normal(-800, 100, (14, 80, 90)).astype(np.int16)) is None
 
 
 def _nodule() -> RatedNodule:
@@ -149,7 +144,7 @@ def _nodule() -> RatedNodule:
 
 def test_extended_slices_hold_no_nodule() -> None:
     sample = sample_of(_nodule())
-    longer = extended(sample, np.random.default_rng(1))
+    longer = extend(sample, np.random.default_rng(1))
     added = np.flatnonzero(~longer.target.any(axis=(1, 2)))
     assert len(longer.contrast) - len(sample.contrast) >= 2
     assert longer.contrast[added][:, 28:36, 28:36].max() < 0.5 < sample.contrast[0, 28:36, 28:36].max()
@@ -158,7 +153,7 @@ def test_extended_slices_hold_no_nodule() -> None:
 def test_augmentation_keeps_the_nodule_where_its_target_is() -> None:
     rng = np.random.default_rng(2)
     for _ in range(20):
-        changed = augmented(sample_of(_nodule()), rng)
+        changed = augment(sample_of(_nodule()), rng)
         inside = changed.target >= 0.5
         assert changed.contrast[inside].mean() > 0.6
         assert changed.contrast.shape == changed.target.shape

@@ -9,9 +9,9 @@ import pytest
 
 from cad.domain import Composition, LungMask, PointLps, Volume
 from cad.geometry import grid_from, index_of, position_of, sphere_volume_mm3
-from models.training.figures.pairs import BlendedPair, PairPlan, Sketch, Visit, blended_pair, rendered, to_breathed
+from models.training.figures.pairs import BlendedPair, PairPlan, Sketch, Visit, blend_pair, render_on, to_breathed
 from models.training.material.blend import Optics
-from models.training.material.breathing import breath_of
+from models.training.material.breath import breath_of
 from models.training.material.scans import LabelledNodule, TrainingScan
 from models.training.material.shapes import NoduleShape
 
@@ -41,7 +41,7 @@ def a_scan() -> TrainingScan:
 
 @pytest.fixture(scope="module")
 def pair() -> BlendedPair:
-    return blended_pair(a_scan(), [a_ball_shape()], PairPlan(followed=2, new=1, gone=1, depth_mm=6, seed=5))
+    return blend_pair(a_scan(), [a_ball_shape()], PairPlan(followed=2, new=1, gone=1, depth_mm=6, seed=5))
 
 
 def core_hu(volume: Volume, centre: PointLps) -> float:
@@ -70,7 +70,7 @@ def test_a_nodule_fills_the_volume_that_the_truth_says(diameter_mm: float, spaci
     sketch = Sketch(a_ball_shape(), np.eye(3, dtype=np.float32), Composition.SOLID, 0.0, 0.0, 0.5)
     volume = sphere_volume_mm3(diameter_mm)
     place = np.array([30.2, 29.7, 40 * spacing[0] + 0.3])
-    nodule, corner = rendered(sketch, visit, place, sketch.scale(volume))
+    nodule, corner = render_on(sketch, visit, place, sketch.scale(volume))
     assert float(nodule.opacity.sum()) * grid.voxel_volume_mm3 == pytest.approx(volume, rel=0.02)
     centre = position_of(grid, tuple(np.add(corner, nodule.centre)))
     assert np.abs(centre.as_array() - place).max() < 0.1
@@ -83,7 +83,7 @@ def test_nothing_touches_the_real_nodule(pair: BlendedPair) -> None:
 
 
 def test_the_same_plan_gives_the_same_pair(pair: BlendedPair) -> None:
-    again = blended_pair(a_scan(), [a_ball_shape()], PairPlan(followed=2, new=1, gone=1, depth_mm=6, seed=5))
+    again = blend_pair(a_scan(), [a_ball_shape()], PairPlan(followed=2, new=1, gone=1, depth_mm=6, seed=5))
     assert (again.current.hu == pair.current.hu).all()
     assert (again.prior.hu == pair.prior.hu).all()
 
@@ -99,7 +99,7 @@ def test_lungs_without_room_are_named() -> None:
     narrow = np.zeros_like(scan.lungs.labels)
     narrow[2:4, 2:9, 2:9] = LungMask.RIGHT
     with pytest.raises(ValueError, match="no room"):
-        blended_pair(replace(scan, lungs=LungMask(narrow, scan.lungs.grid)), [a_ball_shape()], PairPlan())
+        blend_pair(replace(scan, lungs=LungMask(narrow, scan.lungs.grid)), [a_ball_shape()], PairPlan())
 
 
 def test_sizes_are_those_that_were_asked_for(pair: BlendedPair) -> None:

@@ -12,9 +12,9 @@ from cad.geometry import sphere_volume_mm3
 from models.phantom.anatomy import AIR_HU, Build, Positions, chest, lungs
 from models.phantom.coronaries import Plaque, agatston, place_plaques
 from models.phantom.deformation import random_deformation
-from models.phantom.imaging import scan_grid
+from models.phantom.image import scan_grid
 from models.phantom.nodules import TRUTH_STEP_MM, SyntheticNodule, place_nodules, sample_points, true_size
-from models.phantom.simulate import Recipe
+from models.phantom.simulation import Recipe
 from models.phantom.vessels import grow_tree
 
 BUILD = Build()

@@ -12,9 +12,9 @@ from hypothesis import given, strategies as st
 from cad.domain import LungMask, PointLps
 from cad.geometry import grid_from, position_of
 from models.detector.detector import DETECTOR_NAME, load_detector
-from models.detector.proposing import ALIGNMENT, CONTEXT, MARGIN_MM, cells_near, lung_boxes, response, tiles_of
-from models.detector.rpn3d import STRIDE, Proposal, decode, suppressed
-from models.running.cards import load_networks, read_detector_card
+from models.detector.proposals import ALIGNMENT, CONTEXT, MARGIN_MM, cells_near, lung_boxes, response, tiles_of
+from models.detector.rpn3d import STRIDE, Proposal, decode, suppress
+from models.running.cards import load_network, read_detector_card
 from models.running.resample import working_box
 from models.running.runtimes import DIAMETER_TOLERANCE, POSITION_TOLERANCE_MM, SCORE_TOLERANCE
 from tests.unit.models.lung_parts import lung_hu, lung_part
@@ -36,12 +36,12 @@ def test_tiles_keep_every_slice_once_and_start_where_cells_start(
 @pytest.mark.parametrize("slices", [148, 190, 240])
 def test_the_size_of_tiles_does_not_show(slices: int) -> None:
     card = read_detector_card(DETECTOR_NAME)
-    network, _ = load_networks(card, torch.device("cpu"))
+    network = load_network(card, torch.device("cpu"))
     hu = torch.from_numpy(lung_hu((301, 60, 56))).float()
     whole = response(network, card.config, hu)
     tiled = response(network, card.config, hu, slices * 60 * 56)
     assert whole.shape == tiled.shape
-    expected, found = (suppressed(decode(o, card.floor), 200) for o in (whole, tiled))
+    expected, found = (suppress(decode(o, card.floor), 200) for o in (whole, tiled))
     assert len(expected) >= 5
     least = card.floor + 0.05  # a proposal at the floor may be on either side of it
     assert [p for p in expected if p.logit >= least and not _is_in(p, found)] == []
@@ -105,6 +105,6 @@ def test_the_cells_of_a_box_are_those_of_its_working_grid() -> None:
     volume, lungs = lung_part()
     (box,) = lung_boxes(lungs)
     card = read_detector_card(DETECTOR_NAME)
-    network, _ = load_networks(card, torch.device("cpu"))
+    network = load_network(card, torch.device("cpu"))
     hu = working_box(volume, box.low, box.high, card.config.spacing_mm, torch.device("cpu")).hu
     assert cells_near(lungs, box, card.config.spacing_mm).shape == response(network, card.config, hu).shape[1:]

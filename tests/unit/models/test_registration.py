@@ -11,7 +11,7 @@ import torch
 from cad.domain import FloatArray, LungMask
 from models.registration.deformable import Level
 from models.registration.images import Scan
-from models.registration.registering import Registration, RegistrationSettings, TorchRegistrar, register
+from models.registration.registrar import Registration, RegistrationSettings, TorchRegistrar, register
 from tests.unit.models.breathing_lung import QUICK, RADII, a_scan, inner_points, scan_grid, unmoved
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import pytest
 
 from cad.qa.froc import Estimate
 from cad.qa.reliability import Calibration, ReliabilityBin
-from models.training.detector.evaluate import RealNodule
+from models.training.detector.evaluation import RealNodule
 from models.training.detector.report import Variant, document_text, measured_lines, write_document
 from models.training.detector.summary import DegradationEffect, Stratum, Summary, Transferred
 

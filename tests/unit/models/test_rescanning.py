@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.training.material.rescanning import DEGRADATIONS, noise_in, rescanned, thick_slices
+from models.training.material.rescan import DEGRADATIONS, noise_in, rescan, thick_slices
 
 LUNGS = np.ones((24, 60, 60), dtype=np.uint8)
 
@@ -32,18 +32,18 @@ def test_noise_rises_as_much_as_the_protocol_says(name: str, rise: float) -> Non
     lung = _lung()
     aerated = np.ones(lung.shape, dtype=bool)
     before = noise_in(lung.astype(np.float32), aerated)
-    after = noise_in(rescanned(lung, LUNGS, name, seed=1).astype(np.float32), aerated)
+    after = noise_in(rescan(lung, LUNGS, name, seed=1).astype(np.float32), aerated)
     assert after / before == pytest.approx(rise, rel=0.08)
 
 
 def test_a_sharp_kernel_overshoots_at_edges() -> None:
     hu = np.full(LUNGS.shape, -860, dtype=np.int16)
     hu[:, :, 30:] = 40
-    sharp = rescanned(hu, LUNGS, "sharp kernel", seed=1)
+    sharp = rescan(hu, LUNGS, "sharp kernel", seed=1)
     assert sharp[:, 20:40, 30].mean() > 100
     assert sharp[:, 20:40, 29].mean() < -920
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_the_same_seed_gives_the_same_scan(name: str) -> None:
-    assert np.array_equal(rescanned(_lung(), LUNGS, name, 3), rescanned(_lung(), LUNGS, name, 3))
+    assert np.array_equal(rescan(_lung(), LUNGS, name, 3), rescan(_lung(), LUNGS, name, 3))

@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 
-from models.detector.rpn3d import Mirrored, Proposal, Rpn3d, RpnConfig, decode, folded, normalised, suppressed
-from models.training.detector.sampling import Lesion, Patch, targets_of
+from models.detector.rpn3d import Mirrored, Proposal, Rpn3d, RpnConfig, decode, fold, normalise, suppress
+from models.training.detector.patches import Lesion, Patch, targets_of
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
 
@@ -22,7 +22,7 @@ def test_one_cell_answers_for_four_voxels() -> None:
 
 def test_normalised_maps_the_window_to_minus_one_and_one() -> None:
     hu = torch.tensor([-2000.0, -1000.0, -300.0, 400.0, 3000.0])
-    assert normalised(hu, RpnConfig()).tolist() == pytest.approx([-1, -1, 0, 1, 1])
+    assert normalise(hu, RpnConfig()).tolist() == pytest.approx([-1, -1, 0, 1, 1])
 
 
 @given(st.tuples(*[st.floats(6, 57)] * 3), st.floats(3.0, 30.0))
@@ -50,8 +50,8 @@ def test_a_worse_proposal_inside_a_better_one_is_suppressed() -> None:
         Proposal((13.0, 10.0, 10.0), 4.0, 1.0),
         Proposal((30.0, 10.0, 10.0), 4.0, 0.0),
     )
-    assert suppressed([apart, inside, best], 9) == [best, apart]
-    assert suppressed([apart, inside, best], 1) == [best]
+    assert suppress([apart, inside, best], 9) == [best, apart]
+    assert suppress([apart, inside, best], 1) == [best]
 
 
 def test_a_maximum_counts_only_in_the_cells_that_are_asked_for() -> None:
@@ -75,8 +75,8 @@ def test_folding_the_normalisation_changes_nothing() -> None:
             module.running_var = torch.rand(module.num_features) + 0.5
     x = torch.randn(1, 1, 32, 32, 32)
     with torch.inference_mode():
-        assert torch.allclose(network.eval()(x), folded(network)(x), atol=1e-4)
-    assert not any(isinstance(m, torch.nn.BatchNorm3d) for m in folded(network).modules())
+        assert torch.allclose(network.eval()(x), fold(network)(x), atol=1e-4)
+    assert not any(isinstance(m, torch.nn.BatchNorm3d) for m in fold(network).modules())
 
 
 def test_the_same_seed_and_input_give_the_same_output() -> None:

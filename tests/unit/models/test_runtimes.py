@@ -14,9 +14,8 @@ from cad.commands import main as cli
 from cad.domain import Candidate
 from cad.errors import Unavailable
 from models.detector.detector import DETECTOR_NAME, RpnDetector, detector_on, load_detector
-from models.detector.proposing import propose
+from models.detector.proposals import propose
 from models.detector.rpn3d import Rpn3d, RpnConfig
-from models.detector.verifier import Verifier, VerifierConfig
 from models.running.cards import read_detector_card
 from models.running.device import is_bf16_fast
 from models.running.runtimes import (
@@ -80,15 +79,14 @@ def test_gives_the_marks_of_float32_within_the_tolerance(runtime: Runtime, refer
 @pytest.mark.parametrize("runtime", [pytest.param(TorchRuntime(CPU, torch.float32), id="torch fp32"), *OTHERS])
 def test_takes_any_batch_and_edges_and_gives_float32(runtime: Runtime) -> None:
     torch.manual_seed(1)
-    first, second = Rpn3d(TINY).eval(), Verifier(VerifierConfig(24, (4, 4, 8, 8))).eval()
-    ready_first, ready_second = runtime.ready(first), runtime.ready(second)
-    for edges in ((32, 32, 32), (16, 48, 32)):
-        found = ready_first(torch.randn(1, 1, *edges))
+    network = Rpn3d(TINY).eval()
+    ready = runtime.ready(network)
+    for batch, *edges in ((1, 32, 32, 32), (1, 16, 48, 32), (5, 32, 32, 32)):
+        x = torch.randn(batch, 1, *edges)
+        found = ready(x)
         assert found.dtype == torch.float32
-        assert found.shape == (1, 5, *(n // 4 for n in edges))
-    for batch in (1, 5):
-        x = torch.randn(batch, 1, 24, 24, 24)
-        assert torch.allclose(ready_second(x), second(x), atol=0.05)
+        assert found.shape == (batch, 5, *(n // 4 for n in edges))
+        assert torch.allclose(found, network(x), atol=0.05)
 
 
 @needs_openvino

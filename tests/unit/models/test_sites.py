@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.training.material.sites import SHARES, drawn_site, sites_of
+from models.training.material.sites import SHARES, draw_site, sites_of
 
 
 def _chest() -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +43,7 @@ def test_a_nodule_at_the_border_reaches_the_pleura() -> None:
         sites.border_depth_mm,
     )
     depth = {tuple(v): d for v, d in zip(sites.voxels["border"].tolist(), sites.border_depth_mm, strict=True)}
-    reached = [depth[drawn_site(only, 16.0, rng)] < 9 for _ in range(300)]
+    reached = [depth[draw_site(only, 16.0, rng)] < 9 for _ in range(300)]
     assert np.mean(reached) > 0.6
 
 

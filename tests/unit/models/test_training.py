@@ -13,8 +13,8 @@ import torch
 
 from cad.domain import Composition
 from models.detector.rpn3d import Rpn3d, RpnConfig
-from models.training.detector.plan import DetectorRecipe
-from models.training.detector.sampling import (
+from models.training.detector.network import false_marks, fit, new_rpn, quality_loss
+from models.training.detector.patches import (
     PATCH,
     Background,
     Lesion,
@@ -23,10 +23,11 @@ from models.training.detector.sampling import (
     Source,
     _added_nodule,
     _plain_patch,
-    drawn_patch,
+    draw_patch,
     targets_of,
 )
-from models.training.detector.train import Recipe, false_marks, fit, learning_rate_at, new_rpn, quality_loss
+from models.training.detector.plan import DetectorRecipe
+from models.training.loop import Recipe, learning_rate_at
 from models.training.material.blend import Optics, blend, is_visible, overlap, render
 from models.training.material.scans import unlabelled_places
 from models.training.material.shapes import NoduleShape, split_by_patient
@@ -99,7 +100,7 @@ def test_no_patient_is_in_both_parts_of_a_split() -> None:
 
 def test_patches_are_deterministic_by_seed_and_of_the_right_size() -> None:
     source = Source((_background(),), (_ball(8.0),), ())
-    first, second = (drawn_patch(source, np.random.default_rng(9)) for _ in range(2))
+    first, second = (draw_patch(source, np.random.default_rng(9)) for _ in range(2))
     assert first.hu.shape == (PATCH,) * 3
     assert np.array_equal(first.hu, second.hu)
     assert first.lesions == second.lesions
@@ -111,7 +112,7 @@ def test_blended_patches_name_what_they_contain() -> None:
     rng = np.random.default_rng(11)
     bright = []
     for _ in range(12):
-        patch = drawn_patch(source, rng)
+        patch = draw_patch(source, rng)
         for lesion in patch.lesions:
             if lesion.diameter_mm > 6 and all(6 < c < PATCH - 6 for c in lesion.centre):
                 k, j, i = (round(c) for c in lesion.centre)

@@ -26,7 +26,7 @@ from cad.domain import (
 )
 from cad.exam.analyze import Request
 from cad.exam.followup import CurrentScan, Tools, compare
-from cad.exam.followup.examining import is_in_view, prior_nodule
+from cad.exam.followup.examination import is_in_view, prior_nodule
 from cad.exam.nodules import Scene
 from cad.geometry import sphere_volume_mm3
 from cad.science.lungs import segment_lungs

@@ -20,7 +20,7 @@ from cad.domain import (
     Volume,
 )
 from cad.exam.analyze import Request, analyze
-from cad.exam.followup.examining import prior_nodule
+from cad.exam.followup.examination import prior_nodule
 from cad.geometry import positions_of, sphere_volume_mm3
 from tests.builders import Sphere
 from tests.unit.science.compared_chests import (

@@ -7,8 +7,8 @@ import torch
 
 from cad.domain import Artery, FloatArray, ModelIdentity, PointLps, Volume
 from cad.geometry import grid_from
-from models.calcium.atlas import Atlas, densified, read_drawings
-from models.calcium.fitting import MeanChest
+from models.calcium.atlas import Atlas, densify, read_drawings
+from models.calcium.fit import MeanChest
 from models.calcium.frames import Frame, views_of
 
 FRAME = Frame((42, 40, 42), 5.0, (-100.0, -100.0, -100.0))
@@ -40,7 +40,7 @@ def an_atlas() -> Atlas:
     hu = torch.tensor(chest_hu(FRAME.places().double().numpy()), dtype=torch.float32)
     views = views_of(hu).reshape(2, *FRAME.shape)
     chest = MeanChest(FRAME, views, torch.ones(FRAME.shape))
-    courses = tuple((artery, densified(np.array(points, dtype=np.float64))) for artery, points in COURSES.items())
+    courses = tuple((artery, densify(np.array(points, dtype=np.float64))) for artery, points in COURSES.items())
     return Atlas(ModelIdentity("made-up", "1", "ab" * 32), chest, read_drawings(), courses, 0.8)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cad.domain import Artery, FloatArray, PointLps, Volume
 from cad.geometry import grid_from
-from models.training.calcium.plaques import Plaque, blended, filling
+from models.training.calcium.plaques import Plaque, blend_plaques, filling
 
 GRID = grid_from((16, 60, 60), (3.0, 0.8, 0.8), PointLps(-24.0, -24.0, 0.0))
 BLOOD = Volume(np.full(GRID.shape, 40, dtype=np.int16), GRID, "1.2")
@@ -29,7 +29,7 @@ def test_the_filled_parts_add_up_to_the_ellipsoid(motion: FloatArray) -> None:
 
 def test_the_excess_attenuation_is_that_of_the_plaque_and_its_voxels_are_its_own() -> None:
     plaque = a_plaque((4.0, 2.5, 3.0), np.zeros(3))
-    volume, owner = blended(BLOOD, [plaque], 0.8)
+    volume, owner = blend_plaques(BLOOD, [plaque], 0.8)
     excess = float((volume.hu.astype(float) - 40).sum()) * GRID.voxel_volume_mm3
     expected = (640 - 40) * 4 / 3 * math.pi * 4.0 * 2.5 * 3.0
     assert excess == pytest.approx(expected, rel=0.05)
@@ -38,13 +38,13 @@ def test_the_excess_attenuation_is_that_of_the_plaque_and_its_voxels_are_its_own
 
 
 def test_motion_lowers_the_peak() -> None:
-    still, _ = blended(BLOOD, [a_plaque((1.5, 1.5, 1.5), np.zeros(3))], 0.8)
-    moving, _ = blended(BLOOD, [a_plaque((1.5, 1.5, 1.5), np.array([7.0, 0.0, 0.0]))], 0.8)
+    still, _ = blend_plaques(BLOOD, [a_plaque((1.5, 1.5, 1.5), np.zeros(3))], 0.8)
+    moving, _ = blend_plaques(BLOOD, [a_plaque((1.5, 1.5, 1.5), np.array([7.0, 0.0, 0.0]))], 0.8)
     assert moving.hu.max() < still.hu.max() - 50
 
 
 def test_a_plaque_outside_the_volume_changes_nothing() -> None:
     plaque = Plaque(Artery.RCA, np.array([500.0, 0.0, 0.0]), np.eye(3), np.ones(3), 900.0, np.zeros(3))
-    volume, owner = blended(BLOOD, [plaque], 0.8)
+    volume, owner = blend_plaques(BLOOD, [plaque], 0.8)
     assert np.array_equal(volume.hu, BLOOD.hu)
     assert not owner.any()

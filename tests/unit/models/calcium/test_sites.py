@@ -8,7 +8,7 @@ import torch
 
 from cad.domain import Artery, Heart, Mask, NoduleMask, OtherCalcium, PointLps, Volume
 from cad.geometry import grid_from
-from models.calcium.atlas import densified, read_drawings
+from models.calcium.atlas import densify, read_drawings
 from models.calcium.classifier import SITES, SiteClassifier, load_classifier
 from models.calcium.features import NAMES, Blood, affine_map, features_of, looks_of, place_of
 from models.calcium.frames import HeartMap
@@ -24,7 +24,7 @@ MOVED = np.array([12.0, -40.0, 300.0])
 def a_heart(turn: np.ndarray, moved: np.ndarray) -> Heart:
     """A heart that is known by its courses alone."""
     nothing = Mask(np.zeros(GRID.shape, dtype=np.bool_), GRID)
-    courses = tuple((a, densified(np.array(p, dtype=np.float64)) @ turn.T + moved) for a, p in COURSES.items())
+    courses = tuple((a, densify(np.array(p, dtype=np.float64)) @ turn.T + moved) for a, p in COURSES.items())
     return Heart(nothing, nothing, nothing, courses, 1.0)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from cad.domain import Artery, FloatArray, Heart, Mask, NoduleMask, PointLps
 from cad.geometry import grid_from, positions_of
 from cad.policy import CalciumPolicy
-from cad.science.calcium.dividing import divided
+from cad.science.calcium.division import divide
 
 GRID = grid_from((9, 60, 60), (3.0, 1.0, 1.0), PointLps(0.0, 0.0, 0.0))
 POLICY = CalciumPolicy()
@@ -35,7 +35,7 @@ def a_bar(from_x: int, to_x: int, y: int = 30) -> NoduleMask:
 
 
 def test_a_lesion_over_the_fork_is_divided_where_the_stem_ends() -> None:
-    parts = divided([a_bar(20, 42)], a_heart(), POLICY)
+    parts = divide([a_bar(20, 42)], a_heart(), POLICY)
     assert len(parts) == 2
     ends = [positions_of(GRID, np.argwhere(part.full()).astype(np.float64))[:, 0] for part in parts]
     assert sorted((float(x.min()), float(x.max())) for x in ends) == [(20, 30), (31, 41)]
@@ -43,16 +43,16 @@ def test_a_lesion_over_the_fork_is_divided_where_the_stem_ends() -> None:
 
 def test_the_parts_hold_every_voxel_once() -> None:
     lesion = a_bar(20, 42)
-    parts = divided([lesion], a_heart(), POLICY)
+    parts = divide([lesion], a_heart(), POLICY)
     assert np.array_equal(sum(part.full().astype(int) for part in parts), lesion.full().astype(int))
 
 
 def test_short_lesions_and_those_in_one_artery_or_far_from_all_stay_whole() -> None:
     for lesion in (a_bar(26, 34), a_bar(32, 50), a_bar(20, 42, y=45)):
-        assert divided([lesion], a_heart(), POLICY) == (lesion,)
+        assert divide([lesion], a_heart(), POLICY) == (lesion,)
 
 
 def test_a_heart_without_courses_divides_nothing() -> None:
     nothing = Mask(np.zeros(GRID.shape, dtype=np.bool_), GRID)
     lesion = a_bar(20, 42)
-    assert divided([lesion], Heart(nothing, nothing, nothing, (), 1.0), POLICY) == (lesion,)
+    assert divide([lesion], Heart(nothing, nothing, nothing, (), 1.0), POLICY) == (lesion,)

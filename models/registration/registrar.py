@@ -9,9 +9,9 @@ import torch
 
 from cad.domain import Caution, Float32Array, FloatArray, LungMask, RegistrationQuality, Volume
 from models.registration.affine import Affine, affine_fit
-from models.registration.deformable import LEVELS, Deformation, Level, deformed
+from models.registration.deformable import LEVELS, Deformation, Level, deform
 from models.registration.images import Frame, Scan, Source, source_of
-from models.registration.quality import Pair, measured
+from models.registration.quality import Pair, measure
 from models.running.device import device_named
 
 INVERSE_STEPS = 30
@@ -76,12 +76,12 @@ def register(fixed: Scan, moving: Scan, device: torch.device, settings: Registra
     generator = torch.Generator().manual_seed(SEED)
     here, there = source_of(fixed, finest, device), source_of(moving, finest, device)
     affine = affine_fit(here, there, generator)
-    deformation = Deformation(affine, deformed(here, there, affine, settings.levels, generator))
+    deformation = Deformation(affine, deform(here, there, affine, settings.levels, generator))
     back = _backwards(here, there, affine, settings, generator)
     pair = Pair(here, there)
     with torch.no_grad():
-        plain = measured(pair, Deformation(affine, None))
-        quality = measured(pair, deformation, back)
+        plain = measure(pair, Deformation(affine, None))
+        quality = measure(pair, deformation, back)
     doubt = _doubt(quality, plain, settings)
     if doubt is not None:
         deformation, quality = Deformation(affine, None), replace(plain, cautions=(doubt,))
@@ -95,7 +95,7 @@ def _backwards(
     if not settings.levels_back:
         return None
     inverse = affine.inverted()
-    return Deformation(inverse, deformed(there, here, inverse, settings.levels_back, generator))
+    return Deformation(inverse, deform(there, here, inverse, settings.levels_back, generator))
 
 
 def _doubt(found: RegistrationQuality, plain: RegistrationQuality, settings: RegistrationSettings) -> Caution | None:

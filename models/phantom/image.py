@@ -70,7 +70,7 @@ def noise_free(scene: Scene, grid: Grid, rng: np.random.Generator) -> Float32Arr
 
 
 def with_noise(hu: Float32Array, rng: np.random.Generator) -> Int16Array:
-    """The image as a scanner gives it: grainy noise in the plane, stored as whole HU in 12 bits."""
+    """The image [k, j, i] as a scanner gives it: grainy noise in the plane, stored as whole HU in 12 bits."""
     noise = rng.standard_normal(hu.shape, dtype=np.float32)
     noise = ndimage.gaussian_filter(noise, (0.3, NOISE_GRAIN_PX, NOISE_GRAIN_PX), truncate=3)
     noise *= NOISE_HU / float(noise[::10].std())

@@ -1,7 +1,7 @@
 """How well volumes are measured on digital nodules: bias and repeatability by cell, and the interval that follows.
 
-`python -m models.training.figures.measuring` writes `docs/measurement.md` anew, in about ten minutes of one processor.
-`python -m models.training.figures.measuring fit` prints the coefficients of `fit_interval`, from which the
+`python -m models.training.figures.measurement` writes `docs/measurement.md` anew, in about ten minutes of one core.
+`python -m models.training.figures.measurement fit` prints the coefficients of `fit_interval`, from which the
 `interval_per_…` values of `cad.policy.NodulePolicy` are taken.
 """
 
@@ -82,7 +82,7 @@ class Performance:
         return abs(self.bias) <= MAX_BIAS and self.variation <= MAX_VARIATION
 
 
-def measured(repeat: Repeat, read: bool, policy: NodulePolicy) -> Nodule:
+def measure(repeat: Repeat, read: bool, policy: NodulePolicy) -> Nodule:
     """The nodule of a repeat as lungcad measures it, with or without the network's reading."""
     marks = Marks((repeat.candidate,), (repeat.reading,) if read else ())
     (nodule,) = characterise(repeat.volume, repeat.lungs, marks, policy, "repeat")
@@ -96,14 +96,11 @@ def performance(cell: Cell, count: int, policy: NodulePolicy) -> dict[float, Per
     for number in range(count):
         nodule = an_ellipsoid(cell.diameter_mm, KINDS[cell.kind], rng, ELONGATION * (number % 2))
         for noise_hu, repeat in zip(NOISE_HU, repeats(nodule, cell.slice_mm, cell.kernel, NOISE_HU, rng), strict=True):
-            ratios[noise_hu].append(measured(repeat, cell.read, policy).volume_mm3 / repeat.true_mm3)
+            ratios[noise_hu].append(measure(repeat, cell.read, policy).volume_mm3 / repeat.true_mm3)
     return {
         noise_hu: Performance(float(np.mean(seen)) - 1, float(np.std(seen, ddof=1) / np.mean(seen)))
         for noise_hu, seen in ratios.items()
     }
-
-
-# -- the interval ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +141,7 @@ def _pair(lobulated: bool, rng: np.random.Generator, policy: NodulePolicy) -> Pa
     noise_alone = replace(
         policy, interval_least=0, interval_per_slice=0, interval_per_noise=1, interval_clipped_factor=1
     )
-    first, second = measured(one, read, noise_alone), measured(other, read, policy)
+    first, second = measure(one, read, noise_alone), measure(other, read, policy)
     return Pair(
         per_slice=(protocol.slice_mm / sphere_diameter_mm(first.volume_mm3)) ** 2,
         per_noise=math.log(_interval(first)[1] / first.volume_mm3),
@@ -187,9 +184,6 @@ def coverage(sample: Sequence[Pair], policy: NodulePolicy) -> tuple[float, float
     seen = np.abs([[pair.error, pair.change] for pair in sample])
     held = (seen <= widths[:, None]).mean(axis=0)
     return float(held[0]), float(held[1])
-
-
-# -- the document ----------------------------------------------------------------------------------------------
 
 
 def row(kind: str, kernel: Kernel, slice_mm: float) -> str:
@@ -238,7 +232,7 @@ worse ([limits.md](limits.md)).
 
 {_interval_text()}
 
-Written by `python -m models.training.figures.measuring`.
+Written by `python -m models.training.figures.measurement`.
 """
 
 

@@ -16,7 +16,7 @@ LEFT = (Artery.LM, Artery.LAD, Artery.LCX)
 """The arteries that join: calcium of the main stem may run on into its branches. The right one stands alone."""
 
 
-def divided(lesions: Sequence[NoduleMask], heart: Heart, policy: CalciumPolicy) -> tuple[NoduleMask, ...]:
+def divide(lesions: Sequence[NoduleMask], heart: Heart, policy: CalciumPolicy) -> tuple[NoduleMask, ...]:
     """The lesions, long ones near the fork of the left arteries divided by the nearest course, in the same order.
 
     A lesion is divided when it is longer than `policy.divide_from_mm`, lies within `policy.divide_near_mm` of a course,

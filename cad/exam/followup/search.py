@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cad.domain import Candidate, Delineation, LungMask, Nodule, PointLps
-from cad.exam.followup.examining import Tools
-from cad.exam.nodules import Scene, measured_apart
+from cad.exam.followup.examination import Tools
+from cad.exam.nodules import Scene, measure_apart
 from cad.geometry import distance_mm, index_of
 from cad.policy import FollowUpPolicy, MatchingPolicy
 from cad.science.nodules.candidates import select_candidates
@@ -43,7 +43,7 @@ def found_again(
     sought = sorted(sought, key=lambda known: (known.place.z, known.place.y, known.place.x))
     marks = _marks_about(scene, sought, tools) if faint is None else faint
     looks = [_look(known, marks, tools.policy.matching) for known in sought]
-    nodules = measured_apart(scene, tuple(looks), tools.networks, tools.policy)
+    nodules = measure_apart(scene, tuple(looks), tools.networks, tools.policy)
     accepted: list[Nodule] = []
     for known, candidate, nodule in zip(sought, looks, nodules, strict=True):
         others = (*present, *map(known_of, accepted))

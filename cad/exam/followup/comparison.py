@@ -17,8 +17,8 @@ from cad.domain import (
     PriorScan,
 )
 from cad.exam.followup.changes import Course, change_cautions, changes, pasts, tracked_nodules
-from cad.exam.followup.examining import Examined, Tools, examined
-from cad.exam.followup.linking import linked
+from cad.exam.followup.examination import Examined, Tools, examine
+from cad.exam.followup.tracks import link
 from cad.exam.nodules import Scene
 
 
@@ -51,12 +51,12 @@ def compare(current: CurrentScan, priors: Sequence[PriorScan], tools: Tools) -> 
     An earlier scan that cannot be compared is left out with a caution; without any, nothing was assessed.
     """
     ordered = sorted(priors, key=lambda scan: (-scan.interval_days, scan.series.series_uid))
-    found = [examined(scan, current.scene, tools) for scan in ordered]
+    found = [examine(scan, current.scene, tools) for scan in ordered]
     refused = tuple(one for one in found if isinstance(one, Caution))
     exams = [one for one in found if isinstance(one, Examined)]
     if not exams:
         return Comparison(current.nodules, NotAssessed(NotAssessedReason.NO_SUITABLE_PRIOR), refused)
-    tracks = linked(current.scene, current.nodules, current.faint, exams, tools)
+    tracks = link(current.scene, current.nodules, current.faint, exams, tools)
     course = Course(tracks, current.scene, current.acquired, tools.policy.growth)
     registration = (caution for one in exams for caution in one.exam.transform.quality.cautions)
     return Comparison(

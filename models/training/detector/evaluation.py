@@ -1,7 +1,7 @@
 """Evaluation of one fold: the detector on scans left out of its training, with inserted nodules and as they are.
 
 Each left-out scan is filled several times; each filled copy is shown as it is and as other protocols would have shown
-it (`models.training.material.rescanning`), so that the effect of a protocol is measured on the same nodules.
+it (`models.training.material.rescan`), so that the effect of a protocol is measured on the same nodules.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 
 from cad.domain import Candidate, Detector, Int16Array, LungMask, PointLps, Volume
-from cad.geometry import distance_mm, grid_from
+from cad.geometry import grid_from
 from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.nodules.candidates import select_candidates
-from models.detector.detector import RpnDetector
-from models.training.detector.sampling import Background, patient_of
-from models.training.material.inserting import UNLABELLED, Filled, filled, places_of, real_reference, wishes
-from models.training.material.rescanning import DEGRADATIONS, rescanned
+from models.training.detector.patches import Background, patient_of
+from models.training.material.insertion import UNLABELLED, Filled, fill, places_of, real_reference, wishes
+from models.training.material.rescan import DEGRADATIONS, rescan
 from models.training.material.scans import Protocol
 from models.training.material.shapes import NoduleShape
 
@@ -133,7 +132,7 @@ def _filled_copies(
     places, stream = places_of(background.hu, background.lungs, seed), wishes(seed)
     for copy in range(plan.copies):
         rng = np.random.default_rng([seed, copy])
-        yield filled(background, places, shapes, list(islice(stream, plan.nodules)), rng)
+        yield fill(background, places, shapes, list(islice(stream, plan.nodules)), rng)
 
 
 def _filled_readings(
@@ -144,33 +143,10 @@ def _filled_readings(
     for copy, scan in enumerate(_filled_copies(background, shapes, context)):
         dropped += [f"{w.size}, {w.kind.value}, {w.location}" for w in scan.dropped]
         for shown in (AS_IS, *plan.degradations):
-            hu = scan.hu if shown == AS_IS else rescanned(scan.hu, background.lungs, shown, seed + copy)
+            hu = scan.hu if shown == AS_IS else rescan(scan.hu, background.lungs, shown, seed + copy)
             marks = marks_on(hu, background, detector, plan.lowest_score)
             readings.append(_read(background, (copy, shown), marks, scan.references))
     return readings, dropped
-
-
-Labelled = tuple[tuple[float, ...], bool]
-
-
-def labelled_logits(
-    detector: RpnDetector, backgrounds: Sequence[Background], shapes: Sequence[NoduleShape], plan: EvaluationPlan
-) -> list[Labelled]:
-    """Both stages' logits of every mark in filled copies of the backgrounds, and whether it is on a nodule.
-
-    Marks on real lesions are left out.
-    """
-    found: list[Labelled] = []
-    for n, background in enumerate(backgrounds):
-        for scan in _filled_copies(background, shapes, (plan, plan.seed + SEED_STEP * n)):
-            volume, lungs = working_volume(scan.hu, background)
-            marks = {id(mark): (mark, logits) for mark, logits in detector.features(volume, lungs)}
-            kept = select_candidates(tuple(mark for mark, _ in marks.values()), lungs, CandidatePolicy())
-            for mark in kept:
-                on = [r for r in scan.references if distance_mm(mark.centre, r.centre) <= r.diameter_mm / 2]
-                if not any(r.ignore for r in on):
-                    found.append((marks[id(mark)][1], bool(on)))
-    return found
 
 
 def _natural(detector: Detector, background: Background, plan: EvaluationPlan) -> CopyResult:
@@ -196,13 +172,13 @@ def _read(
 def marks_on(
     hu: Int16Array, background: Background, detector: Detector, lowest_score: float = LOWEST_SCORE
 ) -> tuple[Candidate, ...]:
-    """The detector's marks on an array of the background's 1 mm grid (LPS = i, j, k), as the pipeline selects them."""
+    """The detector's marks on HU [k, j, i] of the background's 1 mm grid (LPS = i, j, k), as the product selects."""
     volume, lungs = working_volume(hu, background)
     return select_candidates(detector(volume, lungs, lowest_score), lungs, CandidatePolicy())
 
 
 def working_volume(hu: Int16Array, background: Background) -> tuple[Volume, LungMask]:
-    """An array of the background's 1 mm grid (LPS = i, j, k mm) as volume and lungs."""
+    """HU [k, j, i] of the background's 1 mm grid (LPS = i, j, k mm) as volume and lungs."""
     grid = grid_from((hu.shape[0], hu.shape[1], hu.shape[2]), (1.0, 1.0, 1.0), PointLps(0, 0, 0))
     return Volume(np.array(hu), grid, "evaluation"), LungMask(np.array(background.lungs), grid)
 

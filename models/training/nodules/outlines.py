@@ -18,7 +18,7 @@ from models.detector.rpn3d import on_device
 from models.nodules.inputs import MARGIN_SLICES, Crop, contrast_of_crop, contrast_of_hu, outline_channels
 from models.nodules.lidc_crops import SIDE, RatedNodule
 from models.nodules.networks import OutlineNet, TrunkConfig
-from models.training.detector.train import Recipe, trained
+from models.training.loop import Recipe, train_network
 from models.training.nodules.blended_crops import BlendedCrop
 from models.training.nodules.crop_places import PlacedCrop
 
@@ -109,7 +109,7 @@ def passes(samples: Sequence[OutlineSample], seed: int, *, fitting: bool) -> Ite
     rng = np.random.default_rng(seed)
     while True:
         for group in groups(samples, rng, fitting=fitting):
-            yield batch_of([augmented(samples[n], rng) for n in group.members], group.side, rng)
+            yield batch_of([augment(samples[n], rng) for n in group.members], group.side, rng)
 
 
 def groups(samples: Sequence[OutlineSample], rng: np.random.Generator, *, fitting: bool) -> list[Group]:
@@ -182,26 +182,23 @@ def _window(sample: OutlineSample, side: int, rng: np.random.Generator) -> Outli
     return replace(sample, contrast=sample.contrast[:, rows, columns], target=sample.target[:, rows, columns])
 
 
-# -- augmentation ----------------------------------------------------------------------------------------------
-
-
-def augmented(sample: OutlineSample, rng: np.random.Generator) -> OutlineSample:
+def augment(sample: OutlineSample, rng: np.random.Generator) -> OutlineSample:
     """The sample turned, scaled, thinned out, extended and in another scanner's grey values."""
     if sample.extendable and rng.random() < EXTENDED_SHARE:
-        sample = extended(sample, rng)
+        sample = extend(sample, rng)
     image, target, spacing = sample.contrast, sample.target, sample.spacing_mm
     if len(image) >= 6 and spacing[0] <= 1.5 and rng.random() < 0.4:
         first = int(rng.integers(2))
         averaged = (image + np.concatenate([image[1:], image[-1:]])) / 2 if rng.random() < 0.5 else image
         image, target, spacing = averaged[first::2], target[first::2], (2 * spacing[0], *spacing[1:])
     if rng.random() < 0.8:
-        image, target, spacing = turned(image, target, spacing, rng)
+        image, target, spacing = turn(image, target, spacing, rng)
         target = (target >= 0.5).astype(np.float32)
-    image, target = flipped(image, target, rng)
+    image, target = flip(image, target, rng)
     return replace(sample, contrast=in_other_greys(image, rng), target=target, spacing_mm=spacing)
 
 
-def turned(
+def turn(
     image: Float32Array, target: Float32Array, spacing: tuple[float, float, float], rng: np.random.Generator
 ) -> tuple[Float32Array, Float32Array, tuple[float, float, float]]:
     """Image and map [k, j, i] rotated and scaled in plane; the spacing says so."""
@@ -215,8 +212,8 @@ def turned(
     return moved[: len(image)], moved[len(image) :], (k, j / scale, i / scale)
 
 
-def flipped(image: Float32Array, target: Float32Array, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:
-    """Image and map mirrored along random axes, and rows exchanged for columns."""
+def flip(image: Float32Array, target: Float32Array, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:
+    """Image and map [k, j, i] mirrored along random axes, and rows exchanged for columns."""
     for axis in range(3):
         if rng.random() < 0.5:
             image, target = np.flip(image, axis), np.flip(target, axis)
@@ -226,7 +223,7 @@ def flipped(image: Float32Array, target: Float32Array, rng: np.random.Generator)
 
 
 def in_other_greys(contrast: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """With other blur and noise; the level of lung and the scale of each slice are off as they are when estimated."""
+    """Contrast [k, j, i] with other blur and noise; lung's level and each slice's scale are off as when estimated."""
     draw = rng.random()
     if draw < 0.15:
         contrast = ndimage.gaussian_filter(contrast, (0, *[rng.uniform(0.3, 0.8)] * 2), truncate=2.5)
@@ -242,7 +239,7 @@ def in_other_greys(contrast: Float32Array, rng: np.random.Generator) -> Float32A
     return np.asarray(contrast * gain + offset, dtype=np.float32)
 
 
-def extended(sample: OutlineSample, rng: np.random.Generator) -> OutlineSample:
+def extend(sample: OutlineSample, rng: np.random.Generator) -> OutlineSample:
     """With one to three slices more at each end, which are the end slices with lung in the nodule's place.
 
     The readers' crops end with the nodule; without this the network would learn that every slice holds some of it.
@@ -273,13 +270,11 @@ def _without(plane: Float32Array, marked: BoolArray, rng: np.random.Generator) -
     return np.asarray(plane * (1 - soft) + moved * soft, dtype=np.float32)
 
 
-# -- learning --------------------------------------------------------------------------------------------------
-
-
 def outline_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
     """Cross-entropy and overlap of each sample, weighted by its readers.
 
-    The overlap is Tversky's, which counts what is missed for more than what is too much: the nodules' rims are thin.
+    Logits are [n, k, j, i]. The overlap is Tversky's, which counts what is missed for more than what is too much: the
+    nodules' rims are thin.
     """
     _, target, counted, weights = batch
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * counted
@@ -307,7 +302,7 @@ class OutlineRecipe:
     )
 
 
-def train_outlining(
+def train_outline_net(
     samples: Sequence[OutlineSample], recipe: OutlineRecipe, checkpoint: Path, device: torch.device
 ) -> OutlineNet:
     """The averaged network after all steps; resumes from `checkpoint` when it exists."""
@@ -321,4 +316,4 @@ def train_outlining(
     def batches(step: int) -> Iterator[Batch]:
         return passes(samples, member.seed + step, fitting=step < recipe.fitting_steps)
 
-    return trained(on_device(OutlineNet(recipe.config), device), batches, loss_of, member, checkpoint)
+    return train_network(on_device(OutlineNet(recipe.config), device), batches, loss_of, member, checkpoint)

@@ -26,7 +26,7 @@ from cad.science.lobes.plates import (
     reduced_lung,
     vessels_mm,
 )
-from cad.science.lobes.surfaces import Evidence, Frame, Surface, error_mm, fitted, frame_of, local_shift_mm
+from cad.science.lobes.surfaces import Evidence, Frame, Surface, error_mm, fit_surface, frame_of, local_shift_mm
 
 COARSE_MM = 3.0
 """Grid on which the surroundings of the main bronchi are marked."""
@@ -99,9 +99,6 @@ def locate(mask: NoduleMask, side: Side, borders: Borders, policy: LobePolicy) -
     return NoduleLocation(lobe, confidence, pleura, _fissure_mm(positions, lung, policy))
 
 
-# -- the lungs' outline ----------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Hilum:
     """Where the outline of a lung is hilum: `near` bool on every `steps`-th voxel [k, j, i] of the volume."""
@@ -165,9 +162,6 @@ def _is_cut(inside: BoolArray, box: Box, shape: tuple[int, int, int], policy: Lo
     return False
 
 
-# -- fissures --------------------------------------------------------------------------------------------------
-
-
 def _fissures(
     volume: Volume, inside: BoolArray, box: Box, side: Side, policy: LobePolicy
 ) -> tuple[Surface | None, Surface | None]:
@@ -179,14 +173,16 @@ def _fissures(
     prior = policy.left_oblique if side is Side.LEFT else policy.right_oblique
     frame = frame_of(lung, prior)
     everywhere = np.ones(len(plates.indices), dtype=np.bool_)
-    oblique = fitted(lung, frame, _evidence(lung, frame, (plates, everywhere), vessels, (prior, policy)), prior, policy)
+    oblique = fit_surface(
+        lung, frame, _evidence(lung, frame, (plates, everywhere), vessels, (prior, policy)), prior, policy
+    )
     if side is Side.LEFT:
         return oblique, None
     prior, frame = policy.horizontal, frame_of(lung, policy.horizontal)
     in_front = oblique.above_mm(plates.positions_mm) > policy.least_below_oblique_mm
     vessels = vessels[oblique.above_mm(vessels) > policy.least_below_oblique_mm]
     evidence = _evidence(lung, frame, (plates, in_front), vessels, (prior, policy))
-    return oblique, fitted(lung, frame, evidence, prior, policy)
+    return oblique, fit_surface(lung, frame, evidence, prior, policy)
 
 
 def _evidence(
@@ -205,9 +201,6 @@ def _evidence(
     places, dense = frame.coordinates(found.positions_mm), frame.coordinates(vessels)
     used = (weights > 0) & (np.abs(places[2]) < policy.reach_mm)
     return Evidence(places[:, used], weights[used], dense[:, np.abs(dense[2]) < policy.reach_mm], lung.block_mm3)
-
-
-# -- one nodule ------------------------------------------------------------------------------------------------
 
 
 def _lobe(positions_mm: FloatArray, lung: LungBorders, policy: LobePolicy) -> tuple[Lobe | None, float]:

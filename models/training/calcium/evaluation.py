@@ -10,7 +10,7 @@ import numpy as np
 from cad.domain import Artery, CalciumTier
 from cad.policy import CalciumPolicy
 from cad.qa.agreement import Weighting, cohen_kappa, confusion
-from cad.science.calcium.scoring import tier_of
+from cad.science.calcium.scores import tier_of
 from models.calcium.atlas import Atlas
 from models.calcium.classifier import Site, SiteClassifier
 from models.calcium.features import Place, features_of
@@ -47,7 +47,14 @@ def result_of(scene: Scene, place: Place, atlas: Atlas, classifier: SiteClassifi
                 pairs.append((region.site, site))
         elif isinstance(site, Artery):
             false, false_score = false + 1, false_score + region.agatston
-    return SceneResult(scene.scan, tuple(pairs), false, false_score, (truth, found), _invisible(scene, regions))
+    return SceneResult(
+        scene.scan,
+        tuple(pairs),
+        false=false,
+        false_agatston=false_score,
+        totals=(truth, found),
+        invisible=_invisible(scene, regions),
+    )
 
 
 def _invisible(scene: Scene, regions: Sequence[Seen]) -> int:

@@ -9,27 +9,27 @@ import numpy as np
 from scipy import ndimage
 
 from cad.domain import Float32Array
-from models.training.material.blend import enlarged
+from models.training.material.blend import enlarge
 
 HOLE_HU = -985.0
 AERATED_HU = -650.0
 
 
-def degraded(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """The box as another scanner, dose, contrast phase or patient might have given it."""
+def degrade(box: Float32Array, rng: np.random.Generator) -> Float32Array:
+    """The box [k, j, i], HU at 1 mm, as another scanner, dose, contrast phase or patient might have given it."""
     if rng.random() < 0.12:
         box = with_holes(box, rng)
     if rng.random() < 0.35:
         box = with_contrast(box, rng)
     if rng.random() < 0.06:
-        box = breathing(box, rng)
+        box = blur_by_breath(box, rng)
     draw = rng.random()
     if draw < 0.32:
         box = thick_slices(box, int(rng.choice([2, 3, 3, 4, 5])), int(rng.integers(0, 5)))
     elif draw < 0.44:
         box = np.asarray(ndimage.gaussian_filter(box, (0.0, *([rng.uniform(0.3, 0.9)] * 2)), truncate=2.5))
     if rng.random() < 0.25:
-        box = sharpened(box, rng)
+        box = sharpen(box, rng)
     if rng.random() < 0.5:
         box = noisy(box, rng)
     return np.asarray(box * np.float32(rng.uniform(0.96, 1.04)) + np.float32(rng.normal(scale=12.0)), dtype=np.float32)
@@ -38,7 +38,7 @@ def degraded(box: Float32Array, rng: np.random.Generator) -> Float32Array:
 def thick_slices(box: Float32Array, thickness: int, phase: int) -> Float32Array:
     """The box as a scan with slices `thickness` voxels thick and apart would show it after resampling.
 
-    `phase` shifts where the first slice lies.
+    The box is [k, j, i]; `phase` shifts where the first slice lies.
     """
     averaged = ndimage.uniform_filter1d(box, thickness, axis=0, mode="nearest")
     kept = np.arange(phase % thickness, box.shape[0], thickness)
@@ -52,29 +52,29 @@ def thick_slices(box: Float32Array, thickness: int, phase: int) -> Float32Array:
     return np.asarray(averaged[kept[below]] * (1 - part) + averaged[kept[below + 1]] * part, dtype=np.float32)
 
 
-def sharpened(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """A sharper kernel: in-plane unsharp mask, which also raises the noise there is."""
+def sharpen(box: Float32Array, rng: np.random.Generator) -> Float32Array:
+    """The box [k, j, i] by a sharper kernel: in-plane unsharp mask, which also raises the noise there is."""
     soft = ndimage.gaussian_filter(box, (0.0, 0.8, 0.8), truncate=2.5)
     return np.asarray(box + np.float32(rng.uniform(0.3, 1.6)) * (box - soft), dtype=np.float32)
 
 
 def noisy(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """A lower dose: white or grainy noise of 3 to 38 HU."""
+    """The box [k, j, i] by a lower dose: white or grainy noise of 3 to 38 HU."""
     noise = rng.standard_normal(box.shape, dtype=np.float32)
     if rng.random() < 0.5:
         noise = ndimage.uniform_filter(noise, 2) * 2.5
     return np.asarray(box + noise * np.float32(rng.uniform(3, 38)), dtype=np.float32)
 
 
-def breathing(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """The mean of the box and itself moved by 2 to 4 voxels along k and up to 2 along j."""
+def blur_by_breath(box: Float32Array, rng: np.random.Generator) -> Float32Array:
+    """The mean of the box [k, j, i] and itself moved by 2 to 4 voxels along k and up to 2 along j."""
     moved = np.roll(box, (int(rng.integers(2, 5)), int(rng.integers(-2, 3))), axis=(0, 1))
     share = np.float32(rng.uniform(0.25, 0.5))
     return np.asarray(box * (1 - share) + moved * share, dtype=np.float32)
 
 
 def with_contrast(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Blood and soft tissue brighter by up to 180 HU, or what lies above 40 HU pulled down as without contrast."""
+    """The box [k, j, i] with blood and soft tissue up to 180 HU brighter, or pulled down as without contrast."""
     if rng.random() < 0.5:
         rise = np.float32(rng.uniform(20, 180))
         soft = np.clip((box + 30) / 80, 0, 1) * np.clip((450 - box) / 200, 0, 1)
@@ -85,9 +85,9 @@ def with_contrast(box: Float32Array, rng: np.random.Generator) -> Float32Array:
 
 
 def with_holes(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Centrilobular emphysema: ragged holes of some millimetres in aerated lung."""
+    """The box [k, j, i] with centrilobular emphysema: ragged holes of some millimetres in aerated lung."""
     grain = int(rng.integers(4, 8))
     coarse = rng.standard_normal(tuple(n // grain + 2 for n in box.shape), dtype=np.float32)
-    field = enlarged(coarse, grain)[tuple(slice(0, n) for n in box.shape)]
+    field = enlarge(coarse, grain)[tuple(slice(0, n) for n in box.shape)]
     hole = np.clip((field - np.float32(rng.uniform(0.4, 1.1))) / 0.25, 0, 1) * np.float32(rng.uniform(0.4, 0.95))
     return np.where(box < AERATED_HU, box + (HOLE_HU - box) * hole, box).astype(np.float32)

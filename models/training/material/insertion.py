@@ -14,8 +14,8 @@ from scipy.spatial import cKDTree
 
 from cad.domain import BoolArray, Composition, Float32Array, FloatArray, Int16Array, PointLps, UInt8Array
 from cad.qa.froc import Reference
-from models.training.detector.sampling import Background, Lesion
-from models.training.material.blend import RenderedNodule, blend, contrast_hu, drawn_shape, is_visible, overlap, render
+from models.training.detector.patches import Background, Lesion
+from models.training.material.blend import RenderedNodule, blend, contrast_hu, draw_shape, is_visible, overlap, render
 from models.training.material.shapes import NoduleShape
 
 SIZES_MM: Mapping[str, tuple[float, float]] = {
@@ -71,7 +71,7 @@ class Places:
 
 
 def places_of(hu: Int16Array, lungs: UInt8Array, seed: int) -> Places:
-    """Up to 40,000 random voxels of the lungs (`lungs` is 0 outside) and their surroundings."""
+    """Up to 40,000 random voxels of the lungs in `hu` [k, j, i] and their surroundings; `lungs` is 0 outside."""
     inside = lungs > 0
     flat = np.flatnonzero(inside)
     rng = np.random.default_rng(seed)
@@ -84,11 +84,11 @@ def places_of(hu: Int16Array, lungs: UInt8Array, seed: int) -> Places:
     return Places(
         voxels,
         border.query(voxels)[0],
-        cKDTree(vessels[deep]).query(voxels)[0] if deep.any() else np.full(len(voxels), np.inf),
-        np.minimum(voxels, lengths - 1 - voxels).min(axis=1).astype(float),
-        _apical(voxels, inside),
-        _basal(voxels, inside),
-        _perihilar(voxels, inside),
+        vessel_mm=cKDTree(vessels[deep]).query(voxels)[0] if deep.any() else np.full(len(voxels), np.inf),
+        edge_mm=np.minimum(voxels, lengths - 1 - voxels).min(axis=1).astype(float),
+        apical=_apical(voxels, inside),
+        basal=_basal(voxels, inside),
+        perihilar=_perihilar(voxels, inside),
     )
 
 
@@ -186,7 +186,7 @@ class Filled:
     dropped: tuple[Wish, ...]
 
 
-def filled(
+def fill(
     background: Background,
     places: Places,
     shapes: Sequence[NoduleShape],
@@ -239,7 +239,7 @@ def _inserted(
         site = places.voxels[fit[rng.integers(len(fit))]].astype(float)
         if any(_touch(site, diameter, other) for other in taken):
             continue
-        nodule = render(drawn_shape(shapes, diameter, rng), wish.kind, diameter, background.optics, rng)
+        nodule = render(draw_shape(shapes, diameter, rng), wish.kind, diameter, background.optics, rng)
         if not low <= nodule.diameter_mm < high or _is_cut(nodule):
             continue
         inserted = _blended(hu, nodule, site, background, rng)

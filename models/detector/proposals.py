@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import nn
 
 from cad.domain import BoolArray, LungMask
-from models.detector.rpn3d import STRIDE, Proposal, RpnConfig, decode, normalised, suppressed
+from models.detector.rpn3d import STRIDE, Proposal, RpnConfig, decode, normalise, suppress
 from models.running.runtimes import Network, as_network
 
 MARGIN_MM = 14.0
@@ -86,7 +86,7 @@ def propose(
     """
     output = response(network, config, hu)
     cells = None if within is None else torch.from_numpy(within)
-    return suppressed(decode(output, min_logit, cells), MAX_PROPOSALS)
+    return suppress(decode(output, min_logit, cells), MAX_PROPOSALS)
 
 
 def response(
@@ -100,7 +100,7 @@ def response(
     cells = [-(-n // STRIDE) for n in hu.shape]
     parts = []
     for tile in tiles_of((hu.shape[0], hu.shape[1], hu.shape[2]), largest_tile):
-        output = run(_padded(normalised(hu[tile.low : tile.high], config))[None, None])[0]
+        output = run(_padded(normalise(hu[tile.low : tile.high], config))[None, None])[0]
         first, end = (tile.start - tile.low) // STRIDE, -((tile.low - tile.stop) // STRIDE)
         parts.append(output[:, first:end, : cells[1], : cells[2]])
     return torch.cat(parts, dim=1)

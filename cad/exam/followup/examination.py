@@ -25,7 +25,7 @@ from cad.domain import (
     Volume,
 )
 from cad.errors import Refusal
-from cad.exam.nodules import Scene, described, detected, measured, nodule_size
+from cad.exam.nodules import Scene, describe, detect, measure, nodule_size
 from cad.geometry import indices_of
 from cad.policy import FollowUpPolicy, Policy
 from cad.science.lungs import segment_lungs
@@ -65,7 +65,7 @@ class Examined:
     again: frozenset[str] = field(default_factory=frozenset)
 
 
-def examined(scan: PriorScan, current: Scene, tools: Tools) -> Examined | Caution:
+def examine(scan: PriorScan, current: Scene, tools: Tools) -> Examined | Caution:
     """The earlier examination measured and registered, or why it cannot be compared."""
     registrar = tools.networks.registrar
     if registrar is None:
@@ -151,8 +151,15 @@ def _doubt(quality: RegistrationQuality, policy: FollowUpPolicy) -> str | None:
 
 def _analysed(exam: ComparedExam, scene: Scene, tools: Tools) -> Examined:
     """An earlier scan analysed as if by itself, so that its tracking UIDs are the same as then."""
-    found = detected(scene, tools.networks, tools.min_score, tools.policy, faint=True)
-    nodules = described(scene, measured(scene, found.sure, tools.networks, tools.policy), tools.policy)
+    found = detect(scene, tools.networks, tools.min_score, tools.policy, faint=True)
+    nodules = describe(scene, measure(scene, found.sure, tools.networks, tools.policy), tools.policy)
     places = places_in_current(exam.transform, [nodule.centre for nodule in nodules])
     delineations = {nodule.tracking_uid: nodule.delineation for nodule in nodules}
-    return Examined(exam, scene, tuple(prior_nodule(n) for n in nodules), places, found.faint, delineations)
+    return Examined(
+        exam,
+        scene,
+        nodules=tuple(prior_nodule(n) for n in nodules),
+        places=places,
+        faint=found.faint,
+        delineations=delineations,
+    )

@@ -73,7 +73,7 @@ def breath_of(lungs: LungMask, depth_mm: float, seed: int) -> Breath:
     )
 
 
-def breathed(volume: Volume, breath: Breath, grid: Grid, noise_hu: float, seed: int) -> Volume:
+def breathe(volume: Volume, breath: Breath, grid: Grid, noise_hu: float, seed: int) -> Volume:
     """The scan on `grid` after a breath: lung density follows its volume, and noise is added again.
 
     The deformation is computed at every `NODE`th row and column and is linear between them: with waves of 90 mm and

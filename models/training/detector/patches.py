@@ -14,20 +14,20 @@ from torch.nn import functional as F
 from torch.utils.data import IterableDataset
 
 from cad.domain import Float32Array, Int16Array, UInt8Array
-from models.detector.rpn3d import REFERENCE_DIAMETER_MM, STRIDE, RpnConfig, normalised
+from models.detector.rpn3d import REFERENCE_DIAMETER_MM, STRIDE, RpnConfig, normalise
 from models.training.material.blend import (
     Optics,
     blend,
-    drawn_composition,
-    drawn_diameter_mm,
-    drawn_shape,
+    draw_composition,
+    draw_diameter_mm,
+    draw_shape,
     is_visible,
     overlap,
     render,
 )
-from models.training.material.degrade import degraded
+from models.training.material.degradation import degrade
 from models.training.material.shapes import NoduleShape
-from models.training.material.sites import Sites, drawn_site
+from models.training.material.sites import Sites, draw_site
 
 PATCH = 64
 
@@ -135,16 +135,16 @@ def _drawn_background(source: Source, rng: np.random.Generator) -> tuple[Backgro
     return usable[int(rng.choice(len(usable), p=weights / weights.sum()))]
 
 
-def blended_patch(source: Source, sides: Sides, rng: np.random.Generator, *, reach: float, count: int) -> Patch:
+def blend_patch(source: Source, sides: Sides, rng: np.random.Generator, *, reach: float, count: int) -> Patch:
     """A box of background with up to `count` nodules blended in, the first within `reach` voxels of its middle."""
     background, sites = _drawn_background(source, rng)
-    wanted = drawn_diameter_mm(rng, source.mixture.large)
-    first = drawn_site(sites, wanted, rng)
+    wanted = draw_diameter_mm(rng, source.mixture.large)
+    first = draw_site(sites, wanted, rng)
     cube, corner = _cut(background, _jittered(first, reach, rng), sides)
     present = _moved((*background.lesions, *background.untaught), corner)
     added: list[Lesion] = []
     for n in range(count):
-        diameter = wanted if n == 0 else drawn_diameter_mm(rng, source.mixture.large)
+        diameter = wanted if n == 0 else draw_diameter_mm(rng, source.mixture.large)
         place = first if n == 0 else _site_within(sites, diameter, (corner, sides), rng)
         local = tuple(float(p - c) for p, c in zip(place, corner, strict=True))
         if _is_free(local, diameter, sides, [*present, *added]):
@@ -158,7 +158,7 @@ def _site_within(
     """A site inside the box (corner, sides) if one of 25 tries finds one, else any site."""
     corner, sides = box
     for _ in range(25):
-        place = drawn_site(sites, diameter_mm, rng)
+        place = draw_site(sites, diameter_mm, rng)
         if all(4 <= p - c < n - 4 for p, c, n in zip(place, corner, sides, strict=True)):
             return place
     return place
@@ -180,8 +180,8 @@ def _added_nodule(
 ) -> list[Lesion]:
     """Blend a nodule into the box about `local` (k, j, i) in place; none where it would not be seen."""
     shapes, optics = kind
-    shape = drawn_shape(shapes, diameter_mm, rng)
-    nodule = render(shape, drawn_composition(rng, shape.texture), diameter_mm, optics, rng)
+    shape = draw_shape(shapes, diameter_mm, rng)
+    nodule = render(shape, draw_composition(rng, shape.texture), diameter_mm, optics, rng)
     start = tuple(round(v - (n - 1) / 2) for v, n in zip(local, nodule.opacity.shape, strict=True))
     there, here = overlap(cube.shape, start, nodule.opacity.shape)
     before = cube[there].copy()
@@ -212,34 +212,34 @@ def negative_patch(source: Source, sides: Sides, rng: np.random.Generator, *, re
         n, mark = mined[rng.integers(len(mined))]
         return _plain_patch(source.backgrounds[n], _jittered(mark, reach, rng), sides)
     background, sites = _drawn_background(source, rng)
-    return _plain_patch(background, _jittered(drawn_site(sites, 6.0, rng), reach, rng), sides)
+    return _plain_patch(background, _jittered(draw_site(sites, 6.0, rng), reach, rng), sides)
 
 
-def drawn_sides(size: int, rng: np.random.Generator) -> Sides:
+def draw_sides(size: int, rng: np.random.Generator) -> Sides:
     """The box that becomes `size` voxels on each axis: 0.83 to 1.18 times as large, along k up to 14 % apart."""
     zoom = rng.uniform(0.85, 1.2)
     along_k = zoom * rng.uniform(0.88, 1.14)
     return round(size / along_k), round(size / zoom), round(size / zoom)
 
 
-def drawn_patch(source: Source, rng: np.random.Generator) -> Patch:
+def draw_patch(source: Source, rng: np.random.Generator) -> Patch:
     """One augmented example of 64³ voxels."""
-    sides = drawn_sides(PATCH, rng)
+    sides = draw_sides(PATCH, rng)
     draw = rng.random()
     mixture = source.mixture
     if draw < mixture.blended:
-        patch = blended_patch(source, sides, rng, reach=0.35 * PATCH, count=3 + int(rng.integers(0, 4)))
+        patch = blend_patch(source, sides, rng, reach=0.35 * PATCH, count=3 + int(rng.integers(0, 4)))
     elif draw < mixture.blended + mixture.real:
         patch = real_patch(source, sides, rng, reach=0.3 * PATCH)
     else:
         hard = draw < mixture.blended + mixture.real + mixture.hard
         patch = negative_patch(source, sides, rng, reach=0.3 * PATCH, hard=hard)
-    return augmented(patch, PATCH, rng)
+    return augment(patch, PATCH, rng)
 
 
-def augmented(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
+def augment(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
     """The patch degraded as hospitals vary, resampled to `size` voxels on each axis and mirrored left to right."""
-    cube = degraded(patch.hu, rng)
+    cube = degrade(patch.hu, rng)
     zooms = (size / cube.shape[0], size / cube.shape[1], size / cube.shape[2])
     if cube.shape != (size,) * 3:
         tensor = torch.from_numpy(cube)[None, None]
@@ -322,10 +322,10 @@ class PatchStream(IterableDataset[Example]):
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self._seed, worker.id if worker else 0])
         while True:
-            patch = drawn_patch(self._source, rng)
+            patch = draw_patch(self._source, rng)
             t = targets_of(patch)
             yield (
-                normalised(torch.from_numpy(patch.hu), self._config)[None],
+                normalise(torch.from_numpy(patch.hu), self._config)[None],
                 t.heat,
                 t.weight,
                 t.geometry,

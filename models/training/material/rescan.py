@@ -24,7 +24,7 @@ AERATED_HU = -800.0
 
 
 def thick_slices(hu: Float32Array, thickness: int) -> Float32Array:
-    """As slices `thickness` voxels thick and as far apart, each the mean of its slab, interpolated back to the grid."""
+    """HU [k, j, i] as slices `thickness` voxels thick and apart, each the mean of its slab, interpolated back."""
     depth = hu.shape[0]
     starts = np.arange(0, depth, thickness)
     slabs = np.stack([hu[s : s + thickness].mean(axis=0) for s in starts])
@@ -37,7 +37,10 @@ def thick_slices(hu: Float32Array, thickness: int) -> Float32Array:
 
 
 def sharp_kernel(hu: Float32Array, lungs: UInt8Array, rng: np.random.Generator) -> Float32Array:
-    """In-plane unsharp mask, and noise of the same grain until aerated lung is 2.5 times as noisy as it was."""
+    """In-plane unsharp mask, and noise of the same grain until aerated lung is 2.5 times as noisy as it was.
+
+    HU and lungs are [k, j, i].
+    """
     sharp = hu + np.float32(SHARP_GAIN) * (hu - _in_plane(hu, SHARP_SIGMA_MM))
     noise = rng.standard_normal(hu.shape, dtype=np.float32)
     noise -= _in_plane(noise, SHARP_SIGMA_MM)
@@ -46,7 +49,10 @@ def sharp_kernel(hu: Float32Array, lungs: UInt8Array, rng: np.random.Generator) 
 
 
 def low_dose(hu: Float32Array, lungs: UInt8Array, rng: np.random.Generator) -> Float32Array:
-    """Grainy noise until aerated lung is twice as noisy as it was, as with a quarter of the dose."""
+    """Grainy noise until aerated lung is twice as noisy as it was, as with a quarter of the dose.
+
+    HU and lungs are [k, j, i].
+    """
     noise = _in_plane(rng.standard_normal(hu.shape, dtype=np.float32), GRAIN_MM)
     aerated = _aerated(hu, lungs)
     return _noisier(hu, noise, aerated, LOW_DOSE_NOISE_RISE * noise_in(hu, aerated))
@@ -68,7 +74,7 @@ def _aerated(hu: Float32Array, lungs: UInt8Array) -> BoolArray:
 
 
 def noise_in(hu: Float32Array, aerated: BoolArray) -> float:
-    """Robust spread of differences along i in aerated lung, from every fourth slice; 0 where there is none."""
+    """Robust spread of differences along i in aerated lung [k, j, i], from every fourth slice; 0 without any."""
     pairs = aerated[::4, :, 1:] & aerated[::4, :, :-1]
     difference = np.diff(hu[::4], axis=2)[pairs]
     return 1.4826 * float(np.median(np.abs(difference - np.median(difference)))) if len(difference) else 0.0
@@ -84,7 +90,7 @@ DEGRADATIONS: Mapping[str, Change] = {
 }
 
 
-def rescanned(hu: Int16Array, lungs: UInt8Array, degradation: str, seed: int) -> Int16Array:
-    """The scan under one of `DEGRADATIONS`; the same seed gives the same noise."""
+def rescan(hu: Int16Array, lungs: UInt8Array, degradation: str, seed: int) -> Int16Array:
+    """The scan [k, j, i] under one of `DEGRADATIONS`; the same seed gives the same noise."""
     changed = DEGRADATIONS[degradation](hu.astype(np.float32), lungs, np.random.default_rng(seed))
     return np.asarray(changed.round().clip(-1024, 3071).astype(np.int16))

@@ -19,7 +19,7 @@ from models.phantom.anatomy import HILA_MM, Build
 from models.phantom.coronaries import Plaque, agatston, place_plaques
 from models.phantom.deformation import Deformation, random_deformation
 from models.phantom.dicom import Visit, write_series
-from models.phantom.imaging import Scene, noise_free, scan_grid, with_noise
+from models.phantom.image import Scene, noise_free, scan_grid, with_noise
 from models.phantom.nodules import (
     SyntheticNodule,
     TrueSize,
@@ -101,7 +101,7 @@ def simulate(out: Path, recipe: Recipe) -> tuple[Path, ...]:
     return out / "baseline", out / "followup"
 
 
-def simulated_volume(recipe: Recipe) -> Volume:
+def simulate_volume(recipe: Recipe) -> Volume:
     """The first visit's image of `recipe` alone, without DICOM or truth."""
     grid = scan_grid()
     plain = noise_free(_first_scene(recipe), grid, _rng(recipe, 7))
@@ -121,7 +121,7 @@ def _first_scene(recipe: Recipe) -> Scene:
     vessels, airways = _trees(build, _rng(recipe, 2))
     nodules = place_nodules(recipe.nodules, build, vessels, _rng(recipe, 3))
     plaques = place_plaques(build, _rng(recipe, 4)) if recipe.calcium else ()
-    return Scene(build, Deformation(), vessels, airways, nodules, plaques)
+    return Scene(build, Deformation(), vessels=vessels, airways=airways, nodules=nodules, plaques=plaques)
 
 
 def _trees(build: Build, rng: np.random.Generator) -> tuple[list[Tree], list[Tree]]:
@@ -167,7 +167,9 @@ def _second_scene(first: Scene, recipe: Recipe) -> Scene:
 
 
 def _moved_plaque(plaque: Plaque, centre: FloatArray) -> Plaque:
-    return Plaque(plaque.artery, centre, plaque.along, plaque.length_mm, plaque.width_mm, plaque.hu)
+    return Plaque(
+        plaque.artery, centre, along=plaque.along, length_mm=plaque.length_mm, width_mm=plaque.width_mm, hu=plaque.hu
+    )
 
 
 def _status(number: int) -> str:

@@ -76,7 +76,7 @@ def fit_from(chest: MeanChest, image: Seen, start: Affine, levels: tuple[Level, 
 
 
 def likeness(chest: MeanChest, image: Seen, places: torch.Tensor) -> float:
-    """Weighted correlation of the views at the frame's voxels, mapped to LPS `places`, over what is known."""
+    """Weighted correlation of the views at the frame's voxels, mapped to LPS `places` [n, 3], where known."""
     there, known = image.at(places)
     weight = chest.weight.flatten() * known
     values = []

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cad.domain import Candidate, Matching, Nodule, PointLps, PriorNodule, Sighted
-from cad.exam.followup.alike import measured_alike
-from cad.exam.followup.examining import (
+from cad.exam.followup.examination import (
     AFFINE,
     Examined,
     Tools,
@@ -16,8 +15,9 @@ from cad.exam.followup.examining import (
     places_in_prior,
     prior_nodule,
 )
-from cad.exam.followup.searching import Known, found_again, known_of
-from cad.exam.nodules import Scene, described
+from cad.exam.followup.remeasurement import measure_alike
+from cad.exam.followup.search import Known, found_again, known_of
+from cad.exam.nodules import Scene, describe
 from cad.policy import MatchingPolicy
 from cad.science.followup.matching import match_nodules
 
@@ -57,13 +57,13 @@ class Linked:
     again: frozenset[str]
 
 
-def linked(
+def link(
     scene: Scene, nodules: tuple[Nodule, ...], faint: tuple[Candidate, ...], exams: Sequence[Examined], tools: Tools
 ) -> Linked:
     """The tracks of all nodules of the current scan and of the latest examination, followed back to the oldest."""
     *older, latest = exams
     latest, all_nodules, matching = _both_searched(scene, nodules, faint, latest, tools)
-    all_nodules, latest = measured_alike(scene, all_nodules, latest, matching.matches, tools)
+    all_nodules, latest = measure_alike(scene, all_nodules, latest, matching.matches, tools)
     tracks = _tracks(all_nodules, latest, len(older), matching)
     searched = [latest]
     for number, exam in reversed(list(enumerate(older))):
@@ -71,9 +71,6 @@ def linked(
         searched.insert(0, exam)
     again = frozenset(nodule.tracking_uid for nodule in all_nodules[len(nodules) :])
     return Linked(all_nodules, tuple(searched), tracks, again)
-
-
-# -- the latest examination --------------------------------------------------------------------------------------
 
 
 def _both_searched(
@@ -89,7 +86,7 @@ def _both_searched(
     searched = _searched_in_prior(exam, lone_now, wider)
     shown = [known for known in lone_then if is_in_view(scene.volume, known.place, known.mean_diameter_mm / 2)]
     more = found_again(scene, shown, list(map(known_of, nodules)), faint, wider)
-    added = _labelled(described(scene, more, tools.policy), len(nodules))
+    added = _labelled(describe(scene, more, tools.policy), len(nodules))
     return _without_lone_finds(searched, nodules, added, policy)
 
 
@@ -127,9 +124,6 @@ def _tracks(nodules: tuple[Nodule, ...], exam: Examined, number: int, matching: 
     return (*(tracks[current] for current in sorted(tracks)), *resolved)
 
 
-# -- older examinations ------------------------------------------------------------------------------------------
-
-
 def _followed_back(
     exam: Examined, number: int, tracks: tuple[Track, ...], nodules: tuple[Nodule, ...], tools: Tools
 ) -> tuple[Examined, tuple[Track, ...]]:
@@ -153,9 +147,6 @@ def _track_sight(track: Track, nodules: tuple[Nodule, ...]) -> Sighted:
         return _prior_sight(track.seen[0].nodule, track.place)
     assert track.current is not None
     return _current_sights((nodules[track.current],))[0]
-
-
-# -- both --------------------------------------------------------------------------------------------------------
 
 
 def matching_policy(exam: Examined, tools: Tools) -> MatchingPolicy:

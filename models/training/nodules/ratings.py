@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,8 @@ from models.nodules.crop_evaluation import crop_of, suspicion_of
 from models.nodules.inputs import MARGIN_SLICES, RATED_SIDE, Crop, rated_part, rating_channels, size_facts
 from models.nodules.lidc_crops import RatedNodule
 from models.nodules.networks import CHANNELS, MIDDLE_RATING, RATED, RATING_STEP, SIZE_FACTS, RatingNet, TrunkConfig
-from models.training.detector.train import Recipe, trained
-from models.training.nodules.outlining import flipped, in_other_greys, turned
+from models.training.loop import Recipe, train_network
+from models.training.nodules.outlines import flip, in_other_greys, turn
 
 SLICES_PER_BATCH = 200
 
@@ -46,7 +46,7 @@ class RatingSample:
 
 
 def rating_sample(nodule: RatedNodule, outline: Float32Array) -> RatingSample:
-    """What a nodule's readers said of it, with an outline from a network that never saw its patient."""
+    """What a nodule's readers said of it, with an outline [k, j, i] from a network that never saw its patient."""
     decided = suspicion_of(nodule)
     mean = nodule.mean_rating("malignancy")
     # what readers are unsure about still tells order
@@ -56,7 +56,16 @@ def rating_sample(nodule: RatedNodule, outline: Float32Array) -> RatingSample:
     suspicion = (target, UNSURE_WEIGHT if decided is None else 1.0)
     weight = min(nodule.readers, 4) / 4
     crop, outline = rated_part(crop_of(nodule), outline)
-    return RatingSample(nodule.patient, crop.contrast, outline, nodule.spacing_mm, suspicion, calcified, rated, weight)
+    return RatingSample(
+        nodule.patient,
+        crop.contrast,
+        outline=outline,
+        spacing_mm=nodule.spacing_mm,
+        suspicion=suspicion,
+        calcified=calcified,
+        rated=rated,
+        weight=weight,
+    )
 
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
@@ -68,7 +77,7 @@ def passes(samples: Sequence[RatingSample], seed: int) -> Iterator[Batch]:
     rng = np.random.default_rng(seed)
     while True:
         for group in groups(samples, rng):
-            yield batch_of([augmented(samples[n], rng) for n in group])
+            yield batch_of([augment(samples[n], rng) for n in group])
 
 
 def groups(samples: Sequence[RatingSample], rng: np.random.Generator) -> list[list[int]]:
@@ -101,18 +110,21 @@ def batch_of(samples: Sequence[RatingSample]) -> Batch:
     return torch.from_numpy(channels), torch.from_numpy(facts), torch.from_numpy(targets), torch.from_numpy(weights)
 
 
-def augmented(sample: RatingSample, rng: np.random.Generator) -> RatingSample:
+def augment(sample: RatingSample, rng: np.random.Generator) -> RatingSample:
     """The sample turned, in other grey values, with an outline that is a little too large or too small."""
     image, outline, spacing = sample.contrast, sample.outline, sample.spacing_mm
     if rng.random() < 0.8:
-        image, outline, spacing = turned(image, outline, spacing, rng)
-    image, outline = flipped(image, outline, rng)
+        image, outline, spacing = turn(image, outline, spacing, rng)
+    image, outline = flip(image, outline, rng)
     outline = outline ** np.float32(np.exp(rng.normal(scale=0.25)))
     return replace(sample, contrast=in_other_greys(image, rng), outline=outline, spacing_mm=spacing)
 
 
 def rating_loss(output: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Cross-entropy of suspicion and calcification and the error of the ratings, each weighted by the readers."""
+    """Cross-entropy of suspicion and calcification and the error of the ratings, each weighted by the readers.
+
+    The output is [n, 2 + len(RATED)].
+    """
     _, _, targets, weights = batch
     entropy = F.binary_cross_entropy_with_logits(output[:, :2], targets[:, :2], reduction="none")
     suspicion = (entropy[:, 0] * weights[:, 0]).sum() / weights[:, 0].sum().clamp_min(1e-3)
@@ -122,7 +134,20 @@ def rating_loss(output: torch.Tensor, batch: Batch) -> torch.Tensor:
     return suspicion + 0.5 * calcified + 2.0 * rated
 
 
-def train_rating(
+@dataclass(frozen=True, slots=True)
+class RatingRecipe:
+    """How the rating networks are trained."""
+
+    version: str = "0.1.0"
+    config: TrunkConfig = field(default_factory=lambda: TrunkConfig((12, 24, 48, 96)))
+    member: Recipe = field(
+        default_factory=lambda: Recipe(
+            steps=2500, learning_rate=1.5e-3, weight_decay=5e-2, ema_decay=0.998, mine_every=500
+        )
+    )
+
+
+def train_rating_net(
     samples: Sequence[RatingSample], config: TrunkConfig, recipe: Recipe, checkpoint: Path, device: torch.device
 ) -> RatingNet:
     """The averaged network after `recipe.steps` steps; resumes from `checkpoint` when it exists."""
@@ -134,4 +159,4 @@ def train_rating(
     def batches(step: int) -> Iterator[Batch]:
         return passes(samples, recipe.seed + step)
 
-    return trained(on_device(RatingNet(config), device), batches, loss_of, recipe, checkpoint)
+    return train_network(on_device(RatingNet(config), device), batches, loss_of, recipe, checkpoint)

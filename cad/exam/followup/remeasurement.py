@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cad.domain import Candidate, Delineation, Match, Nodule, NoduleReading, PointLps, PriorNodule
-from cad.exam.followup.examining import Examined, Tools, prior_nodule
-from cad.exam.nodules import Scene, marks_read, measured_as
+from cad.exam.followup.examination import Examined, Tools, prior_nodule
+from cad.exam.nodules import Scene, marks_read, measure_as
 from cad.geometry import sphere_diameter_mm
 
 ORIGIN = "measured-alike"
@@ -22,7 +22,7 @@ _Look = tuple[Candidate, NoduleReading | None]
 """A nodule that is measured again: where, and what the networks see there."""
 
 
-def measured_alike(
+def measure_alike(
     scene: Scene, nodules: tuple[Nodule, ...], exam: Examined, matches: Sequence[Match], tools: Tools
 ) -> tuple[tuple[Nodule, ...], Examined]:
     """The current nodules and the examination, with the sizes of matched ones measured in one way where they can be.
@@ -65,7 +65,7 @@ def _both(scene: Scene, now: _Look, scene_then: Scene, then: _Look, tools: Tools
 
     def again(where: Scene, look: _Look) -> Nodule:
         candidate, reading = look
-        return measured_as(where, candidate, reading if is_outlined else None, tools.policy)
+        return measure_as(where, candidate, reading if is_outlined else None, tools.policy)
 
     return again(scene, now), again(scene_then, then)
 

@@ -75,7 +75,7 @@ def _shaken(place: Place, recipe: SiteRecipe, rng: np.random.Generator) -> Place
     return Place(replace(place.map, matrix=place.map.matrix @ stretch, offset=place.map.offset + shift), place.axis)
 
 
-def trained(samples: Samples, recipe: SiteRecipe) -> SiteClassifier:
+def train_classifier(samples: Samples, recipe: SiteRecipe) -> SiteClassifier:
     """The ensemble; the same for the same samples and seed."""
     x = torch.from_numpy(samples.features)
     mean, scale = x.mean(dim=0), x.std(dim=0).clamp_min(0.05)
