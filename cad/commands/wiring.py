@@ -88,7 +88,7 @@ class Service:
         self._settings = settings
         self._engine = engine
         self._tools = make_tools(settings)
-        self._tools.store.create_tables()
+        self._tools.store.upgrade_tables()
         self._wake_intake = threading.Event()
         identity = Identity(version("lungcad"), models)
         clock = self._tools.clock

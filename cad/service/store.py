@@ -29,12 +29,12 @@ from cad.service.jobs import (
     Source,
     advance,
 )
+from cad.service.migrations.upgrade import upgrade_tables
 from cad.service.tables import (
     CURSORS,
     FETCHED,
     JOBS,
     MAPS,
-    METADATA,
     OBJECTS,
     PATIENTS,
     READING,
@@ -64,10 +64,10 @@ class Store:
         self._patience = patience
         self._engine = open_engine(url)
 
-    def create_tables(self) -> None:
-        """Make the tables that do not exist yet."""
+    def upgrade_tables(self) -> None:
+        """Make the tables, or bring those of an older version to this one's; no row is lost."""
         with _mapped():
-            METADATA.create_all(self._engine)
+            upgrade_tables(self._engine)
 
     def close(self) -> None:
         """Give back every connection."""

@@ -56,7 +56,7 @@ MAP_ERROR_MM = 0.1
 def a_console(pair: MadeUpPair, folder: Path) -> Iterator[str]:
     """The API on a free port with a job that was compared and one that was not; its origin."""
     store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())
-    store.create_tables()
+    store.upgrade_tables()
     pacs = InMemoryPacs()
     pacs.receive([*pair.current, *pair.prior, *pair.alone])
     _record(store, COMPARED, findings_of_pair(pair), comparison_map(a_followup(pair), pair.lungs))

@@ -116,7 +116,7 @@ class Bench:
         self.spool = Spool(folder / "spool")
         self.outbox_folder = folder / "outbox"
         self.store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())
-        self.store.create_tables()
+        self.store.upgrade_tables()
         outbox = Outbox(self.outbox_folder)
         self.tools = Tools(self.store, self.pacs, self.spool, outbox, self.pacs, lambda: self.now)
         self.refusal: Refusal | None = None

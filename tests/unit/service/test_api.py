@@ -50,7 +50,7 @@ class Front:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}", Patience())
-    opened.create_tables()
+    opened.upgrade_tables()
     yield opened
     opened.close()
 

@@ -56,7 +56,7 @@ def console(tmp_path: Path) -> Iterator[Console]:
 
 def consoles(folder: Path, token: str | None = None) -> Iterator[Console]:
     store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())
-    store.create_tables()
+    store.upgrade_tables()
     pacs, spool = InMemoryPacs(), Spool(folder / "spool")
     shelf = Shelf(SeriesPlaces(store, pacs, spool).fetch, SeriesPolicy())
     desk = Desk(store, lambda _: None, {"pacs": pacs.check}, lambda: NOW, shelf, token)

@@ -38,7 +38,7 @@ def url(tmp_path: Path) -> str:
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
     opened = Store(url, Patience())
-    opened.create_tables()
+    opened.upgrade_tables()
     yield opened
     opened.close()
 
@@ -246,7 +246,7 @@ def test_a_table_of_an_older_version_is_completed_and_keeps_its_jobs(tmp_path: P
     engine.dispose()
     store = Store(url, Patience())
     store.accept(a_job())
-    store.create_tables()
+    store.upgrade_tables()
     store.note_fetched("1.2.3")
     store.note_fetched("1.2.3")
     assert (store.is_fetched("1.2.3"), store.is_fetched("1.2.4")) == (True, False)
