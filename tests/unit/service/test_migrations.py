@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
 from cad.errors import Unavailable
-from cad.service.jobs import JobState, Patience
+from cad.service.jobs import JobState, RetryPolicy
 from cad.service.migrations.upgrade import upgrade_tables
 from cad.service.store import Store
 from cad.service.tables import METADATA, open_engine
@@ -116,7 +116,7 @@ def test_a_table_that_is_up_to_date_stays_as_it_is(database: Path, engine: Engin
 
 def start(databases: Sequence[Path], together: Barrier) -> None:
     for database in databases:
-        store = Store(f"sqlite:///{database}", Patience())
+        store = Store(f"sqlite:///{database}", RetryPolicy())
         together.wait(timeout=120)
         store.upgrade_tables()
         store.close()
