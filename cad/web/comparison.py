@@ -17,7 +17,15 @@ from cad.web.lookup import findings_of, known_job
 from cad.web.scan_cache import CachedScan, ScanCache, Wanted
 
 WEB_FOLDER = Path(__file__).parent / "static"
-ASSETS = {"comparison.js": "text/javascript", "comparison.css": "text/css", "icon.svg": "image/svg+xml"}
+MODULES = tuple(f"comparison/{path.name}" for path in sorted((WEB_FOLDER / "comparison").glob("*.js")))
+"""The parts of the page's script, which imports them by these names."""
+
+SCRIPT = "text/javascript"
+ASSETS = {
+    **dict.fromkeys(("comparison.js", *MODULES), SCRIPT),
+    "comparison.css": "text/css",
+    "icon.svg": "image/svg+xml",
+}
 BINARY = "application/octet-stream"
 GZIP_LEVEL = 1
 """A slice of 512 × 512 shrinks to half of its size in some milliseconds; more effort gains little on noise."""
@@ -64,9 +72,9 @@ def _add_page(api: FastAPI, store: Store, guard: list[Any]) -> None:
         job = known_job(store, key)
         return HTMLResponse(templates.get_template("comparison.html").render(key=job.key), headers=PAGE_HEADERS)
 
-    @api.get("/assets/{name}", dependencies=guard)
+    @api.get("/assets/{name:path}", dependencies=guard)
     def asset(name: str) -> Response:
-        """The script and the style of the page, and the icon of both pages."""
+        """The scripts and the style of the page, and the icon of both pages. 404 for all but these."""
         if name not in assets:
             raise HTTPException(404, "there is no such file")
         return Response(assets[name], media_type=ASSETS[name], headers={**NO_STORE, "Cache-Control": "no-cache"})
