@@ -54,8 +54,8 @@ REFERENCED_SOP_INSTANCE_UID = "00081155"
 
 
 @dataclass(frozen=True, slots=True)
-class OrthancDoor:
-    """Where Orthanc is and how to enter."""
+class OrthancConnection:
+    """Where Orthanc is, how to log in and how long to wait."""
 
     url: str
     user: str | None = None
@@ -68,9 +68,9 @@ class OrthancDoor:
 class OrthancPacs:
     """A running Orthanc as a `orthanc.pacs.Pacs`. Every method raises Unavailable when Orthanc cannot be used now."""
 
-    def __init__(self, door: OrthancDoor) -> None:
-        self._api = _BoundedApi(door)
-        self._dicomweb_root = door.dicomweb_root.strip("/")
+    def __init__(self, connection: OrthancConnection) -> None:
+        self._api = _BoundedApi(connection)
+        self._dicomweb_root = connection.dicomweb_root.strip("/")
 
     def check(self) -> None:
         """Raise Unavailable unless Orthanc answers."""
@@ -220,9 +220,9 @@ class OrthancPacs:
 class _BoundedApi(OrthancApiClient):  # type: ignore[misc]  # the library is not typed
     """The library's client with bounded time, no repeated POST and our errors."""
 
-    def __init__(self, door: OrthancDoor) -> None:
-        super().__init__(door.url.rstrip("/") + "/", user=door.user, pwd=door.password)
-        adapter = _BoundedAdapter((door.connect_timeout_s, door.read_timeout_s))
+    def __init__(self, connection: OrthancConnection) -> None:
+        super().__init__(connection.url.rstrip("/") + "/", user=connection.user, pwd=connection.password)
+        adapter = _BoundedAdapter((connection.connect_timeout_s, connection.read_timeout_s))
         for scheme in ("http://", "https://"):
             self._http_session.mount(scheme, adapter)
 

@@ -32,8 +32,8 @@ ANY_SYNTAX = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
 @dataclass(frozen=True, slots=True)
-class WebDoor:
-    """Where a DICOMweb service is and how to enter."""
+class DicomWebConnection:
+    """Where a DICOMweb service is, how to log in and how long to wait."""
 
     url: str
     user: str | None = None
@@ -47,14 +47,14 @@ class WebArchive:
 
     fills_pacs = False
 
-    def __init__(self, door: WebDoor) -> None:
-        self._url = door.url.rstrip("/")
-        self._timeout_s = (door.connect_timeout_s, door.read_timeout_s)
+    def __init__(self, connection: DicomWebConnection) -> None:
+        self._url = connection.url.rstrip("/")
+        self._timeout_s = (connection.connect_timeout_s, connection.read_timeout_s)
         self._session = requests.Session()
         self._session.mount("http://", HTTPAdapter(max_retries=RETRIES))
         self._session.mount("https://", HTTPAdapter(max_retries=RETRIES))
-        if door.user is not None:
-            self._session.auth = (door.user, door.password or "")
+        if connection.user is not None:
+            self._session.auth = (connection.user, connection.password or "")
 
     def studies_of(self, patient_id: str) -> tuple[StudySummary, ...]:
         """The studies with CT of the patient with exactly this ID."""

@@ -1,4 +1,4 @@
-"""The DIMSE door: receive CT series by C-STORE into a spool, send results by C-STORE, answer C-ECHO."""
+"""DIMSE: receive CT series by C-STORE into a spool, send results by C-STORE, answer C-ECHO."""
 
 from __future__ import annotations
 

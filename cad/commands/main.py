@@ -261,7 +261,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _serve(arguments: argparse.Namespace) -> int:
     from cad.commands.wiring import serve
-    from cad.service.analysis import installed_reader
+    from cad.service.analysis import installed_analysis
     from cad.service.settings import SettingsError, load_settings
 
     try:
@@ -269,7 +269,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     except SettingsError as problem:
         _say(str(problem))
         return WRONG_ARGUMENTS
-    return serve(settings, installed_reader)
+    return serve(settings, installed_analysis)
 
 
 def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -26,15 +26,15 @@ from cad.policy import SeriesPolicy
 from cad.service.dispatch import Dispatcher, Ownership, Plan
 from cad.service.engine import DaskEngine
 from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
-from cad.service.jobs import Patience
+from cad.service.jobs import RetryPolicy
 from cad.service.outbox import Outbox
 from cad.service.settings import Settings
 from cad.service.store import Store
-from cad.service.worker import Beat, Reader, Tools, execute, run_loop
-from cad.web.api import Desk, create_api
-from cad.web.scan_cache import SeriesPlaces, Shelf
-from orthanc.client import OrthancDoor, OrthancPacs
-from orthanc.dicomweb import WebArchive, WebDoor
+from cad.service.worker import LoopInterval, SeriesAnalysis, Tools, execute, run_loop
+from cad.web.api import ApiDependencies, create_api
+from cad.web.scan_cache import ScanCache, SeriesPlaces
+from orthanc.client import OrthancConnection, OrthancPacs
+from orthanc.dicomweb import DicomWebConnection, WebArchive
 from orthanc.dimse import DimseDestination, DimsePeer, ListenerAddress, StoreListener
 from orthanc.pacs import Archive, Destination
 from orthanc.query_retrieve import DimseArchive
@@ -45,18 +45,18 @@ logger = logging.getLogger(__name__)
 DISPATCH_PAUSE_S = 1.0
 """The dispatcher is woken when an execution ends or a job arrives; this bounds the delay of all else."""
 
-ReaderMaker = Callable[[Settings], Reader]
+AnalysisMaker = Callable[[Settings], SeriesAnalysis]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a worker process needs to build its tools. Travels to it pickled: `make_reader` is a named function."""
+    """What a worker process needs to build its tools. Travels to it pickled: `make_analysis` is a named function."""
 
     settings: Settings
-    make_reader: ReaderMaker
+    make_analysis: AnalysisMaker
 
 
-def serve(settings: Settings, make_reader: ReaderMaker) -> int:
+def serve(settings: Settings, make_analysis: AnalysisMaker) -> int:
     """Run the service until SIGTERM or SIGINT; the exit code.
 
     Raises Unavailable when the data folder is in use by another service, a port is taken or the table is away.
@@ -65,17 +65,17 @@ def serve(settings: Settings, make_reader: ReaderMaker) -> int:
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(locked(settings.data_folder))
-        door = stack.enter_context(_listening(settings.api_host, settings.api_port))
-        recipe = Recipe(settings, make_reader)
+        api_socket = stack.enter_context(_listening(settings.api_host, settings.api_port))
+        recipe = Recipe(settings, make_analysis)
         engine = DaskEngine(functools.partial(run_job, recipe), settings.analyses_at_once, settings.dask_scheduler)
         stack.callback(engine.close)
         service = Service(settings, engine, engine.call(functools.partial(models_of, recipe)))
         stack.callback(service.close)
         stack.enter_context(service.running(stop))
-        server = _Server(uvicorn.Config(create_api(service.desk()), log_level="warning", access_log=False))
+        server = _Server(uvicorn.Config(create_api(service.api_dependencies()), log_level="warning", access_log=False))
         stack.enter_context(_on_signals(lambda: setattr(server, "should_exit", True)))
         logger.info("lungcad %s listens on %s:%d", version("lungcad"), settings.api_host, settings.api_port)
-        server.run(sockets=[door])
+        server.run(sockets=[api_socket])
         logger.info("stopping")
         stop.set()
     return 0
@@ -88,7 +88,7 @@ class Service:
         self._settings = settings
         self._engine = engine
         self._tools = make_tools(settings)
-        self._tools.store.create_tables()
+        self._tools.store.upgrade_tables()
         self._wake_intake = threading.Event()
         identity = Identity(version("lungcad"), models)
         clock = self._tools.clock
@@ -106,15 +106,15 @@ class Service:
         )
         self._dispatcher = Dispatcher(engine, self._tools, ownership, plan)
 
-    def desk(self) -> Desk:
+    def api_dependencies(self) -> ApiDependencies:
         """What the API needs."""
         token, tools = self._settings.api_token, self._tools
-        return Desk(
+        return ApiDependencies(
             store=tools.store,
             notify=self._notify,
             checks={"pacs": tools.pacs.check, "engine": self._check_engine},
             clock=tools.clock,
-            shelf=Shelf(SeriesPlaces(tools.store, tools.pacs, tools.spool, tools.archive).fetch, SeriesPolicy()),
+            scans=ScanCache(SeriesPlaces(tools.store, tools.pacs, tools.spool, tools.archive).fetch, SeriesPolicy()),
             token=None if token is None else token.get_secret_value(),
         )
 
@@ -122,9 +122,9 @@ class Service:
     def running(self, stop: threading.Event) -> Iterator[None]:
         """The loops run until the block ends; then what is under way is given back."""
         listener = self._listener()
-        poll = Beat(self._settings.poll_s, self._wake_intake, stop)
-        spool = Beat(min(self._settings.poll_s, self._settings.scp_quiet_s), threading.Event(), stop)
-        dispatch = Beat(DISPATCH_PAUSE_S, self._engine.activity, stop)
+        poll = LoopInterval(self._settings.poll_s, self._wake_intake, stop)
+        spool = LoopInterval(min(self._settings.poll_s, self._settings.scp_quiet_s), threading.Event(), stop)
+        dispatch = LoopInterval(DISPATCH_PAUSE_S, self._engine.activity, stop)
         threads = [
             threading.Thread(target=run_loop, args=("orthanc intake", self._follow, poll)),
             threading.Thread(target=run_loop, args=("spool intake", self._receive, spool)),
@@ -140,8 +140,8 @@ class Service:
             stop.set()
             if listener is not None:
                 listener.stop()
-            for beat in (poll, spool, dispatch):
-                beat.wake.set()
+            for interval in (poll, spool, dispatch):
+                interval.wake.set()
             for thread in threads:
                 thread.join()
             self._dispatcher.release()
@@ -177,7 +177,7 @@ def make_tools(settings: Settings) -> Tools:
     """The tools of a job, as the settings describe them."""
     secret = settings.orthanc_password
     pacs = OrthancPacs(
-        OrthancDoor(
+        OrthancConnection(
             settings.orthanc_url,
             settings.orthanc_user,
             password=None if secret is None else secret.get_secret_value(),
@@ -186,9 +186,9 @@ def make_tools(settings: Settings) -> Tools:
             read_timeout_s=settings.orthanc_read_timeout_s,
         )
     )
-    patience = Patience(first_delay_s=settings.retry_first_s, longest_delay_s=settings.retry_longest_s)
+    retries = RetryPolicy(first_delay_s=settings.retry_first_s, longest_delay_s=settings.retry_longest_s)
     return Tools(
-        store=Store(database_url(settings), patience),
+        store=Store(database_url(settings), retries),
         pacs=pacs,
         spool=Spool(settings.data_folder / "spool"),
         outbox=Outbox(settings.data_folder / "outbox"),
@@ -201,12 +201,12 @@ def make_tools(settings: Settings) -> Tools:
 
 def run_job(recipe: Recipe, key: str, epoch: int) -> None:
     """Execute a job in this worker process."""
-    execute(key, epoch, _tools_of(recipe), _reader_of(recipe))
+    execute(key, epoch, _tools_of(recipe), _analysis_of(recipe))
 
 
 def models_of(recipe: Recipe) -> tuple[ModelIdentity, ...]:
     """The networks that a worker process reads with; loads them."""
-    return _reader_of(recipe).models
+    return _analysis_of(recipe).models
 
 
 @functools.lru_cache(maxsize=1)
@@ -215,10 +215,10 @@ def _tools_of(recipe: Recipe) -> Tools:
 
 
 @functools.lru_cache(maxsize=1)
-def _reader_of(recipe: Recipe) -> Reader:
+def _analysis_of(recipe: Recipe) -> SeriesAnalysis:
     """Once per process: loading networks takes seconds. A worker process is recognised by this being called."""
     configure_logging(recipe.settings)
-    return recipe.make_reader(recipe.settings)
+    return recipe.make_analysis(recipe.settings)
 
 
 def configure_logging(settings: Settings) -> None:
@@ -274,11 +274,11 @@ def locked(data_folder: Path) -> Iterator[None]:
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
-        door = socket.create_server((host, port))
+        listening = socket.create_server((host, port))
     except OSError as error:
         raise Unavailable("port", f"cannot listen on {host}:{port} ({error.strerror})") from error
-    with door:
-        yield door
+    with listening:
+        yield listening
 
 
 def _destination(settings: Settings, pacs: OrthancPacs) -> Destination:
@@ -304,7 +304,7 @@ def _archive(settings: Settings, pacs: OrthancPacs) -> Archive | None:
             secret = settings.prior_archive_password
             password = None if secret is None else secret.get_secret_value()
             url, user = settings.prior_archive_url, settings.prior_archive_user
-            return WebArchive(WebDoor(url, user, password, read_timeout_s=timeout_s))
+            return WebArchive(DicomWebConnection(url, user, password, read_timeout_s=timeout_s))
 
 
 class _Server(uvicorn.Server):

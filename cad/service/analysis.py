@@ -17,7 +17,7 @@ from cad.report.json.followup_map import comparison_map
 from cad.report.words.language import Language
 from cad.service.prior_search import EarlierScan, History
 from cad.service.settings import Settings
-from cad.service.worker import Reader, Reading
+from cad.service.worker import AnalysisOutcome, SeriesAnalysis
 from dicom_io.read.priors import Priors, priors_of
 from dicom_io.read.readback import EarlierReport, read_back
 from dicom_io.read.reading import LoadedSeries, best_series, load_datasets
@@ -29,28 +29,28 @@ OTHER_VERSION = Caution(
 )
 
 
-def installed_reader(settings: Settings) -> Reader:
-    """The reader with the installed networks, on the device and the runtime of the settings."""
+def installed_analysis(settings: Settings) -> SeriesAnalysis:
+    """The analysis by the installed networks, on the device and the runtime of the settings."""
     machinery = Machinery(settings.device, settings.detector, settings.runtime)
-    return reader_with(load_tools(machinery), settings.min_score, settings.report_language)
+    return analysis_with(load_tools(machinery), settings.min_score, settings.report_language)
 
 
-def reader_with(tools: CaseTools, min_score: float | None, language: Language = Language.BOTH) -> Reader:
-    """A reader that uses these tools; a `min_score` of None means the detector's own threshold."""
+def analysis_with(tools: CaseTools, min_score: float | None, language: Language = Language.BOTH) -> SeriesAnalysis:
+    """The analysis with these tools; a `min_score` of None means the detector's own threshold."""
 
     def choose(images: Sequence[Dataset]) -> Sequence[Dataset]:
         return best_series(images, tools.policy.series)
 
-    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> Reading:
+    def run(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
         request = CaseRequest(min_score=min_score, context=context, language=language)
         with request.stopwatch.stage("read"):
             loaded = load_datasets(datasets, tools.policy.series)
             device = device_uid(tools.software_version, tools.networks.identities)
             priors = priors_in(history, loaded, tools.policy.series, device)
         result = read_case(loaded, tools, replace(request, priors=priors))
-        return Reading(result.objects.all(), result.document, _map_of(result.findings))
+        return AnalysisOutcome(result.objects.all(), result.document, _map_of(result.findings))
 
-    return Reader(tools.networks.identities, read, choose)
+    return SeriesAnalysis(tools.networks.identities, run, choose)
 
 
 def priors_in(history: History, current: LoadedSeries, policy: SeriesPolicy, device: str) -> Priors:

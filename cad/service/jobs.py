@@ -126,7 +126,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long and how often to try.
 
     A crash is a bug and three tries tell a lasting one from a fluke. Interruptions (power cuts, restarts, a worker
@@ -174,13 +174,13 @@ class Job:
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
-def advance(job: Job, event: Event, now: datetime, patience: Patience | None = None) -> Job:
+def advance(job: Job, event: Event, now: datetime, retries: RetryPolicy | None = None) -> Job:
     """The job after the event.
 
     Raises IllegalTransition for a pair that `TRANSITIONS` does not list.
     """
-    patience = patience or Patience()
-    kind = _exhausted(job, event.kind, patience)
+    retries = retries or RetryPolicy()
+    kind = _exhausted(job, event.kind, retries)
     try:
         state = TRANSITIONS[job.state, kind]
     except KeyError:
@@ -195,13 +195,13 @@ def advance(job: Job, event: Event, now: datetime, patience: Patience | None = N
         case EventKind.RETRIED:
             return replace(after, crashes=0, interruptions=0, waits=0, not_before=now)
         case _:
-            return replace(after, not_before=now + _pause(after, kind, patience))
+            return replace(after, not_before=now + _pause(after, kind, retries))
 
 
-def _exhausted(job: Job, kind: EventKind, patience: Patience) -> EventKind:
-    if kind is EventKind.CRASHED and job.crashes + 1 >= patience.max_crashes:
+def _exhausted(job: Job, kind: EventKind, retries: RetryPolicy) -> EventKind:
+    if kind is EventKind.CRASHED and job.crashes + 1 >= retries.max_crashes:
         return EventKind.EXHAUSTED
-    if kind is EventKind.INTERRUPTED and job.interruptions + 1 >= patience.max_interruptions:
+    if kind is EventKind.INTERRUPTED and job.interruptions + 1 >= retries.max_interruptions:
         return EventKind.EXHAUSTED
     return kind
 
@@ -220,13 +220,13 @@ def _counted(job: Job, kind: EventKind) -> Job:
             return job
 
 
-def _pause(after: Job, kind: EventKind, patience: Patience) -> timedelta:
+def _pause(after: Job, kind: EventKind, retries: RetryPolicy) -> timedelta:
     match kind:
         case EventKind.UNAVAILABLE:
-            return patience.delay(after.waits)
+            return retries.delay(after.waits)
         case EventKind.CRASHED:
-            return patience.delay(after.crashes)
+            return retries.delay(after.crashes)
         case EventKind.INTERRUPTED if after.interruptions > 1:
-            return patience.delay(after.interruptions - 1)
+            return retries.delay(after.interruptions - 1)
         case _:
             return timedelta(0)

@@ -25,16 +25,16 @@ from cad.service.jobs import (
     EventKind,
     Job,
     JobState,
-    Patience,
+    RetryPolicy,
     Source,
     advance,
 )
+from cad.service.migrations.upgrade import upgrade_tables
 from cad.service.tables import (
     CURSORS,
     FETCHED,
     JOBS,
     MAPS,
-    METADATA,
     OBJECTS,
     PATIENTS,
     READING,
@@ -60,14 +60,14 @@ class ObjectRecord:
 class Store:
     """The job table of one installation. Safe to use from several threads and processes."""
 
-    def __init__(self, url: str, patience: Patience) -> None:
-        self._patience = patience
+    def __init__(self, url: str, retries: RetryPolicy) -> None:
+        self._retries = retries
         self._engine = open_engine(url)
 
-    def create_tables(self) -> None:
-        """Make the tables that do not exist yet."""
+    def upgrade_tables(self) -> None:
+        """Make the tables, or bring those of an older version to this one's; no row is lost."""
         with _mapped():
-            METADATA.create_all(self._engine)
+            upgrade_tables(self._engine)
 
     def close(self) -> None:
         """Give back every connection."""
@@ -111,10 +111,10 @@ class Store:
             if known is None:
                 connection.execute(insert(JOBS).values(_values(job)))
             else:
-                changed.append((known, advance(known, Event(EventKind.RETRIED), job.created, self._patience)))
+                changed.append((known, advance(known, Event(EventKind.RETRIED), job.created, self._retries)))
             current = (other for other in others.values() if other.state is not JobState.SUPERSEDED)
             over = Event(EventKind.SUPERSEDED)
-            changed.extend((other, advance(other, over, job.created, self._patience)) for other in current)
+            changed.extend((other, advance(other, over, job.created, self._retries)) for other in current)
             for before, after in changed:
                 _swap(connection, before, after)
                 connection.execute(update(OBJECTS).where(OBJECTS.c.job_key == before.key).values(settled=False))
@@ -128,7 +128,7 @@ class Store:
 
         Raises IllegalTransition.
         """
-        after = advance(job, happening, now, self._patience)
+        after = advance(job, happening, now, self._retries)
         with self._write() as connection:
             if not _swap(connection, job, after):
                 return None
@@ -202,7 +202,7 @@ class Store:
         comparison_map: bytes | None = None,
     ) -> Job | None:
         """Record the results of a running job and move it to delivery, all or nothing; None as in `advance`."""
-        after = advance(job, Event(EventKind.ANALYSED), now, self._patience)
+        after = advance(job, Event(EventKind.ANALYSED), now, self._retries)
         with self._write() as connection:
             if not _swap(connection, job, after):
                 return None

@@ -27,7 +27,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class AnalysisOutcome:
     """What was made of one series: the report objects, the findings document, and the map of a comparison."""
 
     objects: tuple[Dataset, ...]
@@ -36,14 +36,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class SeriesAnalysis:
     """How the instances of a series and what is known beside them become results, and by which networks.
 
-    `read` raises Refusal, and so does `choose`, which chooses the series to compare with.
+    `run` raises Refusal, and so does `choose`, which chooses the series to compare with.
     """
 
     models: tuple[ModelIdentity, ...]
-    read: Callable[[Sequence[Dataset], ClinicalContext, History], Reading]
+    run: Callable[[Sequence[Dataset], ClinicalContext, History], AnalysisOutcome]
     choose: Choose
 
 
@@ -66,7 +66,7 @@ class Tools:
         return Library(self.store, self.pacs, self.archive, self.archive_tries)
 
 
-def execute(key: str, epoch: int, tools: Tools, reader: Reader) -> None:
+def execute(key: str, epoch: int, tools: Tools, analysis: SeriesAnalysis) -> None:
     """Carry a claimed job as far as it goes now and record how far that was.
 
     `epoch` is the job's `claims` when it was handed out: if it has moved on, somebody else has the job. A bug leaves
@@ -76,15 +76,15 @@ def execute(key: str, epoch: int, tools: Tools, reader: Reader) -> None:
     if job is None or job.claims != epoch or job.owner is None:
         return
     try:
-        _carry(job, tools, reader)
+        _carry(job, tools, analysis)
     except Refusal as refusal:
         _record(job, Event(EventKind.REFUSED, refusal.reason.value, refusal.text, refusal.facts), tools)
     except Unavailable as outage:
         _record(job, Event(EventKind.UNAVAILABLE, outage.code, outage.text), tools)
 
 
-def _carry(job: Job, tools: Tools, reader: Reader) -> None:
-    analysed = _analyse(job, tools, reader) if job.state is JobState.RUNNING else job
+def _carry(job: Job, tools: Tools, analysis: SeriesAnalysis) -> None:
+    analysed = _analyse(job, tools, analysis) if job.state is JobState.RUNNING else job
     if analysed is not None:
         _deliver(analysed, tools)
 
@@ -96,21 +96,21 @@ def _record(job: Job, happening: Event, tools: Tools) -> None:
         tools.store.advance(now, happening, tools.clock())
 
 
-def _analyse(job: Job, tools: Tools, reader: Reader) -> Job | None:
+def _analyse(job: Job, tools: Tools, analysis: SeriesAnalysis) -> Job | None:
     """The job with its results safe on disk; None when it was superseded meanwhile."""
     datasets = _fetch(job, tools)
     if {str(ds.SOPInstanceUID) for ds in datasets} != set(job.sop_uids):
         if job.source is Source.PACS:
             tools.store.watch(job.series_id)
         raise Unavailable("series", "slices were added or removed since; the series is looked at again")
-    history = Search(job, tools.library, reader.choose).history(datasets)
-    reading = reader.read(datasets, clinical_context(tools.store.patient(job.series_id)), history)
-    tools.outbox.keep(job.key, reading.objects)
+    history = Search(job, tools.library, analysis.choose).history(datasets)
+    outcome = analysis.run(datasets, clinical_context(tools.store.patient(job.series_id)), history)
+    tools.outbox.keep(job.key, outcome.objects)
     records = [
         ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality))
-        for item in reading.objects
+        for item in outcome.objects
     ]
-    return tools.store.analysed(job, records, reading.document, tools.clock(), reading.comparison_map)
+    return tools.store.analysed(job, records, outcome.document, tools.clock(), outcome.comparison_map)
 
 
 def _fetch(job: Job, tools: Tools) -> tuple[Dataset, ...]:
@@ -136,21 +136,21 @@ def _deliver(job: Job, tools: Tools) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
-    """The rhythm of a loop: the longest pause, what ends the pause early and what ends the loop."""
+class LoopInterval:
+    """When a loop goes round: the longest pause, what ends the pause early and what ends the loop."""
 
     pause_s: float
     wake: threading.Event
     stop: threading.Event
 
 
-def run_loop(name: str, step: Callable[[], None], beat: Beat) -> None:
-    """Repeat `step` until stopped, whatever happens in it: outages and bugs are logged and the next beat tries again.
+def run_loop(name: str, step: Callable[[], None], interval: LoopInterval) -> None:
+    """Repeat `step` until stopped, whatever happens in it: outages and bugs are logged and the next round tries again.
 
-    Every step compares what is with what should be, so that a lost beat loses nothing.
+    Every step compares what is with what should be, so that a lost round loses nothing.
     """
     outage: str | None = None
-    while not beat.stop.is_set():
+    while not interval.stop.is_set():
         try:
             step()
             if outage is not None:
@@ -162,8 +162,8 @@ def run_loop(name: str, step: Callable[[], None], beat: Beat) -> None:
             outage = unavailable.what
         except Exception as bug:  # noqa: BLE001 - the loop must outlive a bug; it is logged, never re-labelled
             logger.error("%s: %s", name, describe_bug(bug))
-        beat.wake.wait(beat.pause_s)
-        beat.wake.clear()
+        interval.wake.wait(interval.pause_s)
+        interval.wake.clear()
 
 
 def describe_bug(bug: BaseException) -> str:

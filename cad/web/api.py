@@ -1,4 +1,4 @@
-"""The HTTP door: notices of new series, the job table, findings, health and the pages for people. Thin."""
+"""The HTTP API: notices of new series, the job table, findings, health and the pages for people. Thin."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cad.service.store import Store
 from cad.service.worker import Clock, describe_bug
 from cad.web.comparison import WEB_FOLDER, add_comparison
 from cad.web.lookup import findings_of, known_job
-from cad.web.scan_cache import Shelf
+from cad.web.scan_cache import ScanCache
 
 logger = logging.getLogger(__name__)
 
@@ -41,14 +41,14 @@ PAGE_HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ApiDependencies:
     """What the routes need. `checks` name each needed system; a check raises Unavailable when it is down."""
 
     store: Store
     notify: Callable[[str], None]
     checks: dict[str, Callable[[], None]]
     clock: Clock
-    shelf: Shelf
+    scans: ScanCache
     token: str | None = field(default=None, repr=False)
 
 
@@ -87,23 +87,23 @@ class JobView(BaseModel):
     objects: list[dict[str, str]]
 
 
-def create_api(desk: Desk) -> FastAPI:
+def create_api(dependencies: ApiDependencies) -> FastAPI:
     """The application. Refusal becomes 422, Unavailable 503, an impossible request on a job 409."""
     api = FastAPI(title="lungcad", version=version("lungcad"), docs_url=None, redoc_url=None)
     api.add_exception_handler(Unavailable, _unavailable)
     api.add_exception_handler(Refusal, _refused)
     api.add_exception_handler(IllegalTransition, _conflict)
     api.add_exception_handler(Exception, _bug)
-    guard = [Depends(_token_guard(desk.token))]
-    _add_notices(api, desk, guard)
-    _add_jobs(api, desk, guard)
-    _add_health(api, desk)
-    _add_page(api, desk, guard)
-    add_comparison(api, desk.store, desk.shelf, guard)
+    guard = [Depends(_token_guard(dependencies.token))]
+    _add_notices(api, dependencies, guard)
+    _add_jobs(api, dependencies, guard)
+    _add_health(api, dependencies)
+    _add_page(api, dependencies, guard)
+    add_comparison(api, dependencies.store, dependencies.scans, guard)
     return api
 
 
-def _add_notices(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
+def _add_notices(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) -> None:
     @api.post("/api/v1/series", status_code=202, dependencies=guard)
     def notify(notice: Notice) -> Watched:
         """Look at a series of the PACS soon. Answered once the notice is safe in the table.
@@ -112,47 +112,47 @@ def _add_notices(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
         """
         if notice.patient is not None:
             clinical_context(notice.patient)
-            desk.store.note_patient(notice.series_id, notice.patient)
-        desk.notify(notice.series_id)
+            dependencies.store.note_patient(notice.series_id, notice.patient)
+        dependencies.notify(notice.series_id)
         return Watched(series_id=notice.series_id)
 
 
-def _add_jobs(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
+def _add_jobs(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) -> None:
     @api.get("/api/v1/jobs", dependencies=guard)
     def jobs(state: JobState | None = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> list[JobView]:
         """The newest jobs, newest first."""
         states = tuple(JobState) if state is None else (state,)
-        return [_view(job, desk.store) for job in desk.store.jobs(states, limit)]
+        return [_view(job, dependencies.store) for job in dependencies.store.jobs(states, limit)]
 
     @api.get("/api/v1/jobs/{key}", dependencies=guard)
     def job(key: str) -> JobView:
         """One job."""
-        return _view(known_job(desk.store, key), desk.store)
+        return _view(known_job(dependencies.store, key), dependencies.store)
 
     @api.post("/api/v1/jobs/{key}/retry", dependencies=guard)
     def retry(key: str) -> JobView:
         """Try a job again now, with a clean record. 409 while it is being worked on and when it is done."""
-        known = known_job(desk.store, key)
+        known = known_job(dependencies.store, key)
         if known.owner is not None:
             raise IllegalTransition("the job is being worked on")
-        after = desk.store.advance(known, Event(EventKind.RETRIED), desk.clock())
+        after = dependencies.store.advance(known, Event(EventKind.RETRIED), dependencies.clock())
         if after is None:
             raise IllegalTransition("the job has just changed")
-        return _view(after, desk.store)
+        return _view(after, dependencies.store)
 
     @api.get("/api/v1/jobs/{key}/findings", dependencies=guard)
     def findings(key: str) -> dict[str, Any]:
         """The findings document of a job. 404 before there is one, 422 when the series was refused."""
-        return findings_of(desk.store, key)
+        return findings_of(dependencies.store, key)
 
 
-def _add_health(api: FastAPI, desk: Desk) -> None:
+def _add_health(api: FastAPI, dependencies: ApiDependencies) -> None:
     @api.get("/health")
     def health() -> JSONResponse:
         """Each needed system and how many jobs are in each state; 503 when a system is down."""
-        systems = {name: _condition(check) for name, check in desk.checks.items()}
+        systems = {name: _condition(check) for name, check in dependencies.checks.items()}
         try:
-            counts = {state.value: count for state, count in desk.store.counts().items()}
+            counts = {state.value: count for state, count in dependencies.store.counts().items()}
             systems["store"] = "ok"
         except Unavailable as outage:
             counts = {}
@@ -164,21 +164,21 @@ def _add_health(api: FastAPI, desk: Desk) -> None:
         )
 
 
-def _add_page(api: FastAPI, desk: Desk, guard: list[Any]) -> None:
+def _add_page(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) -> None:
     templates = jinja2.Environment(loader=jinja2.FileSystemLoader(WEB_FOLDER), autoescape=True)
 
     @api.get("/", response_class=HTMLResponse, dependencies=guard)
     def status() -> HTMLResponse:
         """The status page."""
-        systems = {name: _condition(check) for name, check in desk.checks.items()}
-        jobs = desk.store.jobs(limit=JOBS_SHOWN)
+        systems = {name: _condition(check) for name, check in dependencies.checks.items()}
+        jobs = dependencies.store.jobs(limit=JOBS_SHOWN)
         page = templates.get_template("status.html").render(
             version=version("lungcad"),
             systems=systems,
-            counts=desk.store.counts(),
+            counts=dependencies.store.counts(),
             jobs=jobs,
-            compared=desk.store.compared(job.key for job in jobs),
-            now=desk.clock(),
+            compared=dependencies.store.compared(job.key for job in jobs),
+            now=dependencies.clock(),
         )
         return HTMLResponse(page, headers=PAGE_HEADERS)
 

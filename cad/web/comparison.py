@@ -14,10 +14,18 @@ from fastapi.responses import HTMLResponse
 
 from cad.service.store import Store
 from cad.web.lookup import findings_of, known_job
-from cad.web.scan_cache import Shelf, ShelvedScan, Wanted
+from cad.web.scan_cache import CachedScan, ScanCache, Wanted
 
 WEB_FOLDER = Path(__file__).parent / "static"
-ASSETS = {"comparison.js": "text/javascript", "comparison.css": "text/css", "icon.svg": "image/svg+xml"}
+MODULES = tuple(f"comparison/{path.name}" for path in sorted((WEB_FOLDER / "comparison").glob("*.js")))
+"""The parts of the page's script, which imports them by these names."""
+
+SCRIPT = "text/javascript"
+ASSETS = {
+    **dict.fromkeys(("comparison.js", *MODULES), SCRIPT),
+    "comparison.css": "text/css",
+    "icon.svg": "image/svg+xml",
+}
 BINARY = "application/octet-stream"
 GZIP_LEVEL = 1
 """A slice of 512 × 512 shrinks to half of its size in some milliseconds; more effort gains little on noise."""
@@ -39,10 +47,10 @@ class Which(enum.StrEnum):
     PRIOR = "prior"
 
 
-def add_comparison(api: FastAPI, store: Store, shelf: Shelf, guard: list[Any]) -> None:
+def add_comparison(api: FastAPI, store: Store, scans: ScanCache, guard: list[Any]) -> None:
     """Adds the page, its script and style, and the routes that it asks for images and the map."""
     _add_page(api, store, guard)
-    _add_scans(api, store, shelf, guard)
+    _add_scans(api, store, scans, guard)
 
     @api.get("/api/v1/jobs/{key}/comparison-map", dependencies=guard)
     def comparison_map(key: str, request: Request) -> Response:
@@ -64,24 +72,24 @@ def _add_page(api: FastAPI, store: Store, guard: list[Any]) -> None:
         job = known_job(store, key)
         return HTMLResponse(templates.get_template("comparison.html").render(key=job.key), headers=PAGE_HEADERS)
 
-    @api.get("/assets/{name}", dependencies=guard)
+    @api.get("/assets/{name:path}", dependencies=guard)
     def asset(name: str) -> Response:
-        """The script and the style of the page, and the icon of both pages."""
+        """The scripts and the style of the page, and the icon of both pages. 404 for all but these."""
         if name not in assets:
             raise HTTPException(404, "there is no such file")
         return Response(assets[name], media_type=ASSETS[name], headers={**NO_STORE, "Cache-Control": "no-cache"})
 
 
-def _add_scans(api: FastAPI, store: Store, shelf: Shelf, guard: list[Any]) -> None:
+def _add_scans(api: FastAPI, store: Store, scans: ScanCache, guard: list[Any]) -> None:
     @api.get("/api/v1/jobs/{key}/scans/{which}", dependencies=guard)
     def scan(key: str, which: Which) -> dict[str, Any]:
         """How the slices of a scan lie in the patient. 404 when there is no earlier scan."""
-        return _geometry(shelf.scan(_wanted(store, key, which)))
+        return _geometry(scans.scan(_wanted(store, key, which)))
 
     @api.get("/api/v1/jobs/{key}/scans/{which}/slices/{k}", dependencies=guard)
     def one_slice(key: str, which: Which, k: int, request: Request) -> Response:
         """The Hounsfield units of slice k (from 0, feet to head) as little-endian int16 [j, i]. 404 outside."""
-        hu = shelf.scan(_wanted(store, key, which)).volume.hu
+        hu = scans.scan(_wanted(store, key, which)).volume.hu
         if not 0 <= k < hu.shape[0]:
             raise HTTPException(404, "there is no such slice")
         return _binary(np.ascontiguousarray(hu[k], dtype="<i2").tobytes(), request)
@@ -98,7 +106,7 @@ def _wanted(store: Store, key: str, which: Which) -> Wanted:
     return Wanted(followup["prior_study_uid"], followup["prior_series_uid"])
 
 
-def _geometry(scan: ShelvedScan) -> dict[str, Any]:
+def _geometry(scan: CachedScan) -> dict[str, Any]:
     """Shape [k, j, i], affine from (k, j, i, 1) to LPS mm in rows, and what the headers say of the images."""
     grid, series = scan.volume.grid, scan.series
     return {

@@ -32,25 +32,25 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ShelvedScan:
+class CachedScan:
     """A series as it can be shown."""
 
     series: CtSeries
     volume: Volume
 
 
-class Shelf:
+class ScanCache:
     """The scans that were looked at last. Safe to use from several threads; each series is read once at a time."""
 
     def __init__(self, fetch: Callable[[Wanted], Datasets], policy: SeriesPolicy) -> None:
         self._fetch = fetch
         self._policy = policy
-        self._scans: OrderedDict[str, ShelvedScan] = OrderedDict()
+        self._scans: OrderedDict[str, CachedScan] = OrderedDict()
         self._reading: dict[str, threading.Lock] = {}
         self._decoding = threading.Lock()
         self._lock = threading.Lock()
 
-    def scan(self, wanted: Wanted) -> ShelvedScan:
+    def scan(self, wanted: Wanted) -> CachedScan:
         """The scan of a series. Raises Refusal and Unavailable as fetching and reading do."""
         uid = wanted.series_uid
         with self._lock:
@@ -63,20 +63,20 @@ class Shelf:
             self._put(uid, scan)
             return scan
 
-    def _read(self, datasets: Datasets) -> ShelvedScan:
+    def _read(self, datasets: Datasets) -> CachedScan:
         """One at a time: decoding takes twice a scan's memory, and silences warnings for the whole process."""
         with self._decoding:
             loaded = load_datasets(datasets, self._policy)
-        return ShelvedScan(loaded.series, loaded.volume)
+        return CachedScan(loaded.series, loaded.volume)
 
-    def _taken(self, series_uid: str) -> ShelvedScan | None:
+    def _taken(self, series_uid: str) -> CachedScan | None:
         with self._lock:
             if series_uid not in self._scans:
                 return None
             self._scans.move_to_end(series_uid)
             return self._scans[series_uid]
 
-    def _put(self, series_uid: str, scan: ShelvedScan) -> None:
+    def _put(self, series_uid: str, scan: CachedScan) -> None:
         """Keeps the scan, and lets go of those that nobody has looked at for longest."""
         with self._lock:
             self._scans[series_uid] = scan

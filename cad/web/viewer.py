@@ -1,7 +1,7 @@
-"""The viewer's web server: OHIF, its configuration and a read-only door to the PACS, all on one origin.
+"""The viewer's web server: OHIF, its configuration and read-only access to the PACS, all on one origin.
 
 One origin because the browser lets OHIF use shared memory only on a cross-origin isolated page, and because the PACS
-credentials then stay on the server. The door has no login of its own: serve it on the loopback address, or behind a
+credentials then stay on the server. That access has no login of its own: serve it on the loopback address, or behind a
 reverse proxy that authenticates.
 """
 

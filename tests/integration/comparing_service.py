@@ -28,10 +28,10 @@ from cad.domain import (
     Volume,
 )
 from cad.geometry import index_of
-from cad.service.analysis import reader_with
+from cad.service.analysis import analysis_with
 from cad.service.prior_search import History
 from cad.service.settings import Settings, load_settings
-from cad.service.worker import Reader, Reading
+from cad.service.worker import AnalysisOutcome, SeriesAnalysis
 from tests.builders import Sphere
 from tests.integration.paced_service import wait_while_held
 
@@ -89,15 +89,15 @@ def _is_nodule(volume: Volume, place: PointLps) -> bool:
     return inside and bool(np.int16(volume.hu[k, j, i]) > NODULE_HU)
 
 
-def make_reader(settings: Settings) -> Reader:
-    """The product's reader with known places in the detector's stead, held up as the paced service is."""
-    reader = reader_with(CaseTools(Networks(KnownPlaces(), registrar=same_place)), None)
+def make_analysis(settings: Settings) -> SeriesAnalysis:
+    """The product's analysis with known places in the detector's stead, held up as the paced service is."""
+    analysis = analysis_with(CaseTools(Networks(KnownPlaces(), registrar=same_place)), None)
 
-    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> Reading:
+    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
         wait_while_held(settings.data_folder)
-        return reader.read(datasets, context, history)
+        return analysis.run(datasets, context, history)
 
-    return Reader(reader.models, read, reader.choose)
+    return SeriesAnalysis(analysis.models, read, analysis.choose)
 
 
 def main() -> int:
@@ -106,7 +106,7 @@ def main() -> int:
     # By its importable name: a worker process looks functions up by module, and this one runs as __main__.
     from tests.integration import comparing_service
 
-    return serve(load_settings(), comparing_service.make_reader)
+    return serve(load_settings(), comparing_service.make_analysis)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The service with a reader that needs no weights and can be held up. `python -m tests.integration.paced_service`.
+"""The service with an analysis that needs no weights and can be held up. `python -m tests.integration.paced_service`.
 
 Reading, measuring and encoding are the product's; lungs and mark are what the tests' phantom is known to hold. While
 a file HOLD lies in the data folder the analysis waits, so that a test can act in mid-job; ANALYSES has one line for
@@ -25,7 +25,7 @@ from cad.report.statements import state
 from cad.science.nodules import characterise
 from cad.service.prior_search import History
 from cad.service.settings import Settings, load_settings
-from cad.service.worker import Reader, Reading
+from cad.service.worker import AnalysisOutcome, SeriesAnalysis
 from dicom_io.read.reading import load_datasets
 from dicom_io.uids import device_uid
 from dicom_io.write.objects import EncodingContext, report_objects
@@ -41,10 +41,10 @@ LONGEST_HOLD_S = 60.0
 MODEL = ModelIdentity("one-place", "1", "0" * 64)
 
 
-def make_reader(settings: Settings) -> Reader:
+def make_analysis(settings: Settings) -> SeriesAnalysis:
     """Reads a phantom with one nodule at NODULE, held up while HOLD exists."""
 
-    def read(datasets: Sequence[Dataset], _context: ClinicalContext, _history: History) -> Reading:
+    def read(datasets: Sequence[Dataset], _context: ClinicalContext, _history: History) -> AnalysisOutcome:
         wait_while_held(settings.data_folder)
         loaded = load_datasets(datasets, SeriesPolicy())
         lungs = LungMask((loaded.volume.hu < AIR_BELOW_HU).astype(np.uint8), loaded.volume.grid)
@@ -55,9 +55,9 @@ def make_reader(settings: Settings) -> Reader:
         device = device_uid(version("lungcad"), findings.models)
         context = EncodingContext(key, utc_now(), version("lungcad"), device)
         document = {"nodules": [nodule.tracking_uid for nodule in nodules]}
-        return Reading(report_objects(state(findings, WordingPolicy()), loaded, context, A_PDF).all(), document)
+        return AnalysisOutcome(report_objects(state(findings, WordingPolicy()), loaded, context, A_PDF).all(), document)
 
-    return Reader((MODEL,), read, list)
+    return SeriesAnalysis((MODEL,), read, list)
 
 
 def wait_while_held(data_folder: Path) -> None:
@@ -75,7 +75,7 @@ def main() -> int:
     # By its importable name: a worker process looks functions up by module, and this one runs as __main__.
     from tests.integration import paced_service
 
-    return serve(load_settings(), paced_service.make_reader)
+    return serve(load_settings(), paced_service.make_analysis)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@ from pydicom.dataset import Dataset
 
 from cad.commands.embedded_orthanc import OrthancSetup, configuration, find_orthanc, free_ports, new_address
 from cad.service.intake import CURSOR
-from cad.service.jobs import Patience
+from cad.service.jobs import RetryPolicy
 from cad.service.store import Store
-from orthanc.client import OrthancDoor, OrthancPacs
+from orthanc.client import OrthancConnection, OrthancPacs
 from tests.builders import Sphere, a_series, save_series
 from tests.integration.paced_service import ANALYSES, HOLD, NODULE, NODULE_DIAMETER_MM
 
@@ -73,7 +73,7 @@ class OrthancRig:
 
     @property
     def pacs(self) -> OrthancPacs:
-        return OrthancPacs(OrthancDoor(self.address.url, *self.auth))
+        return OrthancPacs(OrthancConnection(self.address.url, *self.auth))
 
     def start(self) -> None:
         executable = find_orthanc()
@@ -149,7 +149,7 @@ class ServiceRig:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LUNGCAD_")}
         self._environment = inherited | {f"LUNGCAD_{name.upper()}": str(value) for name, value in chosen.items()}
         self._environment["PYTHONWARNINGS"] = "default"
-        self._store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())
+        self._store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", RetryPolicy())
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from cad.errors import Unavailable
-from orthanc.dicomweb import WebArchive, WebDoor
+from orthanc.dicomweb import DicomWebConnection, WebArchive
 from orthanc.dimse import DimsePeer
 from orthanc.pacs import Archive, StudySummary
 from orthanc.query_retrieve import DimseArchive
@@ -30,7 +30,7 @@ def by_dimse(archive: OrthancRig, orthanc: OrthancRig) -> Archive:
 
 def by_web(archive: OrthancRig, orthanc: OrthancRig) -> Archive:
     address = archive.address
-    return WebArchive(WebDoor(address.dicomweb_url, address.username, address.password))
+    return WebArchive(DicomWebConnection(address.dicomweb_url, address.username, address.password))
 
 
 DOORS = pytest.mark.parametrize("door", [by_dimse, by_web])
@@ -135,9 +135,9 @@ def test_archives_that_are_away_or_refuse_us_are_outages(archive: OrthancRig, or
     places: list[Archive] = [
         away,
         DimseArchive(stranger, "ORTHANC", orthanc.pacs),
-        WebArchive(WebDoor(f"http://127.0.0.1:{port}/dicom-web")),
-        WebArchive(WebDoor(address.dicomweb_url, "lungcad", "wrong")),
-        WebArchive(WebDoor(f"{address.url}/nothing", address.username, address.password)),
+        WebArchive(DicomWebConnection(f"http://127.0.0.1:{port}/dicom-web")),
+        WebArchive(DicomWebConnection(address.dicomweb_url, "lungcad", "wrong")),
+        WebArchive(DicomWebConnection(f"{address.url}/nothing", address.username, address.password)),
     ]
     for place in places:
         with pytest.raises(Unavailable) as outage:

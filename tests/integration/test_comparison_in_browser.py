@@ -18,10 +18,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from cad.geometry import indices_of
 from cad.policy import SeriesPolicy
 from cad.report.json.followup_map import comparison_map
-from cad.service.jobs import Job, JobState, Patience, Source
+from cad.service.jobs import Job, JobState, RetryPolicy, Source
 from cad.service.store import ObjectRecord, Store
-from cad.web.api import Desk, create_api
-from cad.web.scan_cache import SeriesPlaces, Shelf
+from cad.web.api import ApiDependencies, create_api
+from cad.web.scan_cache import ScanCache, SeriesPlaces
 from dicom_io.read.reading import load_datasets
 from orthanc.in_memory import InMemoryPacs, id_of
 from orthanc.spool import Spool
@@ -55,15 +55,17 @@ MAP_ERROR_MM = 0.1
 @contextmanager
 def a_console(pair: MadeUpPair, folder: Path) -> Iterator[str]:
     """The API on a free port with a job that was compared and one that was not; its origin."""
-    store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())
-    store.create_tables()
+    store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", RetryPolicy())
+    store.upgrade_tables()
     pacs = InMemoryPacs()
     pacs.receive([*pair.current, *pair.prior, *pair.alone])
     _record(store, COMPARED, findings_of_pair(pair), comparison_map(a_followup(pair), pair.lungs))
     _record(store, ALONE, findings_without_prior(pair), None)
-    shelf = Shelf(SeriesPlaces(store, pacs, Spool(folder / "spool")).fetch, SeriesPolicy())
-    desk = Desk(store, lambda _: None, {"pacs": pacs.check}, lambda: datetime.now(UTC), shelf, SECRET)
-    with served(create_api(desk)) as origin:
+    scans = ScanCache(SeriesPlaces(store, pacs, Spool(folder / "spool")).fetch, SeriesPolicy())
+    dependencies = ApiDependencies(
+        store, lambda _: None, {"pacs": pacs.check}, lambda: datetime.now(UTC), scans, SECRET
+    )
+    with served(create_api(dependencies)) as origin:
         yield origin
     store.close()
 

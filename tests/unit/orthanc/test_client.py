@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from cad.errors import Reason, Refusal, Unavailable
-from orthanc.client import OrthancDoor, OrthancPacs, as_outcome
+from orthanc.client import OrthancConnection, OrthancPacs, as_outcome
 
 LIBRARY_ERRORS = [
     value
@@ -101,7 +101,9 @@ def a_server(answers: dict[str, Answer]) -> Iterator[tuple[OrthancPacs, list[str
 
 
 def a_client(port: int, read_timeout_s: float = 10.0) -> OrthancPacs:
-    return OrthancPacs(OrthancDoor(f"http://127.0.0.1:{port}", connect_timeout_s=1, read_timeout_s=read_timeout_s))
+    return OrthancPacs(
+        OrthancConnection(f"http://127.0.0.1:{port}", connect_timeout_s=1, read_timeout_s=read_timeout_s)
+    )
 
 
 @pytest.mark.parametrize("kind", LIBRARY_ERRORS, ids=lambda kind: kind.__name__)
@@ -184,4 +186,4 @@ def test_results_go_to_the_plain_upload_where_there_is_no_dicomweb() -> None:
 
 
 def test_a_password_is_not_shown() -> None:
-    assert "secret" not in repr(OrthancDoor("http://pacs", "user", "secret"))
+    assert "secret" not in repr(OrthancConnection("http://pacs", "user", "secret"))

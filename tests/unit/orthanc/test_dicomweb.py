@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from cad.errors import Unavailable
-from orthanc.dicomweb import WebArchive, WebDoor
+from orthanc.dicomweb import DicomWebConnection, WebArchive
 from orthanc.pacs import SeriesEntry
 
 SERIES = SeriesEntry("1.2.3", "1.2", "1.2.3", "CT", 2, in_archive=True)
@@ -57,7 +57,10 @@ def answering(status: int, content: bytes, content_type: str) -> Iterator[tuple[
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield WebArchive(WebDoor(f"http://127.0.0.1:{server.server_address[1]}/dicom-web/", "me", "secret")), seen
+        yield (
+            WebArchive(DicomWebConnection(f"http://127.0.0.1:{server.server_address[1]}/dicom-web/", "me", "secret")),
+            seen,
+        )
     finally:
         server.shutdown()
         thread.join()
@@ -110,4 +113,4 @@ def test_no_studies_is_an_answer(status: int, content: bytes) -> None:
 
 
 def test_the_password_does_not_show() -> None:
-    assert "secret" not in repr(WebDoor("http://pacs", "me", "secret"))
+    assert "secret" not in repr(DicomWebConnection("http://pacs", "me", "secret"))

@@ -1,4 +1,4 @@
-"""A whole service on an in-memory PACS, with an engine that tests drive and a reader that needs no networks."""
+"""A whole service on an in-memory PACS, with an engine that tests drive and an analysis that needs no networks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cad.errors import Reason, Refusal
 from cad.service.dispatch import Dispatcher, Ownership, Plan
 from cad.service.engine import Ended, Ticket
 from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
-from cad.service.jobs import Job, JobState, Patience
+from cad.service.jobs import Job, JobState, RetryPolicy
 from cad.service.outbox import Outbox
 from cad.service.prior_search import History
 from cad.service.store import Store
-from cad.service.worker import Reader, Reading, Tools, execute
+from cad.service.worker import AnalysisOutcome, SeriesAnalysis, Tools, execute
 from dicom_io.write.identity import MANUFACTURER, MODEL_NAME
 from orthanc.in_memory import InMemoryPacs
 from orthanc.spool import Spool
@@ -115,8 +115,8 @@ class Bench:
         self.pacs = pacs or InMemoryPacs()
         self.spool = Spool(folder / "spool")
         self.outbox_folder = folder / "outbox"
-        self.store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())
-        self.store.create_tables()
+        self.store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", RetryPolicy())
+        self.store.upgrade_tables()
         outbox = Outbox(self.outbox_folder)
         self.tools = Tools(self.store, self.pacs, self.spool, outbox, self.pacs, lambda: self.now)
         self.refusal: Refusal | None = None
@@ -134,15 +134,15 @@ class Bench:
         self.intake = PacsIntake(self.pacs, self.store, IDENTITY, timedelta(hours=24), clock)
         self.spool_intake = SpoolIntake(self.spool, self.store, IDENTITY, SpoolTimes(0, 24), clock)
 
-    def reader(self) -> Reader:
-        return Reader((MODEL,), self._read, self._choose)
+    def analysis(self) -> SeriesAnalysis:
+        return SeriesAnalysis((MODEL,), self._read, self._choose)
 
     def _choose(self, images: Sequence[Dataset]) -> Sequence[Dataset]:
         if series_of(images) in self.unfit:
             raise Refusal(Reason.TOO_FEW_SLICES, "too few slices")
         return images
 
-    def _read(self, datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> Reading:
+    def _read(self, datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
         self.read.append(len(datasets))
         self.contexts.append(context)
         if self.refusal is not None:
@@ -156,7 +156,7 @@ class Bench:
         tracking = tracking_uid(history, series_of(datasets))
         seg = an_instance(1, f"{name}.2", "SEG", str(datasets[0].StudyInstanceUID))
         document = {"nodules": len(uids), "priors": priors, "tracking": tracking, "cautions": cautions}
-        return Reading((a_report(name, datasets, tracking), seg), {**document, "reported": len(reports)})
+        return AnalysisOutcome((a_report(name, datasets, tracking), seg), {**document, "reported": len(reports)})
 
     def take_in(self) -> None:
         self.intake.step()
@@ -167,7 +167,7 @@ class Bench:
         """Execute what the engine was given, as a worker process would."""
         while self.engine.submitted:
             key, epoch = self.engine.submitted[0]
-            execute(key, epoch, self.tools, self.reader())
+            execute(key, epoch, self.tools, self.analysis())
             self.engine.end()
             self.dispatcher.step()
 

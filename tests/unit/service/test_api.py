@@ -1,4 +1,4 @@
-"""The HTTP door on a real job table, without a network."""
+"""The HTTP API on a real job table, without a network."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pydicom.dataset import Dataset
 
 from cad.errors import Reason, Refusal, Unavailable
 from cad.policy import SeriesPolicy
-from cad.service.jobs import Event, EventKind, Job, JobState, Patience, Source
+from cad.service.jobs import Event, EventKind, Job, JobState, RetryPolicy, Source
 from cad.service.store import ObjectRecord, Store
-from cad.web.api import Desk, create_api
-from cad.web.scan_cache import Shelf, Wanted
+from cad.web.api import ApiDependencies, create_api
+from cad.web.scan_cache import ScanCache, Wanted
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEASE = NOW + timedelta(minutes=2)
@@ -49,8 +49,8 @@ class Front:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}", Patience())
-    opened.create_tables()
+    opened = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}", RetryPolicy())
+    opened.upgrade_tables()
     yield opened
     opened.close()
 
@@ -68,8 +68,10 @@ def a_front(store: Store, token: str | None = None) -> Front:
         check()
         made.notified.append(series_id)
 
-    desk = Desk(store, notify, {"pacs": check}, lambda: NOW, Shelf(no_images, SeriesPolicy()), token)
-    made = Front(TestClient(create_api(desk), raise_server_exceptions=False), store)
+    dependencies = ApiDependencies(
+        store, notify, {"pacs": check}, lambda: NOW, ScanCache(no_images, SeriesPolicy()), token
+    )
+    made = Front(TestClient(create_api(dependencies), raise_server_exceptions=False), store)
     return made
 
 

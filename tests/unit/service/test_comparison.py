@@ -16,10 +16,10 @@ from pydicom.dataset import Dataset
 
 from cad.policy import SeriesPolicy
 from cad.report.json.followup_map import comparison_map
-from cad.service.jobs import Event, EventKind, Job, JobState, Patience, Source
+from cad.service.jobs import Event, EventKind, Job, JobState, RetryPolicy, Source
 from cad.service.store import ObjectRecord, Store
-from cad.web.api import Desk, create_api
-from cad.web.scan_cache import FEWEST_KEPT, MOST_KEPT, SeriesPlaces, Shelf, Wanted
+from cad.web.api import ApiDependencies, create_api
+from cad.web.scan_cache import FEWEST_KEPT, MOST_KEPT, ScanCache, SeriesPlaces, Wanted
 from dicom_io.read.reading import load_datasets
 from orthanc.in_memory import InMemoryPacs, id_of
 from orthanc.pacs import SeriesEntry, StudySummary
@@ -55,11 +55,11 @@ def console(tmp_path: Path) -> Iterator[Console]:
 
 
 def consoles(folder: Path, token: str | None = None) -> Iterator[Console]:
-    store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", Patience())
-    store.create_tables()
+    store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", RetryPolicy())
+    store.upgrade_tables()
     pacs, spool = InMemoryPacs(), Spool(folder / "spool")
-    shelf = Shelf(SeriesPlaces(store, pacs, spool).fetch, SeriesPolicy())
-    desk = Desk(store, lambda _: None, {"pacs": pacs.check}, lambda: NOW, shelf, token)
+    shelf = ScanCache(SeriesPlaces(store, pacs, spool).fetch, SeriesPolicy())
+    desk = ApiDependencies(store, lambda _: None, {"pacs": pacs.check}, lambda: NOW, shelf, token)
     yield Console(TestClient(create_api(desk), raise_server_exceptions=False), store, pacs, spool)
     store.close()
 
@@ -283,7 +283,7 @@ def test_a_scan_is_read_once_although_many_ask_at_once() -> None:
         started.wait()
         shelf.scan(a_wanted("a"))
 
-    shelf = Shelf(fetch, SeriesPolicy())
+    shelf = ScanCache(fetch, SeriesPolicy())
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -300,7 +300,7 @@ def test_the_shelf_lets_go_of_what_was_not_looked_at_for_longest() -> None:
         fetched.append(wanted.series_uid)
         return series[wanted.series_uid]
 
-    shelf = Shelf(fetch, SeriesPolicy())
+    shelf = ScanCache(fetch, SeriesPolicy())
     for name in "abcd":
         shelf.scan(a_wanted(name))
     shelf.scan(a_wanted("a"))
@@ -320,7 +320,7 @@ def test_the_shelf_keeps_two_scans_however_large(monkeypatch: pytest.MonkeyPatch
         fetched.append(wanted.series_uid)
         return one_series(wanted.series_uid)
 
-    shelf = Shelf(fetch, SeriesPolicy())
+    shelf = ScanCache(fetch, SeriesPolicy())
     for name in ("a", "b", "a", "b"):
         shelf.scan(a_wanted(name))
     assert len(fetched) == FEWEST_KEPT

@@ -18,7 +18,7 @@ from cad.errors import Reason, Refusal, Unavailable
 from cad.service.jobs import JobState
 from cad.service.prior_choice import NO_PATIENT_ID
 from cad.service.prior_search import History
-from cad.service.worker import Beat, Reader, Reading, execute, run_loop
+from cad.service.worker import AnalysisOutcome, LoopInterval, SeriesAnalysis, execute, run_loop
 from orthanc.in_memory import InMemoryPacs, id_of
 from tests.unit.service.benches import MODEL, SERIES, Bench, an_instance, slices
 
@@ -136,15 +136,15 @@ def test_a_newer_set_of_slices_withdraws_the_older_result_once_it_has_its_own(be
 
 
 def test_the_map_of_a_comparison_is_kept_with_the_result_and_withdrawn_with_it(bench: Bench) -> None:
-    reads = bench.reader().read
+    reads = bench.analysis().run
 
-    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> Reading:
+    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
         return replace(reads(datasets, context, history), comparison_map=b"map")
 
     receive(bench, 1, 2)
     bench.take_in()
     key, epoch = bench.engine.submitted[0]
-    execute(key, epoch, bench.tools, Reader((MODEL,), read, list))
+    execute(key, epoch, bench.tools, SeriesAnalysis((MODEL,), read, list))
     assert bench.store.comparison_map(key) == b"map"
     bench.engine.end()
     receive(bench, 3)
@@ -159,7 +159,7 @@ def test_an_analysis_that_was_superseded_while_it_ran_leaves_nothing(bench: Benc
     old = bench.engine.submitted[0]
     receive(bench, 3)
     bench.intake.step()
-    execute(*old, bench.tools, bench.reader())
+    execute(*old, bench.tools, bench.analysis())
     assert bench.results() == (0, 0)
     bench.engine.end()
     bench.settle()
@@ -171,12 +171,12 @@ def test_a_pacs_that_is_down_delays_the_delivery_and_not_the_science(bench: Benc
     bench.take_in()
     key, epoch = bench.engine.submitted[0]
 
-    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> Reading:
+    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
         bench.pacs.go_down()
-        return bench.reader().read(datasets, context, history)
+        return bench.analysis().run(datasets, context, history)
 
-    reader = Reader((MODEL,), read, list)
-    execute(key, epoch, bench.tools, reader)
+    analysis = SeriesAnalysis((MODEL,), read, list)
+    execute(key, epoch, bench.tools, analysis)
     assert bench.job().state is JobState.DELIVERING
     bench.engine.end()
     bench.pacs.come_up()
@@ -189,7 +189,7 @@ def test_results_that_are_there_already_are_not_sent_again(bench: Bench) -> None
     bench.take_in()
     key, epoch = bench.engine.submitted[0]
     bench.pacs.send(bench._read(slices(1), ClinicalContext(), History((), (NO_PATIENT_ID,))).objects)
-    execute(key, epoch, bench.tools, bench.reader())
+    execute(key, epoch, bench.tools, bench.analysis())
     assert bench.job().state is JobState.DONE
     assert bench.pacs.uploads == 2
 
@@ -198,7 +198,7 @@ def test_results_that_vanished_from_our_disk_are_made_again(bench: Bench) -> Non
     receive(bench, 1)
     bench.take_in()
     key, epoch = bench.engine.submitted[0]
-    execute(key, epoch, replace(bench.tools, destination=DownPacs()), bench.reader())
+    execute(key, epoch, replace(bench.tools, destination=DownPacs()), bench.analysis())
     assert bench.job().state is JobState.DELIVERING
     shutil.rmtree(bench.outbox_folder / key)
     bench.engine.end()
@@ -236,7 +236,7 @@ def test_a_power_cut_before_or_after_the_work_ends_with_one_result(bench: Bench,
     receive(bench, 1, 2)
     bench.take_in()
     if executed:
-        execute(*bench.engine.submitted[0], bench.tools, bench.reader())
+        execute(*bench.engine.submitted[0], bench.tools, bench.analysis())
     bench.restart("boot-2")
     bench.settle()
     assert bench.results() == (1, 1)
@@ -249,7 +249,7 @@ def test_a_worker_that_was_believed_dead_cannot_disturb_its_successor(bench: Ben
     stale = bench.engine.submitted[0]
     bench.restart("boot-2")
     bench.take_in()
-    execute(*stale, bench.tools, bench.reader())
+    execute(*stale, bench.tools, bench.analysis())
     assert bench.read == []
     bench.settle()
     assert bench.results() == (1, 1)
@@ -358,7 +358,7 @@ def test_a_loop_outlives_outages_and_bugs_and_logs_an_outage_once(caplog: pytest
         if happening is not None:
             raise happening
 
-    run_loop("intake", step, Beat(0.0, wake, stop))
+    run_loop("intake", step, LoopInterval(0.0, wake, stop))
     assert pending == []
     assert caplog.text.count("away") == 1
     assert "available again" in caplog.text

@@ -11,7 +11,17 @@ from hypothesis import given, strategies as st
 
 from cad.case.identity import job_key, series_key
 from cad.domain import CtSeries, ModelIdentity
-from cad.service.jobs import TRANSITIONS, Event, EventKind, IllegalTransition, Job, JobState, Patience, Source, advance
+from cad.service.jobs import (
+    TRANSITIONS,
+    Event,
+    EventKind,
+    IllegalTransition,
+    Job,
+    JobState,
+    RetryPolicy,
+    Source,
+    advance,
+)
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=7)
@@ -74,7 +84,7 @@ def test_every_other_event_ends_the_ownership(kind: EventKind) -> None:
 
 
 def test_outages_are_waited_for_without_limit_with_doubling_pauses() -> None:
-    patience = Patience(first_delay_s=5, longest_delay_s=60)
+    patience = RetryPolicy(first_delay_s=5, longest_delay_s=60)
     job = a_job(JobState.RUNNING)
     pauses = []
     for _ in range(50):
@@ -121,7 +131,7 @@ def test_a_refusal_keeps_its_reason_and_facts() -> None:
 
 @given(st.integers(1, 10_000))
 def test_a_pause_never_shrinks_and_is_bounded(tries: int) -> None:
-    patience = Patience()
+    patience = RetryPolicy()
     pause = patience.delay(tries)
     assert patience.delay(1) <= pause <= patience.delay(tries + 1) <= timedelta(seconds=patience.longest_delay_s)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cad.errors import Unavailable
-from cad.service.jobs import Event, EventKind, Job, JobState, Patience, Source, advance
+from cad.service.jobs import Event, EventKind, Job, JobState, RetryPolicy, Source, advance
 from cad.service.store import ObjectRecord, Store
 from cad.service.tables import FETCHED, METADATA, open_engine
 
@@ -37,8 +37,8 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
-    opened = Store(url, Patience())
-    opened.create_tables()
+    opened = Store(url, RetryPolicy())
+    opened.upgrade_tables()
     yield opened
     opened.close()
 
@@ -121,7 +121,7 @@ def test_the_longest_waiting_job_is_claimed_first(store: Store) -> None:
 
 
 def claim_all(url: str, name: str, found: multiprocessing.Queue[tuple[str, str]]) -> None:
-    store = Store(url, Patience())
+    store = Store(url, RetryPolicy())
     while (job := store.claim(name, LEASE, NOW)) is not None:
         found.put((job.key, name))
     store.close()
@@ -225,7 +225,7 @@ def test_a_place_is_needed_while_its_job_has_not_ended(store: Store) -> None:
 
 
 def test_a_table_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path / 'absent' / 'jobs.sqlite'}", Patience())
+    store = Store(f"sqlite:///{tmp_path / 'absent' / 'jobs.sqlite'}", RetryPolicy())
     with pytest.raises(Unavailable, match="job table"):
         store.counts()
 
@@ -244,9 +244,9 @@ def test_a_table_of_an_older_version_is_completed_and_keeps_its_jobs(tmp_path: P
     engine = open_engine(url)
     METADATA.create_all(engine, tables=[table for table in METADATA.sorted_tables if table is not FETCHED])
     engine.dispose()
-    store = Store(url, Patience())
+    store = Store(url, RetryPolicy())
     store.accept(a_job())
-    store.create_tables()
+    store.upgrade_tables()
     store.note_fetched("1.2.3")
     store.note_fetched("1.2.3")
     assert (store.is_fetched("1.2.3"), store.is_fetched("1.2.4")) == (True, False)

@@ -1,0 +1,92 @@
+-- A job table of lungcad at commit d7f53c1, the last one without migrations: filled through its cad.service (the in-memory
+-- service of tests/unit/service/benches.py and Store) with jobs in every state, and printed by sqlite3.Connection.iterdump.
+BEGIN TRANSACTION;
+CREATE TABLE comparison_maps (
+	job_key VARCHAR(64) NOT NULL, 
+	map BLOB NOT NULL, 
+	PRIMARY KEY (job_key)
+);
+INSERT INTO "comparison_maps" VALUES('667ef19cdbb331c8ba5913cf02a648cb753ebb45380a11fadc3084dd3298e34c',X'000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+CREATE TABLE cursors (
+	name VARCHAR(64) NOT NULL, 
+	value INTEGER, 
+	PRIMARY KEY (name)
+);
+INSERT INTO "cursors" VALUES('orthanc-not-before',1772280180);
+INSERT INTO "cursors" VALUES('orthanc',51);
+CREATE TABLE fetched (
+	series_uid VARCHAR(64) NOT NULL, 
+	PRIMARY KEY (series_uid)
+);
+INSERT INTO "fetched" VALUES('1.4.8');
+CREATE TABLE jobs (
+	"key" VARCHAR(64) NOT NULL, 
+	source VARCHAR(8) NOT NULL, 
+	series_id VARCHAR(64) NOT NULL, 
+	series_uid VARCHAR(64) NOT NULL, 
+	sop_uids JSON NOT NULL, 
+	state VARCHAR(16) NOT NULL, 
+	created FLOAT NOT NULL, 
+	updated FLOAT NOT NULL, 
+	not_before FLOAT NOT NULL, 
+	claims INTEGER NOT NULL, 
+	crashes INTEGER NOT NULL, 
+	interruptions INTEGER NOT NULL, 
+	waits INTEGER NOT NULL, 
+	owner VARCHAR(96), 
+	lease_until FLOAT, 
+	code VARCHAR(64), 
+	text TEXT, 
+	facts JSON NOT NULL, 
+	PRIMARY KEY ("key")
+);
+INSERT INTO "jobs" VALUES('fb92a563278f1db855f5cab9f7632f7aa521fac9ac0da4d2bf23387ae1956e57','pacs','f0b672321a89484f4da859ffc741bbfe8b5b693d','1.4.1','["1.4.1.1", "1.4.1.2", "1.4.1.3"]','done',1772366580.0,1772366580.0,1772366580.0,1,0,0,0,NULL,NULL,NULL,NULL,'{}');
+INSERT INTO "jobs" VALUES('149d709a4e71c492789ec9bc685e4650b22d4d27b7689327bd753c7ee95fcd2e','pacs','8ec5a17af8275faf8adc4a9ef9a201cd68d26fe6','1.4.2','["1.4.2.1", "1.4.2.2", "1.4.2.3"]','superseded',1772367120.0,1772367660.0,1772367660.0,1,0,0,0,NULL,NULL,NULL,NULL,'{}');
+INSERT INTO "jobs" VALUES('d6c5b05e2ba833e30fc946832041026987fa23428e2690f68b23b4984e8da9ad','pacs','8ec5a17af8275faf8adc4a9ef9a201cd68d26fe6','1.4.2','["1.4.2.1", "1.4.2.2", "1.4.2.3", "1.4.2.4"]','done',1772367660.0,1772367660.0,1772367660.0,1,0,0,0,NULL,NULL,NULL,NULL,'{}');
+INSERT INTO "jobs" VALUES('e98a88c589c2ec52ea7e06481ccb726fc195739674910e7070133b61d4b7f207','pacs','e58bea78c28fe3ded0dd2da92edc44e0644fde51','1.4.3','["1.4.3.1", "1.4.3.2"]','refused',1772368200.0,1772368200.0,1772368200.0,1,0,0,0,NULL,NULL,'missing-slices','209 of 212 slices present','{"expected": 212, "found": 209}');
+INSERT INTO "jobs" VALUES('d328780b775c61b420b841a95ebebfa747df07c8e9440fab62ee2ed68a750cb8','pacs','d313463cd570e018205834e09df54b82ee74f424','1.4.4','["1.4.4.1", "1.4.4.2"]','failed',1772368560.0,1772370360.0,1772370360.0,3,3,0,0,NULL,NULL,'bug','unexpected ValueError','{}');
+INSERT INTO "jobs" VALUES('2d841b98b0cfb2bc36a5f07d9fc2c2f5ee5395b36f7892f20c429cd69ea1c0cd','pacs','4f7e39ff822ea1097acede5f7b8773ffb24822c1','1.4.6','["1.4.6.1", "1.4.6.2"]','running',1772370360.0,1772370422.0,1772370402.0,3,0,0,2,'here:boot-1',1772370542.0,'prior-unavailable','较早的检查先读','{}');
+INSERT INTO "jobs" VALUES('b8edf015087910ddf7795809c257dcc93608cf7247434a392a30cdc09f29ece2','pacs','c47f5b18b8a430e698b9fe15e51f6119984e7833','1.2.3','["1.2.3.1", "1.2.3.2", "1.2.3.3"]','queued',1772370422.0,1772370422.0,1772370422.0,0,0,0,0,NULL,NULL,NULL,NULL,'{}');
+INSERT INTO "jobs" VALUES('667ef19cdbb331c8ba5913cf02a648cb753ebb45380a11fadc3084dd3298e34c','pacs','6c2906ba8ee98ee2fe96712bd552abc490c7d847','1.4.5','["1.4.5.1", "1.4.5.2"]','delivering',1772370422.0,1772370422.0,1772370427.0,1,0,0,1,NULL,NULL,'pacs-unavailable','the PACS does not answer','{}');
+INSERT INTO "jobs" VALUES('e81f9179e53ccb85c73e30c54738d3ac3194f64c8c8f12a8f2def8bc41d050da','spool','44e873fe5d23d5b2e0b7e333e50d4113af87a85f','1.4.7','["1.4.7.1", "1.4.7.2"]','queued',1772370422.0,1772370422.0,1772370422.0,0,0,0,0,NULL,NULL,NULL,NULL,'{}');
+CREATE TABLE objects (
+	sop_uid VARCHAR(64) NOT NULL, 
+	job_key VARCHAR(64) NOT NULL, 
+	series_uid VARCHAR(64) NOT NULL, 
+	modality VARCHAR(16) NOT NULL, 
+	settled BOOLEAN NOT NULL, 
+	PRIMARY KEY (sop_uid)
+);
+INSERT INTO "objects" VALUES('9.1524988617718402407.1.1','fb92a563278f1db855f5cab9f7632f7aa521fac9ac0da4d2bf23387ae1956e57','9.1524988617718402407.1','SR',1);
+INSERT INTO "objects" VALUES('9.1524988617718402407.2.1','fb92a563278f1db855f5cab9f7632f7aa521fac9ac0da4d2bf23387ae1956e57','9.1524988617718402407.2','SEG',1);
+INSERT INTO "objects" VALUES('9.6014808688925288995.1.1','149d709a4e71c492789ec9bc685e4650b22d4d27b7689327bd753c7ee95fcd2e','9.6014808688925288995.1','SR',1);
+INSERT INTO "objects" VALUES('9.6014808688925288995.2.1','149d709a4e71c492789ec9bc685e4650b22d4d27b7689327bd753c7ee95fcd2e','9.6014808688925288995.2','SEG',1);
+INSERT INTO "objects" VALUES('9.8507449009752276771.1.1','d6c5b05e2ba833e30fc946832041026987fa23428e2690f68b23b4984e8da9ad','9.8507449009752276771.1','SR',1);
+INSERT INTO "objects" VALUES('9.8507449009752276771.2.1','d6c5b05e2ba833e30fc946832041026987fa23428e2690f68b23b4984e8da9ad','9.8507449009752276771.2','SEG',1);
+INSERT INTO "objects" VALUES('2.25.51','667ef19cdbb331c8ba5913cf02a648cb753ebb45380a11fadc3084dd3298e34c','2.25.5','SR',0);
+INSERT INTO "objects" VALUES('2.25.52','667ef19cdbb331c8ba5913cf02a648cb753ebb45380a11fadc3084dd3298e34c','2.25.6','SEG',0);
+CREATE TABLE patients (
+	series_id VARCHAR(64) NOT NULL, 
+	document JSON NOT NULL, 
+	PRIMARY KEY (series_id)
+);
+INSERT INTO "patients" VALUES('f0b672321a89484f4da859ffc741bbfe8b5b693d','{"age_years": 63, "sex": "female"}');
+CREATE TABLE results (
+	job_key VARCHAR(64) NOT NULL, 
+	document TEXT, 
+	PRIMARY KEY (job_key)
+);
+INSERT INTO "results" VALUES('fb92a563278f1db855f5cab9f7632f7aa521fac9ac0da4d2bf23387ae1956e57','{"nodules": 3, "priors": [], "tracking": "1.4.1", "cautions": ["patient-id-missing"], "reported": 0}');
+INSERT INTO "results" VALUES('149d709a4e71c492789ec9bc685e4650b22d4d27b7689327bd753c7ee95fcd2e','{"nodules": 3, "priors": [], "tracking": "1.4.2", "cautions": ["patient-id-missing"], "reported": 0}');
+INSERT INTO "results" VALUES('d6c5b05e2ba833e30fc946832041026987fa23428e2690f68b23b4984e8da9ad','{"nodules": 4, "priors": [], "tracking": "1.4.2", "cautions": ["patient-id-missing"], "reported": 0}');
+INSERT INTO "results" VALUES('667ef19cdbb331c8ba5913cf02a648cb753ebb45380a11fadc3084dd3298e34c','{"nodules": 1, "note": "6 mm, gr\u00f6\u00dfer"}');
+CREATE TABLE watched (
+	series_id VARCHAR(64) NOT NULL, 
+	PRIMARY KEY (series_id)
+);
+INSERT INTO "watched" VALUES('not-looked-at-yet');
+CREATE INDEX ix_jobs_state ON jobs (state);
+CREATE INDEX ix_jobs_series_uid ON jobs (series_uid);
+CREATE INDEX ix_objects_series_uid ON objects (series_uid);
+CREATE INDEX ix_objects_job_key ON objects (job_key);
+COMMIT;
