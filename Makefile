@@ -55,7 +55,7 @@ gate-imports:
 
 # In processes of their own: after OpenVINO has run and torch's DataLoader has forked a worker, the end of any program that
 # is started later crashes the interpreter. Services wait much and units compute much, so that they run side by side.
-OPENVINO_TESTS := tests/unit/models/test_runtimes.py
+OPENVINO_TESTS := tests/unit/models/running/test_runtimes.py
 test: setup lint ## Every gate and every test; says what was skipped and why
 	@$(MAKE) --no-print-directory -j2 --output-sync=target test-services test-units
 

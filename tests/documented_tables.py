@@ -38,11 +38,11 @@ from dicom_io.write.sr.nodules import volumetric_measurements
 from models.nodules.cards import OUTLINE_NAME, RATING_NAME
 from models.running.cards import CARDS
 from orthanc.dimse import CT_CLASSES, RECEIVED_SYNTAXES, SENT_SYNTAXES
-from tests.builders import a_series
-from tests.contract.followups import a_followup, a_grown
-from tests.contract.subjects import a_full_nodule, a_nodule, loaded
+from tests.made.followups import a_followup, a_grown
+from tests.made.series import a_series
+from tests.made.subjects import a_full_nodule, a_nodule, loaded
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 PATIENT_RECORDS = (PatientFactors, ExamObservations, NoduleObservation, AirwayFinding, CystFinding)
 
 

@@ -8,8 +8,8 @@ from functools import cache
 import pytest
 from pydicom.dataset import Dataset
 
-from tests.builders import CHINESE_NAME, a_series, an_enhanced_series
-from tests.contract.subjects import Subject, a_subject
+from tests.made.series import CHINESE_NAME, a_series, an_enhanced_series
+from tests.made.subjects import Subject, a_subject
 
 FEET_FIRST = (-1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 PRONE = (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0)

@@ -17,15 +17,6 @@ from cad.science.calcium.slabs import scored_slabs
 from dicom_io.read.readback import read_back
 from dicom_io.write.objects import ReportObjects
 from dicom_io.write.segments import calcium_tracking_uid
-from tests.builders import a_series
-from tests.calcium import AORTA, CONTRAST, LAD, NON_GATED, PLAQUES, RCA, Plaque, a_lesion, a_score
-from tests.contract.subjects import (
-    Subject,
-    calcium_objects,
-    loaded,
-    objects_of,
-    two_nodules,
-)
 from tests.contract.test_geometry import by_uid, decoded_segments, measurement_groups, positions_on
 from tests.contract.tools import (
     complaints,
@@ -36,6 +27,15 @@ from tests.contract.tools import (
     save,
     segment_positions,
     tid1500_groups,
+)
+from tests.made.calcium import AORTA, CONTRAST, LAD, NON_GATED, PLAQUES, RCA, Plaque, a_lesion, a_score
+from tests.made.series import a_series
+from tests.made.subjects import (
+    Subject,
+    calcium_objects,
+    loaded,
+    objects_of,
+    two_nodules,
 )
 
 pytestmark = pytest.mark.contract

@@ -19,8 +19,8 @@ from cad.report.pictures.calcium import (
 from cad.report.pictures.colours import SITE_RGB
 from cad.report.statements import state
 from cad.report.statements.calcium import shown_slices, state_calcium
-from tests.calcium import AORTA, CONTRAST, LAD, RCA, Plaque, a_score
-from tests.contract.subjects import Subject, calcium_objects, some_findings, two_nodules
+from tests.made.calcium import AORTA, CONTRAST, LAD, RCA, Plaque, a_score
+from tests.made.subjects import Subject, calcium_objects, some_findings, two_nodules
 
 NODE = Plaque(OtherCalcium.OTHER, (22, 60, 70), (2, 2, 2), 900.0)
 NOT_ASKED = NotAssessed(NotAssessedReason.NOT_REQUESTED)

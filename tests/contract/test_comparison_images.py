@@ -23,8 +23,7 @@ from cad.report.pictures.overlay import overlay_pictures
 from cad.report.statements import state
 from cad.report.statements.followup import FollowupStatement, state_followup
 from dicom_io.read.reading import LoadedSeries
-from tests.builders import Sphere, a_series
-from tests.contract.followups import (
+from tests.made.followups import (
     GONE,
     NOW,
     SHIFT,
@@ -38,7 +37,8 @@ from tests.contract.followups import (
     followed_objects,
     moved,
 )
-from tests.contract.subjects import RIGHT_NODULE, Subject, a_nodule, loaded, some_findings
+from tests.made.series import Sphere, a_series
+from tests.made.subjects import RIGHT_NODULE, Subject, a_nodule, loaded, some_findings
 
 pytestmark = pytest.mark.contract
 

@@ -15,7 +15,8 @@ from cad.domain import ChangeStatus, FollowUp, Nodule, NotAssessed
 from cad.policy import WordingPolicy
 from cad.report.statements import state
 from dicom_io.write.objects import ReportObjects, report_objects
-from tests.contract.followups import (
+from tests.contract.tools import complaints, dciodvfy, dicom_sr_validator, dsrdump, run, save, tid1500_groups
+from tests.made.followups import (
     GONE,
     NOW,
     SEGMENTATION,
@@ -30,8 +31,7 @@ from tests.contract.followups import (
     followed_findings,
     followed_objects,
 )
-from tests.contract.subjects import A_PDF, Subject, a_context, some_findings
-from tests.contract.tools import complaints, dciodvfy, dicom_sr_validator, dsrdump, run, save, tid1500_groups
+from tests.made.subjects import A_PDF, Subject, a_context, some_findings
 
 pytestmark = pytest.mark.contract
 

@@ -13,7 +13,7 @@ from cad.geometry import position_of
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.write.outlines import contours_of
 from dicom_io.write.seg import zero_padded
-from tests.contract.subjects import LEFT_NODULE, RIGHT_NODULE, Ellipsoid, Subject, a_nodule, objects_of
+from tests.made.subjects import LEFT_NODULE, RIGHT_NODULE, Ellipsoid, Subject, a_nodule, objects_of
 
 AXES = 2
 """The first two graphic objects of an annotation are the axes; the outlines follow."""

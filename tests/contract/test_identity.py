@@ -16,8 +16,8 @@ from cad.policy import WordingPolicy
 from cad.report.statements import state
 from dicom_io.uids import device_uid
 from dicom_io.write.objects import EncodingContext, ReportObjects, report_objects
-from tests.builders import CHINESE_NAME, a_series
-from tests.contract.subjects import (
+from tests.made.series import CHINESE_NAME, a_series
+from tests.made.subjects import (
     A_PDF,
     MODEL,
     NOW,

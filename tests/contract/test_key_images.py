@@ -19,8 +19,8 @@ from cad.report.pictures.nodules import (
     summary_page,
 )
 from dicom_io.write.key_images import MAX_NODULE_PAGES
-from tests.builders import Sphere, a_series
-from tests.contract.subjects import RIGHT_NODULE, Subject, a_nodule, loaded, objects_of
+from tests.made.series import Sphere, a_series
+from tests.made.subjects import RIGHT_NODULE, Subject, a_nodule, loaded, objects_of
 
 BRIGHT = 200
 """A soft-tissue nodule in the lung window; lung is below 100."""

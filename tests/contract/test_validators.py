@@ -26,8 +26,18 @@ from cad.policy import Policy, WordingPolicy
 from cad.report.statements import state
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.write.objects import ReportObjects, report_objects
-from tests.builders import CHINESE_NAME, a_series
-from tests.contract.subjects import (
+from tests.contract.tools import (
+    complaints,
+    dciodvfy,
+    dicom_sr_validator,
+    dsrdump,
+    run,
+    save,
+    segment_positions,
+    tid1500_groups,
+)
+from tests.made.series import CHINESE_NAME, a_series
+from tests.made.subjects import (
     A_PDF,
     RIGHT_NODULE,
     Subject,
@@ -38,16 +48,6 @@ from tests.contract.subjects import (
     objects_of,
     some_findings,
     two_nodules,
-)
-from tests.contract.tools import (
-    complaints,
-    dciodvfy,
-    dicom_sr_validator,
-    dsrdump,
-    run,
-    save,
-    segment_positions,
-    tid1500_groups,
 )
 
 pytestmark = pytest.mark.contract

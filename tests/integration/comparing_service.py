@@ -32,8 +32,8 @@ from cad.service.analysis import analysis_with
 from cad.service.prior_search import History
 from cad.service.settings import Settings, load_settings
 from cad.service.worker import AnalysisOutcome, SeriesAnalysis
-from tests.builders import Sphere
 from tests.integration.paced_service import wait_while_held
+from tests.made.series import Sphere
 
 PLACES = (PointLps(-60.0, -4.0, 0.0), PointLps(62.0, 10.0, 20.0), PointLps(-50.0, 20.0, -25.0))
 """Where nodules of the phantom may be, each in lung."""

@@ -25,10 +25,10 @@ from cad.service.intake import CURSOR
 from cad.service.jobs import RetryPolicy
 from cad.service.store import Store
 from orthanc.client import OrthancConnection, OrthancPacs
-from tests.builders import Sphere, a_series, save_series
 from tests.integration.paced_service import ANALYSES, HOLD, NODULE, NODULE_DIAMETER_MM
+from tests.made.series import Sphere, a_series, save_series
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_S = 180.0
 """Deadline of a wait. Seconds are usual; a machine that also trains networks can be fifty times slower."""
 POLL_S = 0.1

@@ -6,9 +6,7 @@ The truth is MolloiLab's table of another implementation (CAC-stanford-data, MIT
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +18,9 @@ from cad.policy import Policy
 from cad.science.calcium.candidates import JOINED
 from cad.science.calcium.scores import LesionScore, score_lesion
 from dicom_io.read.reading import load_series
+from tests.places import SHARED_DATA
 
-CT = Path(os.environ.get("LUNGCAD_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")) / "ct"
+CT = SHARED_DATA / "ct"
 PHANTOM, TABLE = CT / "QRM-CALCIUM-PHANTOM", CT / "QRM-CALCIUM-PHANTOM.json"
 
 pytestmark = [

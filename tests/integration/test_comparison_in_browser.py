@@ -25,7 +25,9 @@ from cad.web.scan_cache import ScanCache, SeriesPlaces
 from dicom_io.read.reading import load_datasets
 from orthanc.in_memory import InMemoryPacs, id_of
 from orthanc.spool import Spool
-from tests.comparisons import (
+from tests.integration.rigs import served
+from tests.integration.test_viewer_in_browser import CHROMIUM, CHROMIUM_OPTIONS
+from tests.made.comparisons import (
     CURRENT_DATE,
     NODULES,
     PRIOR_DATE,
@@ -36,12 +38,11 @@ from tests.comparisons import (
     findings_of_pair,
     findings_without_prior,
 )
-from tests.integration.rigs import served
-from tests.integration.test_viewer_in_browser import CHROMIUM, CHROMIUM_OPTIONS
+from tests.places import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-ARTIFACTS = Path(__file__).parents[2] / "test_artifacts"
+ARTIFACTS = ROOT / "test_artifacts"
 PATIENCE_MS = 60_000
 """Every step takes well under a second on an idle machine."""
 SECRET = "made-up"
@@ -49,7 +50,7 @@ COMPARED, ALONE = "c" * 64, "d" * 64
 SIZES = ({"width": 1280, "height": 800}, {"width": 1920, "height": 1080})
 GROWING, _, NEW, RESOLVED = NODULES
 MAP_ERROR_MM = 0.1
-"""Linear interpolation between nodes 10 mm apart (tests/unit/service/test_comparison_map.py), and rounding."""
+"""Linear interpolation between nodes 10 mm apart (tests/unit/report/json/test_followup_map.py), and rounding."""
 
 
 @contextmanager

@@ -13,10 +13,11 @@ import pytest
 import requests
 
 from cad.commands.embedded_orthanc import PLUGIN_FOLDER, find_orthanc, free_ports, stop
+from tests.places import ROOT
 
 pytestmark = pytest.mark.orthanc
 
-DOCKER = Path(__file__).parents[2] / "docker"
+DOCKER = ROOT / "docker"
 PATIENCE_S = 120.0
 """Orthanc answers after half a second on an idle machine."""
 

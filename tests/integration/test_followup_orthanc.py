@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
-from tests.builders import Sphere, a_series
 from tests.integration.comparing_service import PLACES, SPECKS
 from tests.integration.conftest import ARCHIVE_AET
 from tests.integration.rigs import OrthancRig, ServiceRig, wait_for
+from tests.made.series import Sphere, a_series
 
 pytestmark = [pytest.mark.orthanc, pytest.mark.slow]
 

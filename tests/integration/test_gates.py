@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
+
 PACKAGES = ("cad", "dicom_io", "models", "orthanc")
 NOT_CODE = shutil.ignore_patterns("__pycache__", "weights", "cards", "static", "fonts")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-from tests.builders import save_series
 from tests.integration.conftest import MakeService
 from tests.integration.rigs import OrthancRig, ServiceRig, a_chest, one_port, store_by_dcmtk, wait_for
+from tests.made.series import save_series
 
 pytestmark = [pytest.mark.orthanc, pytest.mark.slow]
 

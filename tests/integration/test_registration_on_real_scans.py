@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from dicom_io.read.reading import load_series
 from models.registration.images import Scan
 from models.registration.registrar import Registration, TorchRegistrar
 from models.training.material.breath import breath_of, breathe, coarser_grid, tissue_points
+from tests.places import SHARED_DATA
 
-DATA = Path(os.environ.get("LUNGCAD_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
-PAIR = DATA / "followup_pair"
+PAIR = SHARED_DATA / "followup_pair"
 SCANS = {name: PAIR / f"3DCT_lung_{name}.mha" for name in ("baseline", "followup")}
 
 pytestmark = [
@@ -64,7 +63,7 @@ def test_landmarks_of_a_follow_up_are_found(fixed: str, moving: str, with_masks:
 
 
 def chest(name: str) -> Scan:
-    volume = load_series([DATA / "ct" / name], SeriesPolicy()).volume
+    volume = load_series([SHARED_DATA / "ct" / name], SeriesPolicy()).volume
     return Scan(volume, segment_lungs(volume, LungPolicy()).lungs)
 
 

@@ -20,8 +20,8 @@ from cad.commands.main import main
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
 from models.nodules.reader import load_nodule_networks
 from models.phantom.simulation import Recipe, simulate
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 STUDIES = tomllib.loads((ROOT / "sample_studies" / "manifest.toml").read_text(encoding="utf-8"))["study"]
 
 pytestmark = pytest.mark.slow

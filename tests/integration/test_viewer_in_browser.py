@@ -32,15 +32,15 @@ from cad.report.statements import state
 from cad.web.ohif import ohif_dist, study_path
 from cad.web.viewer import DicomWebServer, viewer_app
 from dicom_io.write.objects import report_objects
-from tests.builders import Sphere, a_series
-from tests.calcium import a_score
-from tests.contract.followups import followed_findings
-from tests.contract.subjects import A_PDF, LEFT_NODULE, RIGHT_NODULE, a_context, loaded
 from tests.integration.rigs import served
+from tests.made.calcium import a_score
+from tests.made.followups import followed_findings
+from tests.made.series import Sphere, a_series
+from tests.made.subjects import A_PDF, LEFT_NODULE, RIGHT_NODULE, a_context, loaded
+from tests.places import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.orthanc, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_OPTIONS = [
     "--headless",

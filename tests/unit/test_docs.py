@@ -9,9 +9,10 @@ import pytest
 
 from cad.errors import Reason
 from cad.service.settings import OTHER_NAMES, PREFIX, Settings
-from tests.builders import a_series
-from tests.contract.subjects import a_nodule, loaded, objects_of
-from tests.documented_tables import ROOT, documented_tables, documents, with_tables
+from tests.documented_tables import documented_tables, documents, with_tables
+from tests.made.series import a_series
+from tests.made.subjects import a_nodule, loaded, objects_of
+from tests.places import ROOT
 
 DOCUMENTS = documents()
 NAMES = [document.name for document in DOCUMENTS]

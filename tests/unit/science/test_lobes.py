@@ -11,7 +11,7 @@ from cad.domain import Lobe, LungMask, NoduleLocation, NoduleMask, Side, Volume
 from cad.geometry import positions_of
 from cad.policy import LobePolicy
 from cad.science.lobes.location import Borders, find_borders, locate
-from tests.unit.science.lobe_phantoms import Chest, a_chest, above_horizontal_mm, above_oblique_mm
+from tests.made.lobes import Chest, a_chest, above_horizontal_mm, above_oblique_mm
 
 POLICY = LobePolicy()
 PLACES = {

@@ -20,7 +20,7 @@ from cad.service.prior_choice import NO_PATIENT_ID
 from cad.service.prior_search import History
 from cad.service.worker import AnalysisOutcome, LoopInterval, SeriesAnalysis, execute, run_loop
 from orthanc.in_memory import InMemoryPacs, id_of
-from tests.unit.service.benches import MODEL, SERIES, Bench, an_instance, slices
+from tests.made.benches import MODEL, SERIES, Bench, an_instance, slices
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from cad.service.jobs import JobState, RetryPolicy
 from cad.service.migrations.upgrade import upgrade_tables
 from cad.service.store import Store
 from cad.service.tables import METADATA, open_engine
-from tests.unit.service.benches import SERIES, Bench, an_instance
+from tests.made.benches import SERIES, Bench, an_instance
 
 FIRST_TABLES = Path(__file__).with_name("tables_at_d7f53c1.sql")
 NEWEST = "0001"

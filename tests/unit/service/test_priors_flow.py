@@ -14,7 +14,7 @@ from cad.errors import Unavailable
 from cad.service.jobs import JobState
 from orthanc.in_memory import InMemoryPacs
 from orthanc.pacs import SeriesEntry, StudySummary
-from tests.unit.service.benches import Bench, a_visit, series_of
+from tests.made.benches import Bench, a_visit, series_of
 
 FIRST, SECOND, THIRD = "20240110", "20250110", "20260110"
 

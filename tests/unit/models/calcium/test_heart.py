@@ -12,7 +12,7 @@ from cad.domain import Artery, PointLps, Volume
 from cad.geometry import grid_from, indices_of
 from models.calcium.atlas import load_atlas
 from models.calcium.heart import FittedHeart, find_heart
-from tests.unit.models.calcium.chests import AORTA_MM, COURSES, a_patient, an_atlas
+from tests.made.calcium_chests import AORTA_MM, COURSES, a_patient, an_atlas
 
 SHIFT = np.array([-12.0, -150.0, 333.0])
 SIZE = np.array([1.1, 1.05, 1.15])

@@ -8,7 +8,7 @@ import pytest
 from cad.domain import BoolArray, Heart, Int16Array, Mask, Volume
 from cad.policy import CalciumPolicy
 from cad.science.calcium.candidates import find_lesions
-from tests.unit.science.calcium.hearts import volume_of
+from tests.made.hearts import volume_of
 
 POLICY = CalciumPolicy()
 SHAPE = (30, 60, 60)

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from cad.domain import Artery, CalcifiedLesion, CalciumTier, NoduleMask, OtherCalcium, Volume
 from cad.policy import CalciumPolicy
 from cad.science.calcium.scores import cac_drs, categories_of, score_lesion, site_score, tier_of
-from tests.unit.science.calcium.hearts import HALF_MM, Index, a_row, a_volume, volume_of, whole
+from tests.made.hearts import HALF_MM, Index, a_row, a_volume, volume_of, whole
 
 POLICY = CalciumPolicy()
 

@@ -9,7 +9,7 @@ from cad.domain import LungMask, NoduleMask
 from cad.geometry import position_of
 from cad.policy import CalciumPolicy
 from cad.science.calcium.slabs import scored_slabs, slab_weights
-from tests.unit.science.calcium.hearts import volume_of
+from tests.made.hearts import volume_of
 
 POLICY = CalciumPolicy()
 

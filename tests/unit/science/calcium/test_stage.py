@@ -20,7 +20,7 @@ from cad.domain import (
 from cad.policy import CalciumPolicy
 from cad.report.words.en import calcium as english
 from cad.science.calcium.stage import Scan, assess_calcium
-from tests.unit.science.calcium.hearts import Index, ToldReader, a_row, a_volume, heart_box, volume_of
+from tests.made.hearts import Index, ToldReader, a_row, a_volume, heart_box, volume_of
 
 POLICY = CalciumPolicy()
 

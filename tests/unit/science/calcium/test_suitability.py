@@ -18,7 +18,7 @@ from cad.science.calcium.suitability import (
     technique_of,
     unsuitable,
 )
-from tests.unit.science.calcium.hearts import a_volume, heart_box, volume_of
+from tests.made.hearts import a_volume, heart_box, volume_of
 
 POLICY = CalciumSuitabilityPolicy()
 PLAIN = HeartImage(blood_hu=42.0, noise_hu=15.0, metal_mm3=0.0, metal_near_mm3=0.0, coverage=1.0)

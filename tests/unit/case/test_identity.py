@@ -1,0 +1,46 @@
+"""What makes other objects of the same job."""
+
+from __future__ import annotations
+
+import pytest
+
+from cad.case.identity import result_key
+from cad.case.request import CaseRequest
+from cad.domain import ClinicalContext, ExamObservations, NoduleObservation, PatientFactors
+from cad.report.words.language import Language
+from dicom_io.read.priors import Priors
+from tests.made.compared_chests import Chest, prior_of
+
+JOB = "ab" * 32
+SMOKER = ClinicalContext(PatientFactors(ever_smoker=True))
+OBSERVED = ClinicalContext(observations=ExamObservations(nodules=(NoduleObservation("Nodule 1", spiculated=True),)))
+REQUESTS = (
+    CaseRequest(min_score=0.3),
+    CaseRequest(context=SMOKER),
+    CaseRequest(context=OBSERVED),
+    CaseRequest(language=Language.CHINESE),
+    CaseRequest(language=Language.ENGLISH),
+    CaseRequest(min_score=0.3, context=SMOKER),
+    CaseRequest(priors=Priors((prior_of(Chest([]), 90)[2],))),
+    CaseRequest(priors=Priors((prior_of(Chest([]), 200)[2],))),
+    CaseRequest(priors=Priors((prior_of(Chest([]), 200)[2], prior_of(Chest([]), 90)[2]))),
+)
+
+
+def test_an_ordinary_request_has_the_key_of_its_job() -> None:
+    assert result_key(JOB, CaseRequest()) == JOB
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=range(len(REQUESTS)))
+def test_a_request_that_changes_the_objects_has_a_key_of_its_own(request_: CaseRequest) -> None:
+    key = result_key(JOB, request_)
+    assert key != JOB
+    assert (len(key), set(key) - set("0123456789abcdef")) == (64, set())
+    assert key == result_key(
+        JOB,
+        CaseRequest(request_.parts, request_.min_score, request_.context, request_.priors, language=request_.language),
+    )
+
+
+def test_different_requests_have_different_keys() -> None:
+    assert len({result_key(JOB, one) for one in REQUESTS}) == len(REQUESTS)

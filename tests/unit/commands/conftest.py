@@ -1,0 +1,64 @@
+"""One analysed phantom for all tests that look at results, and a detector that marks what it is told to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cad.case.networks import CaseTools, Machinery
+from cad.commands.main import main
+from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
+from tests.made.series import CHINESE_NAME, Sphere, a_series, save_series
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SPHERES = (Sphere((-60.0, 8.0, 5.0), 12.0), Sphere((62.0, -6.0, -12.0), 18.0))
+VESSELS = tuple(Sphere((x, -10.0, float(z)), 8.0) for x in (-40.0, 42.0) for z in range(-48, 49, 6))
+"""A row of beads in each lung: space without vessels is not taken for lung."""
+MARKER = ModelIdentity("marker", "1", "ab" * 32)
+
+
+@dataclass(frozen=True)
+class MarkingDetector:
+    """Marks the given spheres, the first with the highest score."""
+
+    spheres: tuple[Sphere, ...] = SPHERES
+    identity: ModelIdentity = MARKER
+    default_min_score: float = 0.5
+
+    def __call__(self, volume: Volume, lungs: LungMask, min_score: float) -> tuple[Candidate, ...]:  # noqa: ARG002
+        marks = [
+            Candidate(PointLps(*sphere.centre), sphere.diameter_mm, 0.9 - 0.3 * number, "marker")
+            for number, sphere in enumerate(self.spheres)
+        ]
+        return tuple(mark for mark in marks if mark.score >= min_score)
+
+
+def marking_tools(machinery: Machinery) -> CaseTools:
+    """Tools whose clock stands still."""
+    return CaseTools(Networks(MarkingDetector()), clock=lambda: NOW, software_version="1.2.3", host_cores=2)
+
+
+def no_tools(machinery: Machinery) -> CaseTools:
+    """For inputs that must be refused before any network is loaded."""
+    raise AssertionError("the networks were loaded")
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a series of two nodules of a patient with a Chinese name."""
+    series = a_series(spheres=SPHERES + VESSELS, patient_name=CHINESE_NAME)
+    return save_series(series, tmp_path_factory.mktemp("phantom"))
+
+
+@pytest.fixture(scope="session")
+def analysed(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of that series, with pictures."""
+    out = tmp_path_factory.mktemp("results") / "out"
+    patient = out.parent / "patient.json"
+    patient.write_text('{"age_years": 63, "sex": "female", "emphysema": null}', encoding="utf-8")
+    arguments = ["analyze", str(phantom), "--out", str(out), "--images", "--patient", str(patient)]
+    assert main([*arguments, "--prior", str(phantom)], marking_tools) == 0
+    return out
