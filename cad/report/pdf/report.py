@@ -373,9 +373,9 @@ def _overview(case: ReportCase) -> Image:
 
 def _closing(case: ReportCase) -> Iterator[Flowable]:
     """Cautions, what was not assessed, the limits, and who made this."""
-    note = _both(case, lambda labels: labels.note)
     for caution in dict.fromkeys((*case.cautions, *case.statements.cautions)):
-        yield paragraph(f"{note}: {caution.text}", Look(SMALL, FAINT))
+        said = " ".join(f"{words.LABELS.note}: {words.caution(caution)}" for words in case.words)
+        yield paragraph(said, Look(SMALL, FAINT))
     why = case.statements.missing.get(Subject.FOLLOWUP)
     followup = None if why is None else why.reason
     calcium = not case.statements.mentions_calcium  # any other reason is said above
@@ -383,13 +383,10 @@ def _closing(case: ReportCase) -> Iterator[Flowable]:
     if missing:
         yield paragraph(missing, Look(SMALL, FAINT))
     yield from _lines(case, lambda words: words.LABELS.limits, Look(TINY, FAINT))
-    yield paragraph(_made_by(case), Look(6, FAINT))
+    yield from _lines(case, partial(_made_by, case), Look(6, FAINT))
 
 
-def _made_by(case: ReportCase) -> str:
-    found, made = case.statements, case.provenance
-    models = "; ".join(f"{m.name} {m.version} ({m.sha256[:12]})" for m in found.models) or "no network used"
-    return (
-        f"lungcad {made.version}, {models}, policy {found.policy_version}, {made.started.isoformat()}. "
-        f"Series {case.series.series_uid}."
-    )
+def _made_by(case: ReportCase, words: Words) -> str:
+    found = case.statements
+    models = "; ".join(f"{m.name} {m.version} ({m.sha256[:12]})" for m in found.models)
+    return words.made_by(case.provenance, models, found.policy_version, case.series.series_uid)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cad.domain import Assessment, Nodule, NotAssessedReason
+from cad.domain import Assessment, Caution, Nodule, NotAssessedReason
 from cad.report.statements.nodules import NoduleStatement
+from cad.report.statements.provenance import Provenance
 
 
 class Language(enum.StrEnum):
@@ -103,6 +104,12 @@ class Words(Protocol):
 
     def unknown(self, names: Sequence[str]) -> str:
         """Why the Brock model gives a range; at least one name."""
+
+    def caution(self, one: Caution) -> str:
+        """What a reader of a result should know, in one sentence."""
+
+    def made_by(self, made: Provenance, models: str, policy_version: str, series_uid: str) -> str:
+        """Who made a report of which series."""
 
     def not_assessed(self, *, followup: NotAssessedReason | None, calcium: bool) -> str:
         """Which parts of a reading were not done, and why there is no comparison; empty when both were."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from cad.domain import (
     Assessment,
     CalcificationPattern,
+    Caution,
     Composition,
     Delineation,
     Lobe,
@@ -15,6 +16,7 @@ from cad.domain import (
     Side,
 )
 from cad.report.statements.nodules import Border, Nearness, NoduleStatement, Place, Sign
+from cad.report.statements.provenance import Provenance
 from cad.report.words.en import guidelines
 from cad.report.words.guidelines import because_of, speak
 from cad.report.words.language import Cells, Labels, Technique
@@ -242,3 +244,16 @@ def not_assessed(*, followup: NotAssessedReason | None, calcium: bool) -> str:
     if followup is not None:
         parts.insert(0, f"comparison with a prior examination ({NOT_COMPARED.get(followup, followup.value)})")
     return f"Not assessed: {', '.join(parts)}." if parts else ""
+
+
+def caution(one: Caution) -> str:
+    """What a reader of a result should know, in one sentence."""
+    return one.text
+
+
+def made_by(made: Provenance, models: str, policy_version: str, series_uid: str) -> str:
+    """Who made a report of which series."""
+    networks = models or "no network used"
+    return (
+        f"lungcad {made.version}, {networks}, policy {policy_version}, {made.started.isoformat()}. Series {series_uid}."
+    )

@@ -22,6 +22,7 @@ from cad.report.words.calcium import CalciumLabels, categories, score, volume
 from cad.report.words.guidelines import speak
 from cad.report.words.phrases import SentenceTables, phrase_text
 from cad.report.words.zh import guidelines, nodules as chinese
+from cad.report.words.zh.cautions import SENTENCE
 
 LABELS = CalciumLabels(
     title="胸部CT：肺与心脏",
@@ -98,20 +99,6 @@ PHRASES: Mapping[enum.StrEnum, str] = {
 }
 """By which rules a score was computed."""
 
-CAVEAT: Mapping[str, str] = {
-    "calcium-non-gated": "积分为无心电门控扫描的估计值，可能不同于门控扫描",
-    "calcium-kvp": "管电压未知或不是积分所规定的管电压，未作校正",
-    "calcium-sharp-kernel": "重建核锐利，边缘和噪声可使积分偏高",
-    "calcium-averaged-slices": "薄层图像经平均后计分",
-    "calcium-thick-slices": "层厚较大，可能遗漏小斑块",
-    "calcium-contrast-in-header": "文件头注明使用对比剂，但血液CT值未见强化",
-    "calcium-dense-blood": "血液CT值高于通常的平扫值",
-    "calcium-noise": "噪声较大，小病灶不确定",
-    "calcium-metal-near": "心脏旁有金属；搭桥术后积分无意义",
-    "calcium-coverage": "心脏未完全位于扫描野内，积分可能偏低",
-}
-"""By the code of the caveat; one without a translation is quoted in English."""
-
 
 def site(site: CalciumSite) -> str:
     """The name of an artery or other site."""
@@ -164,7 +151,7 @@ def variant(calcium: CalciumScore) -> str:
 
 def caveats(calcium: CalciumScore) -> str:
     """What a reader of the score should know."""
-    parts = [CAVEAT.get(caveat.code, caveat.text) for caveat in calcium.caveats]
+    parts = [SENTENCE.get(caveat.code, caveat.text) for caveat in calcium.caveats]
     return f"{'；'.join(parts)}。" if parts else ""
 
 

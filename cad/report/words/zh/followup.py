@@ -19,6 +19,7 @@ from cad.report.words.numbers import (
     volume_and_mean,
     whole,
 )
+from cad.report.words.zh.cautions import caution
 from cad.report.words.zh.nodules import LOBE, SIDE
 
 LABELS = ComparisonLabels(
@@ -99,7 +100,7 @@ def _exam(exam: ComparedExam) -> str:
     if quality.method == "affine":
         sentences.append("仅以仿射变换配准，未反映局部形变。")
     if quality.cautions:
-        sentences.append(f"提示（原文）：{' '.join(caution.text for caution in quality.cautions)}")
+        sentences.append(f"提示：{''.join(map(caution, quality.cautions))}")
     return "".join(sentences)
 
 

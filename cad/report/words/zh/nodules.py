@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from cad.domain import (
     Assessment,
     CalcificationPattern,
+    Caution,
     Composition,
     Delineation,
     Lobe,
@@ -15,10 +16,11 @@ from cad.domain import (
     Side,
 )
 from cad.report.statements.nodules import Border, Nearness, NoduleStatement, Place, Sign
+from cad.report.statements.provenance import Provenance
 from cad.report.words.guidelines import because_of, speak
 from cad.report.words.language import Cells, Labels, Technique
 from cad.report.words.numbers import DASH, axes_mm, density, percent, percent_range, size_cell, volume_mm3, whole
-from cad.report.words.zh import guidelines
+from cad.report.words.zh import cautions, guidelines
 
 LABELS = Labels(
     title="胸部CT肺结节",
@@ -244,3 +246,16 @@ def not_assessed(*, followup: NotAssessedReason | None, calcium: bool) -> str:
     if followup is not None:
         parts.insert(0, f"与既往检查对比（{NOT_COMPARED.get(followup, followup.value)}）")
     return f"未评估：{'、'.join(parts)}。" if parts else ""
+
+
+def caution(one: Caution) -> str:
+    """What a reader of a result should know, in one sentence."""
+    return cautions.caution(one)
+
+
+def made_by(made: Provenance, models: str, policy_version: str, series_uid: str) -> str:
+    """Who made a report of which series."""
+    networks = models or "未使用网络"
+    return (
+        f"lungcad {made.version}，{networks}，策略版本{policy_version}，{made.started.isoformat()}。序列{series_uid}。"
+    )
