@@ -13,7 +13,7 @@ from models.detector.verifier import Verifier, VerifierConfig, cubes_at, verifie
 from models.training.detector.sampling import Lesion, Patch, Source
 from models.training.detector.train import Recipe
 from models.training.detector.verifying import VerifierRecipe, drawn_cube, fit_verifier, label_of
-from tests.unit.models.training.detector.test_training import TINY, _background, _ball
+from tests.networks.training.detector.test_training import TINY, _background, _ball
 
 SMALL = VerifierConfig(side=24, channels=(4, 4, 8, 8))
 

@@ -25,7 +25,7 @@ from models.training.detector.train import Recipe
 from models.training.detector.training import compare_variants, fitted_score, read_variants, train_detector, variants_of
 from models.training.material.scans import LabelledNodule, TrainingScan
 from models.training.material.shapes import NoduleShape
-from tests.unit.models.training.detector.test_training import _background, _ball
+from tests.networks.training.detector.test_training import _background, _ball
 
 TINY = Architecture(RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1)), VerifierConfig(24, (4, 4, 8, 8)))
 BRIEF = (Recipe(steps=2, batch=2, warm_up=1), Recipe(steps=2, batch=2, warm_up=1))
