@@ -11,7 +11,7 @@ PYTHON_READY := $(VENV)/.python-ready
 DEBIAN_READY := $(VENV)/.debian-ready
 PACKAGE_READY := $(VENV)/.package-ready
 
-.PHONY: help setup demo serve viewer test test-services test-units lint gate-format gate-rules gate-types gate-imports unit format docs constraints clean distclean
+.PHONY: help setup demo serve viewer test lint gate-format gate-rules gate-types gate-imports unit format docs constraints clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,31 +43,60 @@ viewer: setup ## The same with the OHIF viewer in front, opened on the demo stud
 lint: $(PACKAGE_READY) ## Format check, ruff, mypy --strict, import contracts
 	@$(MAKE) --no-print-directory gate-format gate-rules gate-types gate-imports
 
+# What a gate or a group of tests says of itself: a line at its start, a line with its seconds at its end.
+define timed
+start=$$SECONDS; echo "== $(1): starts"; if $(2); then end=passed; else end=FAILED; fi; \
+    echo "== $(1): $$end after $$((SECONDS - start)) s"; [ $$end = passed ]
+endef
+
 # One gate each and no set-up, so that tests/integration/test_gates.py can run them on a spoilt copy of the project.
 gate-format:
-	@echo "== ruff format --check"; $(BIN)/ruff format --check
+	@$(call timed,ruff format --check,$(BIN)/ruff format --check)
 gate-rules:
-	@echo "== ruff check"; $(BIN)/ruff check
+	@$(call timed,ruff check,$(BIN)/ruff check)
 gate-types:
-	@echo "== mypy --strict"; $(BIN)/mypy
+	@$(call timed,mypy --strict,$(BIN)/mypy)
 gate-imports:
-	@echo "== import contracts"; $(BIN)/lint-imports --no-cache
+	@$(call timed,import contracts,$(BIN)/lint-imports --no-cache)
 
-# In processes of their own: after OpenVINO has run and torch's DataLoader has forked a worker, the end of any program that
-# is started later crashes the interpreter. Services wait much and units compute much, so that they run side by side.
-OPENVINO_TESTS := tests/unit/models/running/test_runtimes.py
+# Each group is one process. Two run at a time, the longest first, and each line bears the name of its group. The line of
+# a group that counts its tests is kept for the end, where nothing else is printed.
+GROUPS := test-scans test-services test-networks test-slow test-contracts test-units test-runtimes
+.PHONY: $(GROUPS)
+COUNTS := .test-counts
+define group
+@set -o pipefail; { $(call timed,pytest,$(BIN)/python -m pytest $(2)); } 2>&1 | \
+    sed -u -e '/^=* *[0-9].* in [0-9.]*s.*=$$/{w $(COUNTS)/$(1)' -e 'd}' -e 's/^/[$(1)] /'
+endef
+
 test: setup lint ## Every gate and every test; says what was skipped and why
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-services test-units
+	@rm -rf $(COUNTS); mkdir $(COUNTS)
+	@start=$$SECONDS; $(MAKE) --no-print-directory --keep-going -j2 $(GROUPS); status=$$?; \
+	    for group in $(GROUPS:test-%=%); do echo "== $$group"; [ -s $(COUNTS)/$$group ] && cat $(COUNTS)/$$group || echo "not counted"; done; \
+	    rm -rf $(COUNTS); echo "== every test: $$((SECONDS - start)) s"; exit $$status
 
+SCANS := tests/integration/test_*_on_real_scans.py tests/integration/test_calcium_phantom.py \
+    tests/integration/test_comparison_of_made_up_visits.py tests/integration/test_sample_studies.py
+# In a process of their own: after OpenVINO has run and torch's DataLoader has forked a worker, the end of any program that
+# is started later crashes the interpreter.
+OPENVINO_TESTS := tests/networks/running/test_runtimes.py
 test-services:
-	@echo "== pytest: objects and services"; $(BIN)/python -m pytest tests/contract tests/integration
+	$(call group,services,-v tests/integration $(addprefix --ignore=,$(wildcard $(SCANS))))
+test-scans:
+	$(call group,scans,-v $(SCANS))
+test-networks:
+	$(call group,networks,tests/networks --ignore=$(OPENVINO_TESTS))
+test-slow:
+	$(call group,slow,tests/slow)
 test-units:
-	@echo "== pytest: units"; $(BIN)/python -m pytest tests/unit --ignore=tests/unit/models
-	@echo "== pytest: networks"; $(BIN)/python -m pytest tests/unit/models --ignore=$(OPENVINO_TESTS)
-	@echo "== pytest: runtimes"; $(BIN)/python -m pytest $(OPENVINO_TESTS)
+	$(call group,units,tests/unit)
+test-contracts:
+	$(call group,contracts,tests/contract)
+test-runtimes:
+	$(call group,runtimes,$(OPENVINO_TESTS))
 
-unit: $(PACKAGE_READY) ## The unit tests alone
-	@$(BIN)/python -m pytest tests/unit -q
+unit: $(PACKAGE_READY) ## The unit tests alone, on two cores; nothing in them trains or waits
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit -q -n 2
 
 format: $(PACKAGE_READY) ## Format the code and sort its imports
 	@$(BIN)/ruff check --select I --fix; $(BIN)/ruff format

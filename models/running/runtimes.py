@@ -1,7 +1,7 @@
 """How a trained network is run: one interface over torch, on CPU or CUDA, and OpenVINO, on the CPU.
 
 Whatever runs it, a network that is ready takes and gives float32. Detectors on two runtimes give the same marks within
-the tolerance below; tests/unit/models/running/test_runtimes.py holds them to it.
+the tolerance below; tests/networks/running/test_runtimes.py holds them to it.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from pydicom import dcmread
 
 from cad.case.networks import CaseTools, Machinery
 from cad.commands.main import main
+from tests.made.marking import SPHERES, VESSELS, marking_tools
 from tests.made.series import a_series, save_series
 from tests.places import FINDINGS_SCHEMA
-from tests.unit.commands.conftest import SPHERES, VESSELS, marking_tools
 
 ALWAYS = {"findings.json", "sr.dcm", "report.pdf", "report.dcm"}
 

@@ -17,9 +17,9 @@ from cad.commands.main import main
 from cad.domain import FloatArray, LungMask, Networks, RegistrationQuality, Volume
 from cad.policy import SeriesPolicy
 from dicom_io.read.reading import load_series
+from tests.made.marking import NOW, SPHERES, VESSELS, MarkingDetector
 from tests.made.series import Sphere, a_series, save_series
-from tests.unit.commands.conftest import NOW, SPHERES, VESSELS, MarkingDetector
-from tests.unit.commands.test_analyze import assert_fits_schema, read_json
+from tests.slow.commands.test_analyze import assert_fits_schema, read_json
 
 POLICY = SeriesPolicy()
 QUALITY = RegistrationQuality("deformable", 0.91234, 0.95, 1.0, 0.0, 0.8)

@@ -1,17 +1,13 @@
-"""One analysed phantom for all tests that look at results, and a detector that marks what it is told to."""
+"""A detector that marks what it is told to, and the chest that it is told of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-
-import pytest
 
 from cad.case.networks import CaseTools, Machinery
-from cad.commands.main import main
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
-from tests.made.series import CHINESE_NAME, Sphere, a_series, save_series
+from tests.made.series import Sphere
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SPHERES = (Sphere((-60.0, 8.0, 5.0), 12.0), Sphere((62.0, -6.0, -12.0), 18.0))
@@ -44,21 +40,3 @@ def marking_tools(machinery: Machinery) -> CaseTools:
 def no_tools(machinery: Machinery) -> CaseTools:
     """For inputs that must be refused before any network is loaded."""
     raise AssertionError("the networks were loaded")
-
-
-@pytest.fixture(scope="session")
-def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a series of two nodules of a patient with a Chinese name."""
-    series = a_series(spheres=SPHERES + VESSELS, patient_name=CHINESE_NAME)
-    return save_series(series, tmp_path_factory.mktemp("phantom"))
-
-
-@pytest.fixture(scope="session")
-def analysed(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of that series, with pictures."""
-    out = tmp_path_factory.mktemp("results") / "out"
-    patient = out.parent / "patient.json"
-    patient.write_text('{"age_years": 63, "sex": "female", "emphysema": null}', encoding="utf-8")
-    arguments = ["analyze", str(phantom), "--out", str(out), "--images", "--patient", str(patient)]
-    assert main([*arguments, "--prior", str(phantom)], marking_tools) == 0
-    return out

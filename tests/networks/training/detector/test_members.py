@@ -24,7 +24,7 @@ from models.training.detector.training import compare_variants, read_variants, t
 from models.training.loop import Place, Recipe
 from models.training.material.scans import LabelledNodule, TrainingScan
 from models.training.material.shapes import NoduleShape
-from tests.unit.models.training.detector.test_training import _background, _ball
+from tests.networks.training.detector.test_training import _background, _ball
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
 BRIEF = Recipe(steps=2, batch=2, warm_up=1)

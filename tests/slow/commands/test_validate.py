@@ -11,12 +11,12 @@ import pytest
 
 from cad.commands.main import main
 from cad.commands.references import BadReference, read_manifest, truth_of
+from tests.made.marking import SPHERES, VESSELS, no_tools
 from tests.made.series import a_series, save_series
-from tests.unit.commands.conftest import SPHERES, VESSELS, no_tools
-from tests.unit.commands.test_calcium import PLAQUE, ROOT, calcium_tools
+from tests.slow.commands.test_calcium import PLAQUE, ROOT, calcium_tools
 
 LAD_AGATSTON = 413.33
-"""Of the plaque, by hand: 31 voxels × 4 mm² × weight 4 × 2.5 mm / 3 mm (tests/unit/commands/test_calcium.py)."""
+"""Of the plaque, by hand: 31 voxels × 4 mm² × weight 4 × 2.5 mm / 3 mm (tests/slow/commands/test_calcium.py)."""
 
 
 def nodule(centre: tuple[float, float, float], diameter_mm: float, **more: object) -> dict[str, object]:

@@ -10,7 +10,7 @@ import pytest
 from cad.commands.main import main
 from cad.errors import Reason
 from tests.made.malformed import MALFORMED_INPUTS, MalformedInput
-from tests.unit.commands.conftest import marking_tools, no_tools
+from tests.made.marking import marking_tools, no_tools
 
 
 @pytest.mark.parametrize("malformed", MALFORMED_INPUTS, ids=lambda m: m.name.replace(" ", "-"))

@@ -19,7 +19,7 @@ from cad.case.networks import CaseTools
 from cad.commands.main import main
 from cad.domain import Candidate, LungMask, Networks, Volume
 from cad.errors import Unavailable
-from tests.unit.commands.conftest import MarkingDetector
+from tests.made.marking import MarkingDetector
 
 FILE_LIMIT_BYTES = 200_000
 """Larger files cannot be written, as on a full disk: report and segmentation can, a key image cannot."""

@@ -16,9 +16,9 @@ from cad.commands.main import main
 from cad.domain import Artery, BoolArray, Heart, Mask, Networks, OtherCalcium, PointLps, Volume
 from cad.geometry import positions_of
 from tests.made.hearts import READER, ToldReader
+from tests.made.marking import NOW, VESSELS, MarkingDetector
 from tests.made.series import Sphere, a_series, save_series
 from tests.places import FINDINGS_SCHEMA
-from tests.unit.commands.conftest import NOW, VESSELS, MarkingDetector
 
 PLAQUE = Sphere((1.0, 15.0, -11.25), 8.0, 500.0)
 ROOT = Sphere((1.0, 15.0, 16.25), 8.0, 300.0)
