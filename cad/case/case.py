@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from cad.case.choices import Part
 from cad.case.identity import job_key, result_key
 from cad.case.networks import CaseTools
 from cad.case.patient import with_header
-from cad.case.request import CaseRequest, Part
+from cad.case.request import CaseRequest
 from cad.domain import (
     ClinicalContext,
     Findings,
@@ -20,7 +21,7 @@ from cad.report.json.findings import Circumstances, Document, findings_document,
 from cad.report.pdf.report import ReportCase, report_pdf
 from cad.report.statements import Statements, state
 from cad.report.statements.provenance import Provenance
-from cad.report.words.language import Language
+from cad.report.words.choices import Language
 from dicom_io.read.priors import Priors
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.read.study_header import study_header_of

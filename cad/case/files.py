@@ -28,17 +28,15 @@ class Order:
     images: bool = False
 
 
-def write_results(result: CaseResult, order: Order, stopwatch: Stopwatch) -> Document:
-    """Writes every result; returns findings.json as written. `write` in its timings is all but its own last write."""
+def write_results(result: CaseResult, order: Order, stopwatch: Stopwatch) -> None:
+    """Writes every result. `write` in the timings of findings.json is all but its own last write."""
     with complete_folder(order.folder) as partial:
         with stopwatch.stage("write"):
             _write_objects(result, partial)
             (partial / "report.pdf").write_bytes(result.pdf)
             if order.images:
                 _write_overlays(result, partial / "overlay")
-        document = with_timings(result.document, stopwatch.seconds())
-        write_json(partial / FINDINGS, document)
-    return document
+        write_json(partial / FINDINGS, with_timings(result.document, stopwatch.seconds()))
 
 
 def write_refusal(refusal: Refusal, folder: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from cad.case.request import CaseRequest
 from cad.domain import ClinicalContext, CtSeries, ModelIdentity, PriorScan
-from cad.report.words.language import Language
+from cad.report.words.choices import Language
 
 
 def series_key(

@@ -10,10 +10,9 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
+from cad.case.choices import MONAI_BUNDLE, NetworkChoice
 from cad.domain import Candidate, Detector, LungMask, ModelIdentity, Networks, Volume
 from cad.policy import Policy
-
-LUNGCAD, MONAI_BUNDLE = "lungcad", "monai-bundle:"
 
 
 def usable_cores() -> int:
@@ -42,20 +41,6 @@ class CaseTools:
     host_cores: int = field(default_factory=usable_cores)
 
 
-@dataclass(frozen=True, slots=True)
-class Machinery:
-    """Which networks run, and on what.
-
-    `detector` is "lungcad" or "monai-bundle:" and the folder of MONAI's bundle; `runtime` is one of "auto", "torch" and
-    "openvino", for lungcad's own networks. Without `nodules` nothing that reads them is loaded.
-    """
-
-    device: str = "cpu"
-    detector: str = LUNGCAD
-    runtime: str = "auto"
-    nodules: bool = True
-
-
 class DetectorOnDemand:
     """A detector that is loaded when something is asked of it: by nobody, when nodules are not."""
 
@@ -80,27 +65,27 @@ class DetectorOnDemand:
         return self._detector(volume, lungs, min_score)
 
 
-def load_tools(machinery: Machinery) -> CaseTools:
+def load_tools(choice: NetworkChoice) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
     from models.calcium.reader import load_calcium_reader
 
-    if not machinery.nodules:
-        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(machinery)), calcium=load_calcium_reader()))
+    if not choice.nodules:
+        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(choice)), calcium=load_calcium_reader()))
     from models.nodules.reader import load_nodule_networks
     from models.registration.registrar import TorchRegistrar
 
-    device = machinery.device
+    device = choice.device
     reader, registrar = load_nodule_networks(device), TorchRegistrar(device)
-    return CaseTools(Networks(_detector(machinery), reader, registrar, load_calcium_reader()))
+    return CaseTools(Networks(_detector(choice), reader, registrar, load_calcium_reader()))
 
 
-def _detector(machinery: Machinery) -> Detector:
+def _detector(choice: NetworkChoice) -> Detector:
     # torch takes seconds to import; refusals do not need it
-    if machinery.detector.startswith(MONAI_BUNDLE):
+    if choice.detector.startswith(MONAI_BUNDLE):
         from models.detector.monai_bundle import load_monai_bundle
         from models.running.device import device_named
 
-        return load_monai_bundle(Path(machinery.detector.removeprefix(MONAI_BUNDLE)), device_named(machinery.device))
+        return load_monai_bundle(Path(choice.detector.removeprefix(MONAI_BUNDLE)), device_named(choice.device))
     from models.detector.detector import load_detector
 
-    return load_detector(machinery.device, machinery.runtime)
+    return load_detector(choice.device, choice.runtime)

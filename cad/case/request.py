@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 
+from cad.case.choices import Part
 from cad.case.stopwatch import Stopwatch
 from cad.domain import ClinicalContext
-from cad.report.words.language import Language
+from cad.report.words.choices import Language
 from dicom_io.read.priors import Priors
-
-
-class Part(enum.StrEnum):
-    """What can be asked for by itself."""
-
-    NODULES = "nodules"
-    CALCIUM = "calcium"
 
 
 @dataclass(frozen=True, slots=True)

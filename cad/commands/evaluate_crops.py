@@ -1,53 +1,30 @@
-"""`lungcad evaluate-crops`: an archive of readers' crops to a document of figures."""
+"""`lungcad evaluate-crops`: how well nodules are outlined and rated, on readers' crops."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import argparse
+import json
 from pathlib import Path
 
-from models.nodules.crop_evaluation import evaluation, measurable, read_by
-from models.nodules.lidc_crops import read_crops
-from models.nodules.reader import load_nodule_networks
-
-SCHEMA = "lungcad.crops/1"
+from cad.commands.options import Commands, add_device, existing_file, say
 
 
-def evaluate_crops(archive: Path, device: str, say: Callable[[str], None]) -> dict[str, object]:
-    """The figures of the installed networks on an archive in the layout of `models.nodules.lidc_crops`.
-
-    A nodule whose patient the networks learnt from is read by the member that never saw that patient and, where every
-    member may have, left out; `read_by` says how many were. Raises Refusal when the file is no such archive and
-    Unavailable when the device is absent.
-    """
-    nodules = measurable(read_crops(archive))
-    networks = load_nodule_networks(device)
-    say(f"reading {len(nodules)} nodules with at least 3 readers")
-    measured, readings = read_by(networks, nodules)
-    strange = sum(n.patient not in networks.patients for n in measured)
-    document = evaluation(measured, readings)
-    return {
-        "schema": SCHEMA,
-        **document,
-        "read_by": {
-            "all_members": strange,
-            "the_member_that_never_saw_the_patient": len(measured) - strange,
-            "left_out_as_learnt_from": len(nodules) - len(measured),
-        },
-        "models": [{"name": m.name, "version": m.version, "sha256": m.sha256} for m in networks.identities],
-    }
-
-
-def summary_line(document: Mapping[str, object]) -> str:
-    """The main figures in a line."""
-    dice, readers, malignancy = document["dice"], document["reader_dice"], document["malignancy"]
-    assert isinstance(dice, dict)
-    assert isinstance(readers, dict)
-    assert isinstance(malignancy, dict)
-    return (
-        f"{document['nodules']} nodules: Dice {_shown(dice['mean'])} (readers {_shown(readers['mean'])}), "
-        f"suspicion AUC {_shown(malignancy['auc'])}, ECE {_shown(malignancy['ece'])}"
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """The arguments of the command."""
+    command = commands.add_parser("evaluate-crops", help="how well nodules are outlined and rated, on readers' crops")
+    command.add_argument(
+        "crops", type=existing_file, metavar="FILE.npz", help="nodules with outlines and ratings of several readers"
     )
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="where the figures go")
+    add_device(command)
+    command.set_defaults(run=run)
 
 
-def _shown(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else "unknown"
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the command and returns its exit code."""
+    from cad.commands.crop_figures import evaluate_crops, summary_line
+
+    document = evaluate_crops(arguments.crops, arguments.device, say)
+    arguments.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(summary_line(document))
+    return 0

@@ -1,4 +1,4 @@
-"""`lungcad bench --registration`: ours and others' registrations, measured in one run on one pair, as a table."""
+"""`lungcad bench-registration`: ours and others' registrations, measured in one run on one pair, as a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from cad.commands.detector_bench import aligned_table
-from cad.commands.register import RegisterOrder, load_with_lungs
+from cad.commands.registered_points import RegisterOrder, load_with_lungs
 from cad.domain import FloatArray
 from cad.policy import Policy
 from cad.science.lungs import segment_lungs

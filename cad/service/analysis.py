@@ -8,13 +8,14 @@ from dataclasses import replace
 from pydicom.dataset import Dataset
 
 from cad.case.case import read_case
-from cad.case.networks import CaseTools, Machinery, load_tools
+from cad.case.choices import NetworkChoice
+from cad.case.networks import CaseTools, load_tools
 from cad.case.request import CaseRequest
 from cad.domain import Caution, ClinicalContext, Findings, FollowUp, PriorScan
 from cad.errors import Refusal
 from cad.policy import SeriesPolicy
 from cad.report.json.followup_map import comparison_map
-from cad.report.words.language import Language
+from cad.report.words.choices import Language
 from cad.service.prior_search import EarlierScan, History
 from cad.service.settings import Settings
 from cad.service.worker import AnalysisOutcome, SeriesAnalysis
@@ -31,7 +32,7 @@ OTHER_VERSION = Caution(
 
 def installed_analysis(settings: Settings) -> SeriesAnalysis:
     """The analysis by the installed networks, on the device and the runtime of the settings."""
-    machinery = Machinery(settings.device, settings.detector, settings.runtime)
+    machinery = NetworkChoice(settings.device, settings.detector, settings.runtime)
     return analysis_with(load_tools(machinery), settings.min_score, settings.report_language)
 
 

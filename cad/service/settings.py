@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from cad.report.words.language import Language
+from cad.report.words.choices import Language
 
 PREFIX = "LUNGCAD_"
 OTHER_NAMES = frozenset({"LUNGCAD_SHARED_DATA", "LUNGCAD_NOTIFY_URL", "LUNGCAD_NOTIFY_TOKEN"})

@@ -17,6 +17,7 @@ from torch import nn
 
 from cad.errors import Unavailable
 from models.running.device import device_named, is_bf16_fast
+from models.running.names import RUNTIMES as RUNTIMES
 
 SCORE_TOLERANCE = 0.03
 POSITION_TOLERANCE_MM = 0.25
@@ -27,7 +28,6 @@ Three times what bfloat16, which has 8 bits, made of it on two real scans at mos
 torch and OpenVINO gave the same marks. See docs/decisions.md, 2026-11-25.
 """
 
-RUNTIMES = ("auto", "torch", "openvino")
 
 PRECISIONS = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 

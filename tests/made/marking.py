@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cad.case.networks import CaseTools, Machinery
+from cad.case.choices import NetworkChoice
+from cad.case.networks import CaseTools
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
 from tests.made.series import Sphere
 
@@ -32,11 +33,11 @@ class MarkingDetector:
         return tuple(mark for mark in marks if mark.score >= min_score)
 
 
-def marking_tools(machinery: Machinery) -> CaseTools:
+def marking_tools(machinery: NetworkChoice) -> CaseTools:
     """Tools whose clock stands still."""
     return CaseTools(Networks(MarkingDetector()), clock=lambda: NOW, software_version="1.2.3", host_cores=2)
 
 
-def no_tools(machinery: Machinery) -> CaseTools:
+def no_tools(machinery: NetworkChoice) -> CaseTools:
     """For inputs that must be refused before any network is loaded."""
     raise AssertionError("the networks were loaded")

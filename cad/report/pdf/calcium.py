@@ -26,8 +26,9 @@ from cad.report.statements import Statements
 from cad.report.statements.calcium import CalciumStatement
 from cad.report.statements.heart_lung import HeartLung, Level
 from cad.report.words.calcium import CalciumLabels, CalciumWords, heart_reason, lung_reason, result, score, volume
+from cad.report.words.choices import Language
 from cad.report.words.en import calcium as calcium_english, nodules as english
-from cad.report.words.language import Language, Words
+from cad.report.words.language import Words
 from cad.report.words.numbers import DASH
 from cad.report.words.zh import calcium as calcium_chinese, nodules as chinese
 

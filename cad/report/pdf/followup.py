@@ -18,9 +18,9 @@ from cad.report.pdf.layout import BODY, SMALL, TINY, compact, picture
 from cad.report.pdf.lettering import ACCENT, FAINT, RULE, Look, paragraph
 from cad.report.pictures.followup import comparison_panels
 from cad.report.statements.followup import ChangeStatement, FollowupStatement
+from cad.report.words.choices import Language
 from cad.report.words.en import followup as compared_english
 from cad.report.words.followup import ComparisonLabels, ComparisonWords
-from cad.report.words.language import Language
 from cad.report.words.zh import followup as compared_chinese
 
 WORDS: Mapping[Language, tuple[ComparisonWords, ...]] = {

@@ -43,8 +43,9 @@ from cad.report.statements import Statements, Subject
 from cad.report.statements.nodules import NoduleStatement, unknown_inputs
 from cad.report.statements.provenance import Provenance
 from cad.report.statements.study import StudyHeader
+from cad.report.words.choices import Language
 from cad.report.words.en import nodules as english
-from cad.report.words.language import Cells, Labels, Language, Technique, Words
+from cad.report.words.language import Cells, Labels, Technique, Words
 from cad.report.words.zh import nodules as chinese
 
 MARGIN = 13 * mm

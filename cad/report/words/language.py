@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,14 +9,6 @@ from typing import Protocol
 from cad.domain import Assessment, Caution, Nodule, NotAssessedReason
 from cad.report.statements.nodules import NoduleStatement
 from cad.report.statements.provenance import Provenance
-
-
-class Language(enum.StrEnum):
-    """The languages of the report; `BOTH` is English with Chinese beneath."""
-
-    ENGLISH = "en"
-    CHINESE = "zh"
-    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,4 +72,4 @@ def test_other_landmarks_are_refused(text: bytes) -> None:
 def test_a_pair_without_landmarks_is_a_wrong_call(tmp_path: Path) -> None:
     for name in ("fixed.mha", "moving.mha"):
         (tmp_path / name).touch()
-    assert main(["bench", "--registration", str(tmp_path / "fixed.mha"), str(tmp_path / "moving.mha")]) == 2
+    assert main(["bench-registration", str(tmp_path / "fixed.mha"), str(tmp_path / "moving.mha")]) == 2

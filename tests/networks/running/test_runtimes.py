@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from cad.commands import main as cli
 from cad.domain import Candidate
 from cad.errors import Unavailable
 from models.detector.detector import DETECTOR_NAME, RpnDetector, detector_on, load_detector
@@ -21,7 +20,6 @@ from models.running.device import is_bf16_fast
 from models.running.runtimes import (
     DIAMETER_TOLERANCE,
     POSITION_TOLERANCE_MM,
-    RUNTIMES,
     SCORE_TOLERANCE,
     OpenVinoRuntime,
     Runtime,
@@ -130,7 +128,3 @@ def test_cuda_gives_the_marks_of_the_cpu_within_the_tolerance(reference: RpnDete
     theirs = load_detector("cuda")(volume, lungs, 0.0)
     above = reference(volume, lungs, reference.default_min_score)
     assert [mark for mark in above if not agrees(mark, theirs)] == []
-
-
-def test_the_command_line_knows_every_runtime() -> None:
-    assert cli.RUNTIMES == RUNTIMES

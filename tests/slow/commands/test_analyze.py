@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
-from cad.case.networks import CaseTools, Machinery
+from cad.case.choices import NetworkChoice
+from cad.case.networks import CaseTools
 from cad.commands.main import main
 from tests.made.marking import SPHERES, VESSELS, marking_tools
 from tests.made.series import a_series, save_series
@@ -260,12 +261,12 @@ def test_reads_single_files_in_any_order(tmp_path: Path) -> None:
 
 
 def test_the_networks_run_as_the_arguments_say(phantom: Path, tmp_path: Path) -> None:
-    asked: list[Machinery] = []
+    asked: list[NetworkChoice] = []
 
-    def noting(machinery: Machinery) -> CaseTools:
+    def noting(machinery: NetworkChoice) -> CaseTools:
         asked.append(machinery)
         return marking_tools(machinery)
 
     chosen = ["--runtime", "openvino", "--only", "calcium"]
     assert main(["analyze", str(phantom), "--out", str(tmp_path / "o"), *chosen], noting) == 0
-    assert asked == [Machinery(device="cpu", detector="lungcad", runtime="openvino", nodules=False)]
+    assert asked == [NetworkChoice(device="cpu", detector="lungcad", runtime="openvino", nodules=False)]

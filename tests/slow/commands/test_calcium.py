@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from cad.case.networks import CaseTools, Machinery
+from cad.case.choices import NetworkChoice
+from cad.case.networks import CaseTools
 from cad.commands.main import main
 from cad.domain import Artery, BoolArray, Heart, Mask, Networks, OtherCalcium, PointLps, Volume
 from cad.geometry import positions_of
@@ -44,7 +45,7 @@ def site_by_height(point: PointLps) -> Artery | OtherCalcium:
     return Artery.LAD if point.z < 0 else OtherCalcium.AORTIC_VALVE
 
 
-def calcium_tools(machinery: Machinery) -> CaseTools:
+def calcium_tools(machinery: NetworkChoice) -> CaseTools:
     """Tools with a reader that is told where heart and lesions are."""
     reader = ToldReader(heart_between_the_lungs, site_by_height)
     networks = Networks(MarkingDetector(), calcium=reader)

@@ -12,7 +12,8 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from cad.case.networks import CaseTools, Machinery
+from cad.case.choices import NetworkChoice
+from cad.case.networks import CaseTools
 from cad.commands.main import main
 from cad.domain import FloatArray, LungMask, Networks, RegistrationQuality, Volume
 from cad.policy import SeriesPolicy
@@ -40,7 +41,7 @@ class SamePlace:
         return positions
 
 
-def comparing_tools(machinery: Machinery) -> CaseTools:
+def comparing_tools(machinery: NetworkChoice) -> CaseTools:
     def same_place(fixed: Volume, fixed_lungs: LungMask, moving: Volume, moving_lungs: LungMask) -> SamePlace:
         return SamePlace()
 

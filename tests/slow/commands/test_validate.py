@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cad.commands.main import main
-from cad.commands.references import BadReference, read_manifest, truth_of
+from cad.commands.validation_references import BadReference, read_manifest, truth_of
 from tests.made.marking import SPHERES, VESSELS, no_tools
 from tests.made.series import a_series, save_series
 from tests.slow.commands.test_calcium import PLAQUE, ROOT, calcium_tools

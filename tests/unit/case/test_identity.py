@@ -7,7 +7,7 @@ import pytest
 from cad.case.identity import result_key
 from cad.case.request import CaseRequest
 from cad.domain import ClinicalContext, ExamObservations, NoduleObservation, PatientFactors
-from cad.report.words.language import Language
+from cad.report.words.choices import Language
 from dicom_io.read.priors import Priors
 from tests.made.compared_chests import Chest, prior_of
 

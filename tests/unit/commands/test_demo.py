@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cad.case.folders import FolderInUse
-from cad.commands.demo import (
+from cad.commands.demonstration import (
     MARKER,
     Afterwards,
     ServiceAddress,

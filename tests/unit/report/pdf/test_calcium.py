@@ -14,7 +14,7 @@ from cad.policy import GrowthPolicy, Policy, WordingPolicy
 from cad.report.pdf.report import ReportCase, report_pdf
 from cad.report.pictures.overlay import overlay_pictures
 from cad.report.statements import state
-from cad.report.words.language import Language
+from cad.report.words.choices import Language
 from tests.made.calcium import CONTRAST, a_score
 from tests.made.subjects import some_findings
 from tests.unit.report.pdf.test_report import PROVENANCE, SCREENED, nodules, pages_of, poppler, source, text_of

@@ -15,7 +15,7 @@ from cad.exam.assessment import assess
 from cad.policy import GrowthPolicy, Policy, WordingPolicy
 from cad.report.pdf.report import ReportCase, report_pdf
 from cad.report.statements import state
-from cad.report.words.language import Language
+from cad.report.words.choices import Language
 from tests.made.followups import ROUGH, a_change, a_followup
 from tests.made.subjects import some_findings
 from tests.unit.report.pdf.test_report import PROVENANCE, SCREENED, nodules, pages_of, source, text_of

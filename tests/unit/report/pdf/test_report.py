@@ -18,8 +18,8 @@ from cad.report.pdf.lettering import CJK_FONT, LATIN_FONT, OTHER_FONT, font_for
 from cad.report.pdf.report import ReportCase, report_pdf
 from cad.report.statements import state
 from cad.report.statements.provenance import Provenance
+from cad.report.words.choices import Language
 from cad.report.words.en import nodules as english
-from cad.report.words.language import Language
 from dicom_io.read.reading import LoadedSeries
 from tests.made.series import CHINESE_NAME, a_series
 from tests.made.subjects import NOW, a_full_nodule, a_nodule, loaded, some_findings
