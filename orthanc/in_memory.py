@@ -138,12 +138,12 @@ class InMemoryPacs:
     def _entry(self, ds: Dataset) -> SeriesEntry:
         series_id = id_of(ds.SeriesInstanceUID)
         return SeriesEntry(
-            series_id,
-            str(ds.StudyInstanceUID),
-            str(ds.SeriesInstanceUID),
-            str(ds.Modality),
-            len(self._members(series_id)),
-            series_id not in self._unstable,
+            series_id=series_id,
+            study_uid=str(ds.StudyInstanceUID),
+            series_uid=str(ds.SeriesInstanceUID),
+            modality=str(ds.Modality),
+            instances=len(self._members(series_id)),
+            stable=series_id not in self._unstable,
         )
 
     def fetch(self, series_id: str) -> tuple[Dataset, ...]:

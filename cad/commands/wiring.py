@@ -179,11 +179,11 @@ def make_tools(settings: Settings) -> Tools:
     pacs = OrthancPacs(
         OrthancConnection(
             settings.orthanc_url,
-            settings.orthanc_user,
-            None if secret is None else secret.get_secret_value(),
-            settings.orthanc_dicomweb_root,
-            settings.orthanc_connect_timeout_s,
-            settings.orthanc_read_timeout_s,
+            user=settings.orthanc_user,
+            password=None if secret is None else secret.get_secret_value(),
+            dicomweb_root=settings.orthanc_dicomweb_root,
+            connect_timeout_s=settings.orthanc_connect_timeout_s,
+            read_timeout_s=settings.orthanc_read_timeout_s,
         )
     )
     retries = RetryPolicy(first_delay_s=settings.retry_first_s, longest_delay_s=settings.retry_longest_s)
