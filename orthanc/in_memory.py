@@ -138,8 +138,8 @@ class InMemoryPacs:
     def _entry(self, ds: Dataset) -> SeriesEntry:
         series_id = id_of(ds.SeriesInstanceUID)
         return SeriesEntry(
-            series_id,
-            str(ds.StudyInstanceUID),
+            series_id=series_id,
+            study_uid=str(ds.StudyInstanceUID),
             series_uid=str(ds.SeriesInstanceUID),
             modality=str(ds.Modality),
             instances=len(self._members(series_id)),

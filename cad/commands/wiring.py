@@ -179,7 +179,7 @@ def make_tools(settings: Settings) -> Tools:
     pacs = OrthancPacs(
         OrthancConnection(
             settings.orthanc_url,
-            settings.orthanc_user,
+            user=settings.orthanc_user,
             password=None if secret is None else secret.get_secret_value(),
             dicomweb_root=settings.orthanc_dicomweb_root,
             connect_timeout_s=settings.orthanc_connect_timeout_s,

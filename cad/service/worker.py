@@ -47,7 +47,7 @@ class SeriesAnalysis:
     choose: Choose
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """Everything that a job touches."""
 

@@ -40,7 +40,7 @@ PAGE_HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDependencies:
     """What the routes need. `checks` name each needed system; a check raises Unavailable when it is down."""
 

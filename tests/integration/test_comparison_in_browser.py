@@ -64,7 +64,12 @@ def a_console(pair: MadeUpPair, folder: Path) -> Iterator[str]:
     _record(store, ALONE, findings_without_prior(pair), None)
     scans = ScanCache(SeriesPlaces(store, pacs, Spool(folder / "spool")).fetch, SeriesPolicy())
     dependencies = ApiDependencies(
-        store, lambda _: None, {"pacs": pacs.check}, lambda: datetime.now(UTC), scans, SECRET
+        store=store,
+        notify=lambda _: None,
+        checks={"pacs": pacs.check},
+        clock=lambda: datetime.now(UTC),
+        scans=scans,
+        token=SECRET,
     )
     with served(create_api(dependencies)) as origin:
         yield origin

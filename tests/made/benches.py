@@ -118,7 +118,14 @@ class Bench:
         self.store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", RetryPolicy())
         self.store.upgrade_tables()
         outbox = Outbox(self.outbox_folder)
-        self.tools = Tools(self.store, self.pacs, self.spool, outbox, self.pacs, lambda: self.now)
+        self.tools = Tools(
+            store=self.store,
+            pacs=self.pacs,
+            spool=self.spool,
+            outbox=outbox,
+            destination=self.pacs,
+            clock=lambda: self.now,
+        )
         self.refusal: Refusal | None = None
         self.read: list[int] = []
         self.contexts: list[ClinicalContext] = []

@@ -69,7 +69,12 @@ def a_front(store: Store, token: str | None = None) -> Front:
         made.notified.append(series_id)
 
     dependencies = ApiDependencies(
-        store, notify, {"pacs": check}, lambda: NOW, ScanCache(no_images, SeriesPolicy()), token
+        store=store,
+        notify=notify,
+        checks={"pacs": check},
+        clock=lambda: NOW,
+        scans=ScanCache(no_images, SeriesPolicy()),
+        token=token,
     )
     made = Front(TestClient(create_api(dependencies), raise_server_exceptions=False), store)
     return made

@@ -59,8 +59,10 @@ def consoles(folder: Path, token: str | None = None) -> Iterator[Console]:
     store.upgrade_tables()
     pacs, spool = InMemoryPacs(), Spool(folder / "spool")
     shelf = ScanCache(SeriesPlaces(store, pacs, spool).fetch, SeriesPolicy())
-    desk = ApiDependencies(store, lambda _: None, {"pacs": pacs.check}, lambda: NOW, shelf, token)
-    yield Console(TestClient(create_api(desk), raise_server_exceptions=False), store, pacs, spool)
+    dependencies = ApiDependencies(
+        store=store, notify=lambda _: None, checks={"pacs": pacs.check}, clock=lambda: NOW, scans=shelf, token=token
+    )
+    yield Console(TestClient(create_api(dependencies), raise_server_exceptions=False), store, pacs, spool)
     store.close()
 
 
