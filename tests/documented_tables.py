@@ -171,11 +171,17 @@ def _json_values(name: str, kind: type[object]) -> str:
 
 
 def _policy_tables() -> Iterator[tuple[str, str]]:
-    """One table per policy record: its fields, each with the sentence that follows it."""
+    """One table per policy record: its fields, each with the sentence that follows it. Codes are no policy."""
     modules = [ast.parse(path.read_text()) for path in sorted((ROOT / "cad" / "policy").rglob("*.py"))]
     for record in (node for module in modules for node in module.body):
-        if isinstance(record, ast.ClassDef) and record.name != "Policy":
+        if isinstance(record, ast.ClassDef) and _holds_numbers(record):
             yield f"policy-{record.name}", _table(("value", "now", "why, and source"), _fields(record))
+
+
+def _holds_numbers(record: ast.ClassDef) -> bool:
+    """Whether a class is a record of values, and neither an enum of codes nor a row of a guideline."""
+    is_enum = any(isinstance(base, ast.Attribute) and base.attr.endswith("Enum") for base in record.bases)
+    return not is_enum and record.name not in ("Policy", "Row")
 
 
 def _fields(record: ast.ClassDef) -> Iterator[tuple[str, str, str]]:

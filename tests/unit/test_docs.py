@@ -16,6 +16,9 @@ from tests.places import ROOT
 
 DOCUMENTS = documents()
 NAMES = [document.name for document in DOCUMENTS]
+ROOMS = ("cad", "dicom_io", "models", "orthanc", "tests", "docs", "docker", ".ci")
+PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, ROOMS))})/[\w./*-]*")
+"""A file or folder of the project, with stars for any part of a name; not what an address or another path ends with."""
 
 
 def rows(document: Path, heading: str) -> list[list[str]]:
@@ -52,6 +55,13 @@ def test_names_only_settings_that_exist(path: Path) -> None:
 def test_its_links_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", document.read_text())
     absent = [target for target in targets if not (document.parent / target).exists()]
+    assert not absent
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+def test_names_only_files_and_folders_that_exist(document: Path) -> None:
+    named = {path.rstrip("./") for path in PATH.findall(document.read_text())}
+    absent = sorted(path for path in named if not any(ROOT.glob(path)))
     assert not absent
 
 
