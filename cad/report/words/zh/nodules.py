@@ -1,4 +1,4 @@
-"""The report in Chinese, with the terms of Chinese radiology. What guidelines say is translated in `chinese_terms`."""
+"""The report in Chinese, with the terms of Chinese radiology. What guidelines say stands in `guidelines`."""
 
 from __future__ import annotations
 
