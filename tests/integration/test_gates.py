@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,29 +22,74 @@ pytestmark = pytest.mark.slow
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """A bad file: where it goes, what it says, which gate must refuse it and what the gate must say."""
+    """A bad file: where it goes, what it says, which gate must refuse it and what the gate must say.
+
+    `contract` is the id of the import contract that it breaks, where the gate is that of the contracts.
+    """
 
     gate: str
     path: str
     text: str
     verdict: str
+    contract: str = ""
 
 
 OFFENCES = {
     "science reads DICOM": Offence(
-        "gate-imports", "cad/science/bad.py", "import pydicom\n", "cad.science.bad -> pydicom"
+        "gate-imports", "cad/science/bad.py", "import pydicom\n", "cad.science.bad -> pydicom", "core-is-pure"
     ),
-    "the domain reads files": Offence("gate-imports", "cad/geometry.py", "import pathlib\n", "cad.geometry -> pathlib"),
-    "a module without a place": Offence("gate-imports", "cad/sneaky.py", "import dicom_io\n", "cad.sneaky"),
-    "torch outside models": Offence("gate-imports", "dicom_io/bad.py", "import torch\n", "dicom_io.bad -> torch"),
+    "the domain reads files": Offence(
+        "gate-imports", "cad/geometry.py", "import pathlib\n", "cad.geometry -> pathlib", "core-is-pure"
+    ),
+    "a module without a place": Offence(
+        "gate-imports", "cad/sneaky.py", "import dicom_io\n", "cad.sneaky", "cad-exhaustive"
+    ),
+    "torch outside models": Offence(
+        "gate-imports", "dicom_io/bad.py", "import torch\n", "dicom_io.bad -> torch", "torch-home"
+    ),
+    "a page that reads DICOM": Offence(
+        "gate-imports", "cad/report/pdf/bad.py", "import pydicom\n", "cad.report.pdf.bad -> pydicom", "dicom-home"
+    ),
+    "a network that reads DICOM": Offence(
+        "gate-imports", "models/running/bad.py", "import highdicom\n", "models.running.bad -> highdicom", "dicom-home"
+    ),
     "adapters that know each other": Offence(
-        "gate-imports", "orthanc/bad.py", "import dicom_io.read.files\n", "orthanc.bad -> dicom_io.read.files"
+        "gate-imports", "orthanc/bad.py", "import dicom_io.read.files\n", "orthanc.bad -> dicom_io.read.files", "floors"
     ),
     "stages that know each other": Offence(
-        "gate-imports", "cad/science/bad.py", "import cad.science.lungs\n", "cad.science.bad -> cad.science.lungs"
+        "gate-imports",
+        "cad/science/bad.py",
+        "import cad.science.lungs\n",
+        "cad.science.bad -> cad.science.lungs",
+        "stages-independent",
     ),
     "the core calls the service": Offence(
-        "gate-imports", "cad/science/bad.py", "import cad.service.settings\n", "cad.science.bad -> cad.service.settings"
+        "gate-imports",
+        "cad/science/bad.py",
+        "import cad.service.settings\n",
+        "cad.science.bad -> cad.service.settings",
+        "floors",
+    ),
+    "forms that know each other": Offence(
+        "gate-imports",
+        "cad/report/json/bad.py",
+        "import cad.report.pictures.colours\n",
+        "cad.report.json.bad -> cad.report.pictures.colours",
+        "report-rooms",
+    ),
+    "statements that choose words": Offence(
+        "gate-imports",
+        "cad/report/statements/bad.py",
+        "import cad.report.words.numbers\n",
+        "cad.report.statements.bad -> cad.report.words.numbers",
+        "report-rooms",
+    ),
+    "a stage that knows the order of all": Offence(
+        "gate-imports",
+        "cad/exam/followup/bad.py",
+        "import cad.exam.analyze\n",
+        "cad.exam.followup.bad -> cad.exam.analyze",
+        "exam-order",
     ),
     "an untyped function": Offence(
         "gate-types", "cad/science/bad.py", "def area(a, b):\n    return a * b\n", "bad.py:1"
@@ -65,6 +111,16 @@ OFFENCES = {
     ),
     "a file that is not formatted": Offence("gate-format", "cad/bad.py", "x = {  'a':1 }\n", "cad/bad.py"),
 }
+
+CONTRACTS: dict[str, str] = {
+    contract["id"]: contract["name"]
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+}
+"""The name of each import contract by its id."""
+
+
+def test_every_import_contract_is_broken_on_purpose() -> None:
+    assert {offence.contract for offence in OFFENCES.values() if offence.contract} == set(CONTRACTS)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +165,8 @@ def test_a_gate_refuses(offence: Offence, pristine: Path) -> None:
             bad.write_text(before)
     assert outcome.returncode != 0, outcome.stdout
     assert offence.verdict in outcome.stdout + outcome.stderr
+    if offence.contract:
+        assert f"{CONTRACTS[offence.contract]} BROKEN" in outcome.stdout
 
 
 BAD_TESTS = {
