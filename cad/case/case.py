@@ -66,7 +66,13 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
         encoding = EncodingContext(key, started, tools.software_version, device)
         objects = report_objects(statements, loaded, encoding, pdf)
     return CaseResult(
-        loaded, findings, statements, objects, pdf, with_timings(document, request.stopwatch.seconds()), key
+        loaded=loaded,
+        findings=findings,
+        statements=statements,
+        objects=objects,
+        pdf=pdf,
+        document=with_timings(document, request.stopwatch.seconds()),
+        job_key=key,
     )
 
 

@@ -24,6 +24,7 @@ from highdicom.pr import (
 from pydicom.dataset import Dataset
 
 from cad.domain import AxialAxis, ModelIdentity, Nodule, PointLps
+from cad.report.pictures.windows import LUNG_WINDOW_HU
 from cad.report.words.numbers import axes_mm, volume_mm3
 from dicom_io.write.identity import (
     EncodingContext,
@@ -36,10 +37,6 @@ from dicom_io.write.identity import (
 from dicom_io.write.outlines import contours_of
 from dicom_io.write.source_images import SourceFrame, SourceImages, distinct_images
 from dicom_io.write.sr.report import nodule_comment
-
-LUNG_WINDOW_CENTER_HU = -600.0
-LUNG_WINDOW_WIDTH_HU = 1500.0
-"""Lung window of the Fleischner recommendations for measuring nodules (Bankier et al., Radiology 2017)."""
 
 LABEL_OFFSET_PIXELS = 6.0
 """Distance of the label from the nodule, so that it hides nothing of it."""
@@ -75,7 +72,7 @@ def presentation_state(
             _annotation(nodule, frame, layer, source) for nodule, frame in zip(nodules, frames, strict=True)
         ],
         modality_lut_transformation=ModalityLUTTransformation(intercept, slope, RescaleTypeValues.HU),
-        voi_lut_transformations=[SoftcopyVOILUTTransformation(LUNG_WINDOW_CENTER_HU, LUNG_WINDOW_WIDTH_HU)],
+        voi_lut_transformations=[SoftcopyVOILUTTransformation(*LUNG_WINDOW_HU)],
         contributing_equipment=contributing_equipment(models, context),
     )
     stamp(dataset, context)

@@ -41,14 +41,12 @@ from cad.report.pictures.nodules import (
     outlined,
     wrapped,
 )
+from cad.report.pictures.windows import MEDIASTINAL_WINDOW_HU
 from cad.report.statements import Statements
 from cad.report.statements.calcium import CalciumStatement, coronary_and_named
 from cad.report.statements.heart_lung import HeartLung, Level
 from cad.report.words.calcium import heart_reason, lung_reason, score
 from cad.report.words.en import calcium as english
-
-MEDIASTINAL_WINDOW = (40.0, 400.0)
-"""Centre and width in HU: the usual window of soft tissue in the chest."""
 
 SIDE_MM = 150.0
 """Side of a picture: a heart of ordinary size."""
@@ -93,7 +91,7 @@ def calcium_page(volume: Volume, statement: CalciumStatement) -> CalciumPage | N
 def calcium_panel(volume: Volume, calcium: CalciumScore, k: int, pixels: int = PANEL_PIXELS) -> UInt8Array:
     """Slice `k` around the calcium with the outline of each lesion in its colour, RGB [row, column, 3]."""
     view = calcium_view(volume, calcium, k, pixels)
-    rgb = grey_panel(volume, view, MEDIASTINAL_WINDOW)
+    rgb = grey_panel(volume, view, MEDIASTINAL_WINDOW_HU)
     for lesion in reversed(calcium.lesions):
         rgb = outlined(rgb, lesion.mask, view, SITE_RGB[lesion.site], OUTLINE_PIXELS)
     panel = Image.fromarray(rgb)

@@ -28,6 +28,7 @@ from cad.domain import (
     Volume,
 )
 from cad.geometry import index_of
+from cad.report.pictures.windows import LUNG_WINDOW_HU
 
 PANEL_PIXELS = 320
 PANEL_GAP_PIXELS = 8
@@ -52,9 +53,6 @@ FIELD_OF_VIEW_MM = 60.0
 
 FIELD_OF_VIEW_MARGIN = 1.6
 """A lesion larger than the field of view divided by this gets a wider field."""
-
-LUNG_WINDOW = (-600.0, 1500.0)
-"""Centre and width in HU of the Fleischner recommendations for measuring nodules (Bankier et al., Radiology 2017)."""
 
 CONTOUR_RGB = (255, 196, 0)
 LONG_AXIS_RGB = (0, 220, 255)
@@ -190,7 +188,7 @@ def _panel(volume: Volume, nodule: Nodule, view: View) -> Image.Image:
     return panel
 
 
-def grey_panel(volume: Volume, view: View, window: tuple[float, float] = LUNG_WINDOW) -> UInt8Array:
+def grey_panel(volume: Volume, view: View, window: tuple[float, float] = LUNG_WINDOW_HU) -> UInt8Array:
     """The plane of the view in a window of (centre, width) in HU, RGB [row, column, 3]."""
     grey = _windowed(_sampled(_slab(volume.hu, view), view), window)
     rgb: UInt8Array = np.repeat(grey[:, :, np.newaxis], 3, axis=2)

@@ -16,11 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 from cad.domain import BoolArray, Int16Array, LungMask, Nodule, UInt8Array, Volume
 from cad.report.pictures.calcium import calcium_page
 from cad.report.pictures.followup import comparison_pages
+from cad.report.pictures.windows import LUNG_WINDOW_HU
 from cad.report.statements import Statements
-
-WINDOW_CENTRE_HU = -600.0
-WINDOW_WIDTH_HU = 1500.0
-"""Lung window of the Fleischner recommendations for measuring nodules (Bankier et al., Radiology 2017)."""
 
 NODULE_RGB = (255, 196, 0)
 RIGHT_LUNG_RGB = (64, 160, 255)
@@ -114,7 +111,8 @@ def _drawn(volume: Volume, k: int, outlines: list[Outline], width: int) -> Image
 
 
 def _windowed(hu: Int16Array) -> UInt8Array:
-    scaled = (hu.astype(np.float64) - (WINDOW_CENTRE_HU - WINDOW_WIDTH_HU / 2)) / WINDOW_WIDTH_HU
+    centre, width = LUNG_WINDOW_HU
+    scaled = (hu.astype(np.float64) - (centre - width / 2)) / width
     grey: UInt8Array = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
     return grey
 
