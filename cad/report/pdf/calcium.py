@@ -108,7 +108,7 @@ def calcium_section(case: CalciumCase, *, has_pictures: bool) -> Iterator[Flowab
     yield from (paragraph(words.advice(calcium), Look(BODY)) for words, _ in case.words)
     yield Spacer(0, 1 * mm)
     yield from (paragraph(words.caveats(calcium), Look(SMALL, FAINT)) for words, _ in case.words)
-    yield from (paragraph(f"{words.variant(calcium)}.", Look(TINY, FAINT)) for words, _ in case.words)
+    yield from (paragraph(words.variant(calcium) + words.LABELS.stop, Look(TINY, FAINT)) for words, _ in case.words)
     yield Spacer(0, 1 * mm)
 
 

@@ -34,6 +34,7 @@ class CalciumLabels:
     lung: str
     heart: str
     rule: str
+    stop: str
 
 
 class CalciumWords(Protocol):

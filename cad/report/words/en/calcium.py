@@ -41,6 +41,7 @@ LABELS = CalciumLabels(
         "no CT before the yearly one; medium, CT sooner; high, CT within 3 months or work-up. Heart, by CAC-DRS: A0 "
         "and A1 low, A2 medium, A3 high. Low does not mean that there is no disease."
     ),
+    stop=".",
 )
 
 SITE: Mapping[CalciumSite, str] = {

@@ -41,6 +41,7 @@ LABELS = CalciumLabels(
         "低、中、高是本软件对所列分类的叫法，并非指南用语。肺：低，年度复查前无需CT；中，需提前复查CT；高，3个月内CT或进一步"
         "检查。心：按CAC-DRS，A0、A1为低，A2为中，A3为高。“低”并不表示没有疾病。"
     ),
+    stop="。",
 )
 
 SITE: Mapping[CalciumSite, str] = {
