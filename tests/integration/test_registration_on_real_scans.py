@@ -12,12 +12,12 @@ import pytest
 
 from cad.commands.main import main
 from cad.domain import FloatArray, RegistrationQuality
-from cad.policy import LungPolicy, SeriesPolicy
+from cad.policy import LungPolicy
 from cad.science.lungs import segment_lungs
-from dicom_io.read.reading import load_series
 from models.registration.images import Scan
 from models.registration.registrar import Registration, TorchRegistrar
 from models.training.material.breath import breath_of, breathe, coarser_grid, tissue_points
+from tests.made.real_scans import lungs_of, scan_of
 from tests.places import SHARED_DATA
 
 PAIR = SHARED_DATA / "followup_pair"
@@ -63,8 +63,7 @@ def test_landmarks_of_a_follow_up_are_found(fixed: str, moving: str, with_masks:
 
 
 def chest(name: str) -> Scan:
-    volume = load_series([SHARED_DATA / "ct" / name], SeriesPolicy()).volume
-    return Scan(volume, segment_lungs(volume, LungPolicy()).lungs)
+    return Scan(scan_of(name).volume, lungs_of(name))
 
 
 @cache

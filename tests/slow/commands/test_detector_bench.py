@@ -14,7 +14,6 @@ from cad.commands.main import main
 from cad.domain import LungMask, PointLps, Volume
 from cad.geometry import grid_from
 from models.detector.bench import PEER, PUBLISHED, Contest, Measured, measure
-from models.phantom.simulation import Recipe, simulate
 
 OURS = Measured("lungcad, torch bf16", 0.5, 2.0, 1.5, 0.9)
 PEERS = Measured("MONAI RetinaNet, torch bf16", 3.0, 60.0, 60.0, 7.0)
@@ -40,10 +39,11 @@ def test_the_peer_runs_its_own_architecture_in_a_process_of_its_own() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_measures_every_runtime_on_a_series(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (visit,) = simulate(tmp_path / "study", Recipe(seed=3, nodules=1))
+def test_the_command_measures_every_runtime_on_a_series(
+    phantom: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "bench.json"
-    assert main(["bench", str(visit / "series"), "--runs", "1", "--skip-peer", "--json", str(out)]) == 0
+    assert main(["bench", str(phantom), "--runs", "1", "--skip-peer", "--json", str(out)]) == 0
     printed = capsys.readouterr().out
     found = json.loads(out.read_text())
     assert found["rows"][0]["name"].startswith("lungcad, torch")
