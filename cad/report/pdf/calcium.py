@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from PIL import Image as PilImage
@@ -27,17 +27,9 @@ from cad.report.statements.calcium import CalciumStatement
 from cad.report.statements.heart_lung import HeartLung, Level
 from cad.report.words.calcium import CalciumLabels, CalciumWords, heart_reason, lung_reason, result, score, volume
 from cad.report.words.choices import Language
-from cad.report.words.en import calcium as calcium_english, nodules as english
 from cad.report.words.language import Words
+from cad.report.words.languages import LANGUAGES
 from cad.report.words.numbers import DASH
-from cad.report.words.zh import calcium as calcium_chinese, nodules as chinese
-
-WORDS: Mapping[Language, tuple[tuple[CalciumWords, Words], ...]] = {
-    Language.ENGLISH: ((calcium_english, english),),
-    Language.CHINESE: ((calcium_chinese, chinese),),
-    Language.BOTH: ((calcium_english, english), (calcium_chinese, chinese)),
-}
-"""The languages of a report, each with its words for calcium and for nodules; the first in the first line."""
 
 CRITICAL = colors.HexColor("#b3261e")
 
@@ -69,7 +61,7 @@ class CalciumCase:
     @property
     def words(self) -> tuple[tuple[CalciumWords, Words], ...]:
         """The languages, the first one first."""
-        return WORDS[self.language]
+        return tuple((one.calcium, one.nodules) for one in LANGUAGES[self.language])
 
 
 def calcium_overview(case: CalciumCase) -> Iterator[Flowable]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,16 +19,8 @@ from cad.report.pdf.lettering import ACCENT, FAINT, RULE, Look, paragraph
 from cad.report.pictures.followup import comparison_panels
 from cad.report.statements.followup import ChangeStatement, FollowupStatement
 from cad.report.words.choices import Language
-from cad.report.words.en import followup as compared_english
 from cad.report.words.followup import ComparisonLabels, ComparisonWords
-from cad.report.words.zh import followup as compared_chinese
-
-WORDS: Mapping[Language, tuple[ComparisonWords, ...]] = {
-    Language.ENGLISH: (compared_english,),
-    Language.CHINESE: (compared_chinese,),
-    Language.BOTH: (compared_english, compared_chinese),
-}
-"""The languages of a report, the first in the first line."""
+from cad.report.words.languages import LANGUAGES
 
 COLUMNS: Sequence[tuple[str, float]] = (
     ("nodule", 0.13),
@@ -61,7 +53,7 @@ class FollowupCase:
     @property
     def words(self) -> tuple[ComparisonWords, ...]:
         """The languages, the first one first."""
-        return WORDS[self.language]
+        return tuple(one.followup for one in LANGUAGES[self.language])
 
 
 def comparison_overview(case: FollowupCase) -> Iterator[Flowable]:

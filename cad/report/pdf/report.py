@@ -44,9 +44,8 @@ from cad.report.statements.nodules import NoduleStatement, unknown_inputs
 from cad.report.statements.provenance import Provenance
 from cad.report.statements.study import StudyHeader
 from cad.report.words.choices import Language
-from cad.report.words.en import nodules as english
 from cad.report.words.language import Cells, Labels, Technique, Words
-from cad.report.words.zh import nodules as chinese
+from cad.report.words.languages import LANGUAGES
 
 MARGIN = 13 * mm
 FRAME_PADDING = 6
@@ -59,13 +58,6 @@ PLANES_WIDTH: Mapping[int, float] = {1: 130 * mm, 2: 84 * mm}
 """Width of the three planes of one nodule, or of two side by side; more have a strip of axial pictures."""
 STRIP_PICTURES = 6
 STRIP_PICTURE_WIDTH = 23 * mm
-
-WORDS: Mapping[Language, tuple[Words, ...]] = {
-    Language.ENGLISH: (english,),
-    Language.CHINESE: (chinese,),
-    Language.BOTH: (english, chinese),
-}
-"""The languages of a report, the first in the first line."""
 
 HEADING: Mapping[int, Sequence[float]] = {1: (0.6, 0.4), 2: (0.36, 0.24, 0.4)}
 """Parts of the width of the titles and what stands beside them, by the number of languages."""
@@ -99,7 +91,7 @@ class ReportCase:
     @property
     def words(self) -> tuple[Words, ...]:
         """The languages, the first one first."""
-        return WORDS[self.language]
+        return tuple(one.nodules for one in LANGUAGES[self.language])
 
     @property
     def nodules(self) -> tuple[Nodule, ...]:
