@@ -33,7 +33,7 @@ from dicom_io.write.objects import EncodingContext, ReportObjects, report_object
 class CaseResult:
     """Everything about one series. `document` is findings.json as far as it is known before the results are written.
 
-    `pdf` is the page for people, which `objects` hold too.
+    `pdf` is the page for people, which `objects` hold too; `seconds` passed since the order.
     """
 
     loaded: LoadedSeries
@@ -43,6 +43,8 @@ class CaseResult:
     pdf: bytes
     document: Document
     job_key: str
+    provenance: Provenance
+    seconds: float
 
 
 def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> CaseResult:
@@ -65,14 +67,17 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
         pdf = report_pdf(report_case(loaded, statements, provenance, request.language, tools.policy.growth))
         encoding = EncodingContext(key, started, tools.software_version, device)
         objects = report_objects(statements, loaded, encoding, pdf)
+    seconds = request.stopwatch.seconds()
     return CaseResult(
         loaded=loaded,
         findings=findings,
         statements=statements,
         objects=objects,
         pdf=pdf,
-        document=with_timings(document, request.stopwatch.seconds()),
+        document=with_timings(document, seconds),
         job_key=key,
+        provenance=provenance,
+        seconds=seconds["total"],
     )
 
 

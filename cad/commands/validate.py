@@ -46,12 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
     from functools import cache
 
+    from cad.case.case import CaseResult
     from cad.case.stopwatch import Stopwatch
     from cad.commands.reading import SeriesOrder, read_series
     from cad.commands.validation import Batch, validate
     from cad.commands.validation_references import BadReference, ManifestRow, read_manifest
     from cad.policy import Policy
-    from cad.report.json.nodules import Document
 
     check_free(arguments.out)
     try:
@@ -61,14 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
         return WRONG_ARGUMENTS
     load = cache(arguments.load)
 
-    def analyse(row: ManifestRow) -> Document:
+    def analyse(row: ManifestRow) -> CaseResult:
         order = SeriesOrder(
             series=(row.series,),
             priors=() if row.prior is None else (row.prior,),
             parts=arguments.only,
             min_score=arguments.min_score,
         )
-        return read_series(order, lambda: load(choice_of(arguments)), Stopwatch()).document
+        return read_series(order, lambda: load(choice_of(arguments)), Stopwatch())
 
     def threshold() -> float:
         return 0.0 if arguments.only == ("calcium",) else load(choice_of(arguments)).networks.detector.default_min_score

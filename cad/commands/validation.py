@@ -5,16 +5,16 @@ A row that cannot be read, or whose reference cannot, is said and left out of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from cad.case.case import CaseResult
 from cad.case.files import write_json
 from cad.case.folders import complete_folder
 from cad.commands.validation_references import BadReference, CaseTruth, ManifestRow, TrueFate, TrueNodule, read_truth
 from cad.commands.validation_report import report_text
-from cad.domain import Artery, Candidate, PointLps
+from cad.domain import Candidate, Nodule, NoduleChange, PointLps
 from cad.errors import Refusal
 from cad.geometry import distance_mm
 from cad.policy import CalciumPolicy
@@ -28,6 +28,10 @@ from cad.qa.validation import (
     followup_figures,
     volume_figures,
 )
+from cad.report.json.nodules import model_document
+from cad.report.statements import Statements, Subject
+from cad.report.statements.calcium import CalciumStatement
+from cad.report.statements.followup import FollowupStatement
 
 SCHEMA = "lungcad.validation/1"
 REPORT, TEXT = "report.json", "report.md"
@@ -35,8 +39,8 @@ REPORT, TEXT = "report.json", "report.md"
 SAME_PLACE_MM = 10.0
 """A nodule of the comparison this near to one of the reference is that one; the nearest counts."""
 
-Analyse = Callable[[ManifestRow], Mapping[str, Any]]
-"""Reads a series to the document findings.json. Raises Refusal."""
+Analyse = Callable[[ManifestRow], CaseResult]
+"""Reads a series. Raises Refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,12 @@ def validate(batch: Batch, out: Path, say: Callable[[str], None]) -> Figures:
     with complete_folder(out) as partial:
         rows, cases, provenance = [], [], None
         for number, row in enumerate(batch.rows, start=1):
-            said, case, document = _read(row, batch.analyse)
+            said, case, made = _read(row, batch.analyse)
             rows.append({"row": number, "series": row.name, **said})
             say(f"{number} of {len(batch.rows)}: {said['status']} {said.get('text', '')}".strip())
-            if case is not None and document is not None:
+            if case is not None:
                 cases.append(case)
-                provenance = provenance or document["provenance"]
+                provenance = provenance or made
         report = report_of(cases, batch, rows, provenance)
         write_json(partial / REPORT, report)
         (partial / TEXT).write_text(report_text(report), encoding="utf-8")
@@ -67,10 +71,9 @@ def validate(batch: Batch, out: Path, say: Callable[[str], None]) -> Figures:
 
 
 def report_of(
-    cases: Sequence[CaseComparison], batch: Batch, rows: Sequence[Figures], provenance: Mapping[str, Any] | None
+    cases: Sequence[CaseComparison], batch: Batch, rows: Sequence[Figures], provenance: Figures | None
 ) -> Figures:
     """The report: counts, the figures of each part that any reference speaks of, and every row."""
-    names = ("version", "models", "policy_version")
     return {
         "schema": SCHEMA,
         "series": len(rows),
@@ -81,28 +84,37 @@ def report_of(
         "calcium": calcium_figures(cases, batch.policy),
         "followup": followup_figures(cases),
         "rows": list(rows),
-        "provenance": None if provenance is None else {name: provenance[name] for name in names},
+        "provenance": provenance,
     }
 
 
-def _read(row: ManifestRow, analyse: Analyse) -> tuple[Figures, CaseComparison | None, Mapping[str, Any] | None]:
-    """What is said of one row, its comparison and its document; without these two when it cannot be read."""
+def _provenance(result: CaseResult) -> Figures:
+    """What read the batch."""
+    return {
+        "version": result.provenance.version,
+        "models": [model_document(model) for model in result.statements.models],
+        "policy_version": result.statements.policy_version,
+    }
+
+
+def _read(row: ManifestRow, analyse: Analyse) -> tuple[Figures, CaseComparison | None, Figures | None]:
+    """What is said of one row, its comparison and what read it; without these two when it cannot be read."""
     try:
         truth = read_truth(row.truth)
         if not all(path.exists() for path in (row.series, row.prior) if path is not None):
             return {"status": "failed", "reason": "not-found", "text": "the series is not there"}, None, None
-        document = analyse(row)
+        result = analyse(row)
     except BadReference as problem:
         return {"status": "failed", "reason": "bad-reference", "text": str(problem)}, None, None
     except Refusal as refusal:
         return {"status": "failed", "reason": refusal.reason.value, "text": refusal.text}, None, None
-    case = compared(row.name, document, truth)
-    return {"status": "read", **_row_figures(document, case)}, case, document
+    case = compare(row.name, result.statements, truth)
+    return {"status": "read", **_row_figures(result, case)}, case, _provenance(result)
 
 
-def compared(name: str, document: Mapping[str, Any], truth: CaseTruth) -> CaseComparison:
-    """One series' findings.json beside its reference."""
-    nodules = document["nodules"]
+def compare(name: str, statements: Statements, truth: CaseTruth) -> CaseComparison:
+    """What was found in one series beside its reference."""
+    nodules = None if statements.nodules is None else [one.nodule for one in statements.nodules]
     marks = [] if nodules is None else [_mark(nodule) for nodule in nodules]
     return CaseComparison(
         name=name,
@@ -110,65 +122,65 @@ def compared(name: str, document: Mapping[str, Any], truth: CaseTruth) -> CaseCo
         if truth.nodules is None or nodules is None
         else match_marks(marks, [one.reference for one in truth.nodules], truth.patient),
         volumes=tuple(_volumes(nodules or (), truth.nodules or ())),
-        calcium=None if truth.calcium is None else (_calcium(document["calcium"]), truth.calcium),
-        statuses=tuple((_status_of(fate, document["followup"]), fate.status) for fate in truth.fates),
+        calcium=None if truth.calcium is None else (_calcium(statements.calcium), truth.calcium),
+        statuses=tuple((_status_of(fate, statements.followup), fate.status) for fate in truth.fates),
     )
 
 
-def _mark(nodule: Mapping[str, Any]) -> Candidate:
-    return Candidate(
-        PointLps(*nodule["centre_lps_mm"]), max(nodule["diameters_mm"]["mean"], 0.1), nodule["score"], "lungcad"
-    )
+def _mark(nodule: Nodule) -> Candidate:
+    """The mark of a nodule, rounded as findings.json is, which others compare with the same references."""
+    diameter_mm = max(round(nodule.diameters.mean_mm, 2), 0.1)
+    return Candidate(_rounded(nodule.centre), diameter_mm, round(nodule.score, 4), "lungcad")
 
 
-def _volumes(nodules: Sequence[Mapping[str, Any]], truths: Sequence[TrueNodule]) -> list[tuple[float, float]]:
+def _rounded(point: PointLps) -> PointLps:
+    return PointLps(*(round(value, 2) for value in (point.x, point.y, point.z)))
+
+
+def _volumes(nodules: Sequence[Nodule], truths: Sequence[TrueNodule]) -> list[tuple[float, float]]:
     """Measured and true volume of each reference nodule that was found: by the best mark within its radius."""
     pairs = []
     for truth in truths:
         reference = truth.reference
-        on = [
-            nodule
-            for nodule in nodules
-            if is_hit(PointLps(*nodule["centre_lps_mm"]), reference.centre, reference.diameter_mm)
-        ]
+        on = [nodule for nodule in nodules if is_hit(_rounded(nodule.centre), reference.centre, reference.diameter_mm)]
         if on and truth.volume_mm3 is not None and not reference.ignore:
-            best = max(on, key=lambda nodule: float(nodule["score"]))
-            pairs.append((float(best["volume_mm3"]), truth.volume_mm3))
+            best = max(on, key=lambda nodule: round(nodule.score, 4))
+            pairs.append((round(best.volume_mm3, 1), truth.volume_mm3))
     return pairs
 
 
-def _calcium(calcium: Mapping[str, Any]) -> CalciumReading:
-    if calcium["status"] != "scored":
+def _calcium(statement: CalciumStatement | None) -> CalciumReading:
+    if statement is None:
         return CalciumReading(None, {})
-    arteries = {Artery(name): float(score["agatston"]) for name, score in calcium["arteries"].items()}
-    return CalciumReading(float(calcium["agatston"]), arteries)
+    arteries = {artery: round(one.agatston, 2) for artery, one in statement.score.arteries}
+    return CalciumReading(round(statement.score.agatston, 2), arteries)
 
 
-def _status_of(fate: TrueFate, followup: Mapping[str, Any] | None) -> str:
+def _status_of(fate: TrueFate, followup: FollowupStatement | None) -> str:
     """The status that the comparison gives to a nodule of the reference; "not-found" when it lists none there."""
     if followup is None:
         return "not-found"
     distances = [
-        (distance, str(change["status"]))
-        for change in followup["nodules"]
-        if (distance := _distance(fate, change)) is not None and distance <= SAME_PLACE_MM
+        (distance, one.record.status.value)
+        for one in followup.changes
+        if (distance := _distance(fate, one.record)) is not None and distance <= SAME_PLACE_MM
     ]
     return min(distances)[1] if distances else "not-found"
 
 
-def _distance(fate: TrueFate, change: Mapping[str, Any]) -> float | None:
+def _distance(fate: TrueFate, change: NoduleChange) -> float | None:
     """How far a nodule of the comparison lies from one of the reference, now or, when it is gone, then."""
-    places = ((fate.centre, "place_in_current_lps_mm"), (fate.prior_centre, "prior_centre_lps_mm"))
-    for centre, name in places:
-        place = change.get(name)
+    then = None if change.prior is None else change.prior.centre
+    for centre, place in ((fate.centre, change.place_in_current), (fate.prior_centre, then)):
         if centre is not None and place is not None:
-            return distance_mm(centre, PointLps(*place))
+            return distance_mm(centre, _rounded(place))
     return None
 
 
-def _row_figures(document: Mapping[str, Any], case: CaseComparison) -> Figures:
+def _row_figures(result: CaseResult, case: CaseComparison) -> Figures:
     """What one row shows: found and missed nodules, both calcium scores, statuses."""
-    figures: Figures = {"seconds": document["timings_s"]["total"]}
+    why = result.statements.missing.get(Subject.CALCIUM)
+    figures: Figures = {"seconds": round(result.seconds, 3)}
     if case.nodules is not None:
         figures["nodules"] = {
             "references": len(case.nodules.hits),
@@ -180,7 +192,7 @@ def _row_figures(document: Mapping[str, Any], case: CaseComparison) -> Figures:
         figures["calcium"] = {
             "agatston": found.agatston,
             "reference": truth.agatston,
-            "reason": document["calcium"]["reason"],
+            "reason": None if why is None else why.reason.value,
         }
     if case.statuses:
         figures["followup"] = [{"found": found, "reference": true} for found, true in case.statuses]
