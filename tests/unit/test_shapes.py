@@ -18,7 +18,7 @@ SHAPE = re.compile(rf"\[{AXIS}(, {AXIS})*\]")
 
 MOST_POSITIONAL = 5
 
-TAKES_ANY_NUMBER = {"Table", "debug", "info", "warning", "error", "exception"}
+TAKES_ANY_NUMBER = {"Table", "create_table", "debug", "info", "warning", "error", "exception"}
 """Columns of a table and values of a line in the log have no names to call them by."""
 
 
