@@ -40,7 +40,7 @@ from models.running.cards import CARDS
 from orthanc.dimse import CT_CLASSES, RECEIVED_SYNTAXES, SENT_SYNTAXES
 from tests.made.followups import a_followup, a_grown
 from tests.made.series import a_series
-from tests.made.subjects import a_full_nodule, a_nodule, loaded
+from tests.made.subjects import a_full_nodule, drawn_nodule, loaded
 from tests.places import ROOT
 
 PATIENT_RECORDS = (PatientFactors, ExamObservations, NoduleObservation, AirwayFinding, CystFinding)
@@ -118,7 +118,7 @@ def _received_syntaxes() -> Iterator[tuple[str, str, str, str]]:
 def _sr_measurements() -> Iterator[tuple[str, str, str, str]]:
     """The measurements of a nodule of which everything is known, as the report of one holds them."""
     risk = MalignancyRisk("", "", (0.1, 0.1), (), ())
-    nodule = a_full_nodule(a_nodule(loaded(a_series()).volume.grid))
+    nodule = a_full_nodule(drawn_nodule(loaded(a_series()).volume.grid))
     return _measurements(
         volumetric_measurements(
             state_nodule(nodule, NoduleRisks(nodule.tracking_uid, risk, risk, risk, risk), WordingPolicy())
@@ -128,7 +128,7 @@ def _sr_measurements() -> Iterator[tuple[str, str, str, str]]:
 
 def _sr_changes() -> Iterator[tuple[str, str, str, str]]:
     """The same of a nodule that three examinations show and that grew."""
-    nodule = a_nodule(loaded(a_series()).volume.grid)
+    nodule = drawn_nodule(loaded(a_series()).volume.grid)
     followup = dataclasses.replace(a_followup((nodule, nodule)), changes=(a_grown(nodule, 0),))
     (change,) = state_followup(followup, (nodule,), WordingPolicy()).changes
     return _measurements(change_measurements(change))

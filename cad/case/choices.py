@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from models.running.names import RUNTIMES as RUNTIMES
+from models.running.names import RUNTIMES as RUNTIMES, Runtime as Runtime
 
 LUNGCAD, MONAI_BUNDLE = "lungcad", "monai-bundle:"
 

@@ -201,7 +201,7 @@ def claim_folder(out: Path, afterwards: Afterwards) -> None:
 
 def _study(out: Path, tell: Tell) -> Path:
     """The folder of the made-up series, simulated when an earlier run has not left it."""
-    from models.phantom.simulation import Recipe, simulate  # scipy's filters take a second to import
+    from models.phantom.simulation import StudyRecipe, simulate  # scipy's filters take a second to import
 
     study = out / "study"
     if not study.exists():
@@ -209,7 +209,7 @@ def _study(out: Path, tell: Tell) -> Path:
         partial = out / "study.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        simulate(partial, Recipe(SEED, NODULES))
+        simulate(partial, StudyRecipe(SEED, NODULES))
         partial.rename(study)
     return study / "series"
 

@@ -14,7 +14,7 @@ from cad.policy import LungPolicy, SeriesPolicy
 from cad.science.lungs import segment_lungs
 from dicom_io.read.reading import load_series
 from models.detector.bench import PEER, Contest, Measured, measure
-from models.phantom.simulation import Recipe, simulate_volume
+from models.phantom.simulation import StudyRecipe, simulate_volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class BenchResult:
 def bench(order: BenchOrder) -> BenchResult:
     """Measures our detector on each runtime and, last, the peer once. Raises Refusal and Unavailable."""
     series = list(order.series)
-    volume = load_series(series, SeriesPolicy()).volume if series else simulate_volume(Recipe(seed=1))
+    volume = load_series(series, SeriesPolicy()).volume if series else simulate_volume(StudyRecipe(seed=1))
     started = perf_counter()
     lungs = segment_lungs(volume, LungPolicy()).lungs
     lungs_s = perf_counter() - started

@@ -12,7 +12,7 @@ from cad.commands.registered_points import RegisterOrder, load_with_lungs
 from cad.domain import FloatArray
 from cad.policy import Policy
 from cad.science.lungs import segment_lungs
-from models.phantom.simulation import Recipe, simulate_volume
+from models.phantom.simulation import StudyRecipe, simulate_volume
 from models.registration.bench import Course, Registered, installed, race
 from models.registration.images import Scan
 from models.registration.registrar import RegistrationSettings
@@ -63,7 +63,7 @@ def registration_bench(order: RegistrationBenchOrder, settings: RegistrationSett
 
 def simulated_course(policy: Policy) -> Course:
     """A made-up chest, and the same one breathed out on another grid; the truth is the deformation's."""
-    volume = simulate_volume(Recipe(seed=SEED))
+    volume = simulate_volume(StudyRecipe(seed=SEED))
     lungs = segment_lungs(volume, policy.lungs).lungs
     breath = breath_of(lungs, DEPTH_MM, SEED)
     moved = breathe(volume, breath, coarser_grid(volume.grid, OTHER_SPACING_MM, OTHER_PLACE_MM), NOISE_HU, SEED)

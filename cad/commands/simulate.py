@@ -22,9 +22,9 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
-    from models.phantom.simulation import Recipe, simulate
+    from models.phantom.simulation import StudyRecipe, simulate
 
-    recipe = Recipe(arguments.seed, arguments.nodules, arguments.followup, arguments.calcium)
+    recipe = StudyRecipe(arguments.seed, arguments.nodules, arguments.followup, arguments.calcium)
     with complete_folder(arguments.out) as partial:
         visits = [folder.relative_to(partial) for folder in simulate(partial, recipe)]
     for visit in visits:

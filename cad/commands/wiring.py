@@ -49,7 +49,7 @@ AnalysisMaker = Callable[[Settings], SeriesAnalysis]
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class WorkerSetup:
     """What a worker process needs to build its tools. Travels to it pickled: `make_analysis` is a named function."""
 
     settings: Settings
@@ -66,10 +66,10 @@ def serve(settings: Settings, make_analysis: AnalysisMaker) -> int:
     with ExitStack() as stack:
         stack.enter_context(locked(settings.data_folder))
         api_socket = stack.enter_context(_listening(settings.api_host, settings.api_port))
-        recipe = Recipe(settings, make_analysis)
-        engine = DaskEngine(functools.partial(run_job, recipe), settings.analyses_at_once, settings.dask_scheduler)
+        setup = WorkerSetup(settings, make_analysis)
+        engine = DaskEngine(functools.partial(run_job, setup), settings.analyses_at_once, settings.dask_scheduler)
         stack.callback(engine.close)
-        service = Service(settings, engine, engine.call(functools.partial(models_of, recipe)))
+        service = Service(settings, engine, engine.call(functools.partial(models_of, setup)))
         stack.callback(service.close)
         stack.enter_context(service.running(stop))
         server = _Server(uvicorn.Config(create_api(service.api_dependencies()), log_level="warning", access_log=False))
@@ -199,26 +199,26 @@ def make_tools(settings: Settings) -> Tools:
     )
 
 
-def run_job(recipe: Recipe, key: str, epoch: int) -> None:
+def run_job(setup: WorkerSetup, key: str, epoch: int) -> None:
     """Execute a job in this worker process."""
-    execute(key, epoch, _tools_of(recipe), _analysis_of(recipe))
+    execute(key, epoch, _tools_of(setup), _analysis_of(setup))
 
 
-def models_of(recipe: Recipe) -> tuple[ModelIdentity, ...]:
+def models_of(setup: WorkerSetup) -> tuple[ModelIdentity, ...]:
     """The networks that a worker process reads with; loads them."""
-    return _analysis_of(recipe).models
+    return _analysis_of(setup).models
 
 
 @functools.lru_cache(maxsize=1)
-def _tools_of(recipe: Recipe) -> Tools:
-    return make_tools(recipe.settings)
+def _tools_of(setup: WorkerSetup) -> Tools:
+    return make_tools(setup.settings)
 
 
 @functools.lru_cache(maxsize=1)
-def _analysis_of(recipe: Recipe) -> SeriesAnalysis:
+def _analysis_of(setup: WorkerSetup) -> SeriesAnalysis:
     """Once per process: loading networks takes seconds. A worker process is recognised by this being called."""
-    configure_logging(recipe.settings)
-    return recipe.make_analysis(recipe.settings)
+    configure_logging(setup.settings)
+    return setup.make_analysis(setup.settings)
 
 
 def configure_logging(settings: Settings) -> None:

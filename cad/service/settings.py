@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from cad.case.choices import Runtime
 from cad.report.words.choices import Language
 
 PREFIX = "LUNGCAD_"
@@ -106,7 +107,7 @@ class Settings(BaseSettings):
     )
 
     device: str = Field("cpu", description="Device of the networks: cpu or cuda.")
-    runtime: Literal["auto", "torch", "openvino"] = Field(
+    runtime: Runtime = Field(
         "auto", description="What runs lungcad's networks: torch, openvino (on the CPU only), or auto, which is torch."
     )
     detector: str = Field(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from cad.domain import Artery, BoolArray, Float32Array, FloatArray, Grid, Heart, Mask, Volume
+from cad.domain import BoolArray, Float32Array, FloatArray, Grid, Heart, Mask, Volume
 from cad.geometry import indices_of, positions_of
 from models.calcium.aorta import SPACING_MM, fit_axis
 from models.calcium.atlas import Atlas, Drawings, outline_depth
@@ -89,11 +89,6 @@ def coverage_of(found: HeartMap, depth: Float32Array, image: Seen) -> float:
     inside = torch.from_numpy(depth.reshape(-1) > 0)
     _, known = image.at(found.to_patient(found.frame.places()[inside]))
     return float((known > 0.5).float().mean())
-
-
-def courses_of(heart: Heart) -> dict[Artery, FloatArray]:
-    """The courses by artery: places [n, 3] in LPS mm from the origin on."""
-    return dict(heart.courses)
 
 
 def _carried(found: HeartMap, points: FloatArray) -> FloatArray:

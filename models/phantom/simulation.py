@@ -50,7 +50,7 @@ STATUSES = ("growing", "stable", "resolved", "shrinking")
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class StudyRecipe:
     """What to simulate; `followup_days` None means a single visit."""
 
     seed: int = 0
@@ -80,7 +80,7 @@ class Truth:
     size: TrueSize
 
 
-def simulate(out: Path, recipe: Recipe) -> tuple[Path, ...]:
+def simulate(out: Path, recipe: StudyRecipe) -> tuple[Path, ...]:
     """Writes the study of `recipe` into the new folder `out`; returns the folders that hold `series` and truth."""
     grid = scan_grid()
     first = _first_scene(recipe)
@@ -101,19 +101,19 @@ def simulate(out: Path, recipe: Recipe) -> tuple[Path, ...]:
     return out / "baseline", out / "followup"
 
 
-def simulate_volume(recipe: Recipe) -> Volume:
+def simulate_volume(recipe: StudyRecipe) -> Volume:
     """The first visit's image of `recipe` alone, without DICOM or truth."""
     grid = scan_grid()
     plain = noise_free(_first_scene(recipe), grid, _rng(recipe, 7))
     return Volume(with_noise(plain, _rng(recipe, 8)), grid, f"simulated-{recipe.seed}")
 
 
-def _rng(recipe: Recipe, purpose: int) -> np.random.Generator:
+def _rng(recipe: StudyRecipe, purpose: int) -> np.random.Generator:
     """A generator of its own for every purpose, so that more nodules do not change the vessels."""
     return np.random.default_rng([recipe.seed, purpose])
 
 
-def _first_scene(recipe: Recipe) -> Scene:
+def _first_scene(recipe: StudyRecipe) -> Scene:
     rng = _rng(recipe, 1)
     x, y, z = rng.uniform(0.92, 1.02, 3)
     domes = (float(rng.uniform(84, 98)), float(rng.uniform(70, 84)))
@@ -145,7 +145,7 @@ def _lung_points(build: Build, sign: int, rng: np.random.Generator) -> FloatArra
     return inside[: ARTERY_ENDS + VEIN_ENDS + BRONCHUS_ENDS]
 
 
-def _second_scene(first: Scene, recipe: Recipe) -> Scene:
+def _second_scene(first: Scene, recipe: StudyRecipe) -> Scene:
     """The same chest later: deformed, each nodule with its fate, and one new nodule."""
     assert recipe.followup_days is not None
     deformation = random_deformation(_rng(recipe, 5))

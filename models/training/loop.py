@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class PhaseRecipe:
     """How long and how fast one phase trains."""
 
     steps: int
@@ -62,7 +62,7 @@ class TrainingState(Generic[Net]):
     step: int = 0
 
 
-def learning_rate_at(step: int, recipe: Recipe) -> float:
+def learning_rate_at(step: int, recipe: PhaseRecipe) -> float:
     """Linear warm-up, then a cosine to 2 % of the peak."""
     if step < recipe.warm_up:
         return recipe.learning_rate * (step + 1) / recipe.warm_up
@@ -79,7 +79,7 @@ def _update_average(average: nn.Module, network: nn.Module, decay: float) -> Non
                 kept.copy_(new)
 
 
-def new_state(network: Net, recipe: Recipe) -> TrainingState[Net]:
+def new_state(network: Net, recipe: PhaseRecipe) -> TrainingState[Net]:
     """The network, freshly initialised or to go on from, with its average and optimiser."""
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
@@ -89,7 +89,7 @@ def new_state(network: Net, recipe: Recipe) -> TrainingState[Net]:
 def run(
     stream: IterableDataset[Batch],
     loss_of: Callable[[Net, Batch], torch.Tensor],
-    recipe: Recipe,
+    recipe: PhaseRecipe,
     state: TrainingState[Net],
     until: int,
 ) -> None:
@@ -103,7 +103,7 @@ def run(
 def steps(
     batches: Iterable[Batch],
     loss_of: Callable[[Net, Batch], torch.Tensor],
-    recipe: Recipe,
+    recipe: PhaseRecipe,
     state: TrainingState[Net],
     until: int,
 ) -> None:
@@ -135,7 +135,7 @@ def train_network(
     network: Net,
     batches: Callable[[int], Iterable[Batch]],
     loss_of: Callable[[Net, Batch], torch.Tensor],
-    recipe: Recipe,
+    recipe: PhaseRecipe,
     checkpoint: Path,
 ) -> Net:
     """The averaged network after all steps; resumes from `checkpoint` when it exists, and writes it now and then.

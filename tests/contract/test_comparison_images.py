@@ -38,7 +38,7 @@ from tests.made.followups import (
     moved,
 )
 from tests.made.series import Sphere, a_series
-from tests.made.subjects import RIGHT_NODULE, Subject, a_nodule, loaded, some_findings
+from tests.made.subjects import RIGHT_NODULE, Subject, drawn_nodule, loaded, some_findings
 
 pytestmark = pytest.mark.contract
 
@@ -71,7 +71,7 @@ def followup_of(findings: Findings) -> FollowupStatement | None:
 
 
 def findings_of(current: LoadedSeries, prior: LoadedSeries, *changes: NoduleChange) -> Findings:
-    nodule = a_nodule(current.volume.grid)
+    nodule = drawn_nodule(current.volume.grid)
     followup = FollowUp(NOW, (an_exam(a_scan(prior)),), changes or (a_change(nodule, 0),))
     return dataclasses.replace(some_findings(current.volume, (nodule,)), followup=followup)
 

@@ -13,7 +13,7 @@ from cad.geometry import position_of
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.write.outlines import contours_of
 from dicom_io.write.seg import zero_padded
-from tests.made.subjects import LEFT_NODULE, RIGHT_NODULE, Ellipsoid, Subject, a_nodule, objects_of
+from tests.made.subjects import LEFT_NODULE, RIGHT_NODULE, Ellipsoid, Subject, drawn_nodule, objects_of
 
 AXES = 2
 """The first two graphic objects of an annotation are the axes; the outlines follow."""
@@ -156,7 +156,7 @@ def test_overlapping_nodules_keep_all_their_voxels(subject: Subject) -> None:
     grid = subject.source.volume.grid
     x, y, z = RIGHT_NODULE.centre
     neighbour = Ellipsoid((x + 6.0, y, z), RIGHT_NODULE.radii_mm)
-    nodules = (a_nodule(grid), a_nodule(grid, neighbour, "Nodule 2"))
+    nodules = (drawn_nodule(grid), drawn_nodule(grid, neighbour, "Nodule 2"))
     seg = objects_of(subject.source, nodules).seg
     assert seg is not None
     segments = decoded_segments(seg)
@@ -167,7 +167,7 @@ def test_overlapping_nodules_keep_all_their_voxels(subject: Subject) -> None:
 
 def test_a_nodule_at_the_corner_of_the_volume_stays_there(plain: Subject) -> None:
     grid = plain.source.volume.grid
-    nodule = a_nodule(grid)
+    nodule = drawn_nodule(grid)
     corner = NoduleMask(np.ones((1, 1, 1), dtype=np.bool_), (grid.shape[0] - 1, 0, grid.shape[2] - 1), grid)
     moved = dataclasses.replace(nodule, mask=corner)
     seg = objects_of(plain.source, (moved,)).seg

@@ -23,8 +23,8 @@ from tests.made.subjects import (
     NOW,
     Subject,
     a_context,
-    a_nodule,
     a_subject,
+    drawn_nodule,
     loaded,
     objects_of,
     some_findings,
@@ -153,7 +153,7 @@ def test_nothing_of_the_patient_is_shown_while_writing(
     source = loaded(a_series(patient_name="SECRETIVE", patient_id="SECRET-ID"))
     with warnings.catch_warnings(record=True) as shown, caplog.at_level("DEBUG"):
         warnings.simplefilter("always")
-        objects_of(source, (a_nodule(source.volume.grid),))
+        objects_of(source, (drawn_nodule(source.volume.grid),))
     output = capsys.readouterr()
     assert "SECRET" not in output.out + output.err + caplog.text + " ".join(str(w.message) for w in shown)
 
@@ -170,7 +170,7 @@ def test_without_a_nodule_there_is_a_report_and_a_summary_only(plain: Subject) -
 
 def test_key_slices_of_different_rescale_get_no_presentation_state() -> None:
     source = loaded(a_series(intercept=lambda index: -1024.0 - index))
-    nodules = (a_nodule(source.volume.grid),)
+    nodules = (drawn_nodule(source.volume.grid),)
     assert objects_of(source, nodules).gsps is not None
     assert a_subject(a_series(intercept=lambda index: -1024.0 - index)).objects.gsps is None
 

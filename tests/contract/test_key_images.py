@@ -20,7 +20,7 @@ from cad.report.pictures.nodules import (
 )
 from dicom_io.write.key_images import MAX_NODULE_PAGES
 from tests.made.series import Sphere, a_series
-from tests.made.subjects import RIGHT_NODULE, Subject, a_nodule, loaded, objects_of
+from tests.made.subjects import RIGHT_NODULE, Subject, drawn_nodule, loaded, objects_of
 
 BRIGHT = 200
 """A soft-tissue nodule in the lung window; lung is below 100."""
@@ -40,7 +40,7 @@ def test_there_is_a_summary_and_a_page_per_nodule(plain: Subject) -> None:
 
 
 def test_pages_stop_at_the_tenth_nodule(plain: Subject) -> None:
-    nodule = a_nodule(plain.source.volume.grid)
+    nodule = drawn_nodule(plain.source.volume.grid)
     many = tuple(
         dataclasses.replace(nodule, label=f"Nodule {n}", tracking_uid=f"2.25.{n}")
         for n in range(1, MAX_NODULE_PAGES + 3)
@@ -61,7 +61,7 @@ def test_the_contour_encloses_the_bright_nodule_in_all_planes() -> None:
     )
     source = loaded(datasets)
     ball = dataclasses.replace(RIGHT_NODULE, radii_mm=(6.0, 6.0, 6.0))
-    page = nodule_page(source.volume, a_nodule(source.volume.grid, ball), ["", ""])
+    page = nodule_page(source.volume, drawn_nodule(source.volume.grid, ball), ["", ""])
     for panel in panels(page):
         contour = np.argwhere((panel == CONTOUR_RGB).all(axis=2))
         top, left = contour.min(axis=0)

@@ -43,8 +43,8 @@ from tests.made.subjects import (
     Subject,
     a_context,
     a_full_nodule,
-    a_nodule,
     a_subject,
+    drawn_nodule,
     objects_of,
     some_findings,
     two_nodules,
@@ -93,7 +93,7 @@ def test_dcmqi_decodes_every_segment_voxel_where_the_nodule_is(subject: Subject,
 
 
 def test_a_single_nodule_is_read_back_too(plain: Subject, tmp_path: Path) -> None:
-    nodule = a_nodule(plain.source.volume.grid)
+    nodule = drawn_nodule(plain.source.volume.grid)
     seg = objects_of(plain.source, (nodule,)).seg
     assert seg is not None
     path = save(seg, tmp_path, "seg")
@@ -140,7 +140,7 @@ def test_a_source_with_odd_headers_gives_valid_objects(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_report_follows_the_templates_but_for_the_known_false_positives(plain: Subject, tmp_path: Path) -> None:
     """The checker holds a TID 1501 group against TID 1411 and misses each of its three ways to name a region."""
-    nodule = a_nodule(plain.source.volume.grid)
+    nodule = drawn_nodule(plain.source.volume.grid)
     result = dicom_sr_validator(save(objects_of(plain.source, (nodule,)).sr, tmp_path, "sr"))
     assert "IOD validation complete" in result.stdout + result.stderr
     errors = [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("Error")]

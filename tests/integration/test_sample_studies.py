@@ -19,7 +19,7 @@ from cad.case.networks import CaseTools
 from cad.commands.main import main
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
 from models.nodules.reader import load_nodule_networks
-from models.phantom.simulation import Recipe, simulate
+from models.phantom.simulation import StudyRecipe, simulate
 from tests.places import ROOT
 
 STUDIES = tomllib.loads((ROOT / "sample_studies" / "manifest.toml").read_text(encoding="utf-8"))["study"]
@@ -45,7 +45,7 @@ class KnowingDetector:
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study["name"])
 def test_reading_a_sample_study_gives_what_the_manifest_says(study: dict[str, Any], tmp_path: Path) -> None:
-    recipe = Recipe(study["seed"], study["nodules"], study.get("followup_days"), study.get("calcium", False))
+    recipe = StudyRecipe(study["seed"], study["nodules"], study.get("followup_days"), study.get("calcium", False))
     for number, visit in enumerate(simulate(tmp_path / "study", recipe)):
         truth = json.loads((visit / "truth.json").read_text(encoding="utf-8"))
         out = tmp_path / f"out{number}"

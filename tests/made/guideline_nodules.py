@@ -41,14 +41,14 @@ def a_size(
     return NoduleSize(composition, axes, volume_mm3, round_axes(solid_mm), solid_mm3)
 
 
-def a_nodule(mean_mm: float = 7.0, composition: Composition = SOLID, **facts: Any) -> GuidelineNodule:  # noqa: ANN401
+def guideline_nodule(mean_mm: float = 7.0, composition: Composition = SOLID, **facts: Any) -> GuidelineNodule:  # noqa: ANN401
     """A nodule of a first examination; `solid_mm` and `volume_mm3` are of its size, the rest are its own facts."""
     sizes = {name: facts.pop(name) for name in ("solid_mm", "volume_mm3", "solid_mm3") if name in facts}
     return GuidelineNodule("Nodule 1", a_size(mean_mm, composition, **sizes), **facts)
 
 
 def a_new(mean_mm: float, composition: Composition = SOLID, **facts: Any) -> GuidelineNodule:  # noqa: ANN401
-    return a_nodule(mean_mm, composition, sighting=Sighting.NEW, **facts)
+    return guideline_nodule(mean_mm, composition, sighting=Sighting.NEW, **facts)
 
 
 def earlier(
@@ -71,7 +71,7 @@ def followed(
     **facts: Any,  # noqa: ANN401
 ) -> GuidelineNodule:
     """A nodule that earlier examinations show, oldest first."""
-    return a_nodule(mean_mm, composition, sighting=Sighting.FOLLOWED, earlier=past, **facts)
+    return guideline_nodule(mean_mm, composition, sighting=Sighting.FOLLOWED, earlier=past, **facts)
 
 
 def grown(

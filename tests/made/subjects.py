@@ -42,6 +42,7 @@ from cad.report.statements import state
 from dicom_io.read.reading import LoadedSeries, load_datasets
 from dicom_io.uids import derived_uid, device_uid
 from dicom_io.write.objects import EncodingContext, ReportObjects, report_objects
+from tests.made.nodules import a_nodule
 
 MODEL = ModelIdentity("rpn3d", "1", "ab" * 32)
 A_PDF = b"%PDF-1.4\n%%EOF\n"
@@ -65,7 +66,7 @@ RIGHT_NODULE = Ellipsoid()
 LEFT_NODULE = Ellipsoid(centre=(70.0, -11.0, 17.0), radii_mm=(6.0, 9.0, 8.0))
 
 
-def a_nodule(
+def drawn_nodule(
     grid: Grid,
     shape: Ellipsoid = RIGHT_NODULE,
     label: str = "Nodule 1",
@@ -79,7 +80,9 @@ def a_nodule(
     slice_k = round(index_of(grid, centre)[0])
     first_k, first_j, first_i = (int(n) for n in corner)
     mask = NoduleMask(box, (first_k, first_j, first_i), grid)
-    return Nodule(
+    side = Side.RIGHT if centre.x < 0 else Side.LEFT
+    return dataclasses.replace(
+        a_nodule(composition, side),
         tracking_uid=derived_uid("test", label),
         label=label,
         centre=centre,
@@ -87,8 +90,6 @@ def a_nodule(
         diameters=_axes(grid, shape, slice_k),
         volume_mm3=mask.voxel_count * grid.voxel_volume_mm3,
         mean_hu=-123.4,
-        composition=composition,
-        side=Side.RIGHT if centre.x < 0 else Side.LEFT,
         score=0.87,
     )
 
@@ -122,7 +123,7 @@ def some_findings(
 
 def two_nodules(grid: Grid) -> tuple[Nodule, ...]:
     """One nodule in each lung."""
-    return (a_nodule(grid), a_nodule(grid, LEFT_NODULE, "Nodule 2", Composition.GROUND_GLASS))
+    return (drawn_nodule(grid), drawn_nodule(grid, LEFT_NODULE, "Nodule 2", Composition.GROUND_GLASS))
 
 
 def a_context(job_key: str = "0f" * 32, models: tuple[ModelIdentity, ...] = (MODEL,)) -> EncodingContext:

@@ -11,7 +11,7 @@ from cad.errors import Reason
 from cad.service.settings import OTHER_NAMES, PREFIX, Settings
 from tests.documented_tables import documented_tables, documents, with_tables
 from tests.made.series import a_series
-from tests.made.subjects import a_nodule, loaded, objects_of
+from tests.made.subjects import drawn_nodule, loaded, objects_of
 from tests.places import ROOT
 
 DOCUMENTS = documents()
@@ -73,7 +73,7 @@ def test_names_only_make_targets_that_exist(document: Path) -> None:
 
 def test_the_objects_that_are_sent_are_those_of_the_table() -> None:
     source = loaded(a_series())
-    with_nodules = objects_of(source, (a_nodule(source.volume.grid),)).all()
+    with_nodules = objects_of(source, (drawn_nodule(source.volume.grid),)).all()
     without = objects_of(source, ()).all()
     stated = {row[2].strip("`"): row[3] for row in rows(ROOT / "docs" / "conformance.md", "## Sent")}
     assert set(stated) == {str(item.SOPClassUID) for item in with_nodules}

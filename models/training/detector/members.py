@@ -16,7 +16,7 @@ import torch
 from models.detector.rpn3d import Rpn3d, RpnConfig
 from models.training.detector.network import fit, new_rpn
 from models.training.detector.patches import Background, Source, patient_of
-from models.training.loop import Recipe
+from models.training.loop import PhaseRecipe
 from models.training.material.scans import Protocol
 from models.training.material.shapes import NoduleShape
 
@@ -29,7 +29,7 @@ class Member:
 
     name: str
     left_out: tuple[str, ...]
-    recipe: Recipe
+    recipe: PhaseRecipe
     parent: str | None = None
 
 

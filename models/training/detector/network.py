@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from models.detector.proposals import propose
 from models.detector.rpn3d import Rpn3d, RpnConfig, on_device
 from models.training.detector.patches import Background, Example, PatchStream, Source
-from models.training.loop import Recipe, TrainingState, new_state, resume, run, save
+from models.training.loop import PhaseRecipe, TrainingState, new_state, resume, run, save
 
 logger = logging.getLogger(__name__)
 
@@ -53,13 +53,13 @@ def rpn_loss(output: torch.Tensor, example: Example, kind: Literal["focal", "qua
     return objectness(output[:, 0], heat, weight) + 0.5 * located
 
 
-def new_rpn(config: RpnConfig, recipe: Recipe, device: torch.device) -> TrainingState[Rpn3d]:
+def new_rpn(config: RpnConfig, recipe: PhaseRecipe, device: torch.device) -> TrainingState[Rpn3d]:
     """A randomly initialised region-proposal network, ready to train."""
     torch.manual_seed(recipe.seed)
     return new_state(on_device(Rpn3d(config), device), recipe)
 
 
-def fit(source: Source, config: RpnConfig, recipe: Recipe, state: TrainingState[Rpn3d], checkpoint: Path) -> Rpn3d:
+def fit(source: Source, config: RpnConfig, recipe: PhaseRecipe, state: TrainingState[Rpn3d], checkpoint: Path) -> Rpn3d:
     """The averaged network after `recipe.steps` steps; resumes from `checkpoint` when it exists."""
     resume(state, checkpoint)
 

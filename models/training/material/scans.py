@@ -17,7 +17,7 @@ from cad.geometry import grid_from, indices_of, positions_of, sphere_diameter_mm
 from cad.policy import LungPolicy
 from cad.science.lungs import segment_lungs
 from models.detector.rpn3d import RpnConfig
-from models.phantom.simulation import Recipe, simulate_volume
+from models.phantom.simulation import StudyRecipe, simulate_volume
 from models.running.resample import WorkingBox, working_box
 from models.training.detector.patches import Background, Lesion
 from models.training.material.blend import Optics
@@ -103,7 +103,7 @@ def unlabelled_places() -> dict[str, tuple[LabelledNodule, ...]]:
 
 def phantom_background(seed: int, config: RpnConfig) -> Background:
     """A simulated chest without nodules, for variety of build and vessels."""
-    volume = simulate_volume(Recipe(seed=seed, nodules=0))
+    volume = simulate_volume(StudyRecipe(seed=seed, nodules=0))
     scan = TrainingScan(f"phantom-{seed}", volume, segment_lungs(volume, LungPolicy()).lungs, 2.0, ())
     return background_of(scan, config, PHANTOM_WEIGHT)
 

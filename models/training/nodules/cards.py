@@ -9,7 +9,7 @@ from models.nodules.crop_evaluation import evaluation
 from models.nodules.folds import FOLDS, MEMBERS
 from models.nodules.lidc_crops import RatedNodule
 from models.nodules.networks import TrunkConfig
-from models.training.loop import Recipe
+from models.training.loop import PhaseRecipe
 from models.training.nodules.measurement import RatedCrops, compare_nested, cross_fit, fit_calibration
 from models.training.nodules.outlines import OutlineRecipe
 from models.training.nodules.ratings import RatingRecipe
@@ -108,7 +108,7 @@ def _data(nodules: Sequence[RatedNodule], truth: str) -> list[str]:
     ]
 
 
-def _recipe(member: Recipe, command: str) -> list[str]:
+def _recipe(member: PhaseRecipe, command: str) -> list[str]:
     return [
         "[recipe]",
         f'command = "lungcad train {command} --data DATA --out OUT"',

@@ -18,7 +18,7 @@ from models.detector.rpn3d import on_device
 from models.nodules.inputs import MARGIN_SLICES, Crop, contrast_of_crop, contrast_of_hu, outline_channels
 from models.nodules.lidc_crops import SIDE, RatedNodule
 from models.nodules.networks import OutlineNet, TrunkConfig
-from models.training.loop import Recipe, train_network
+from models.training.loop import PhaseRecipe, train_network
 from models.training.nodules.blended_crops import BlendedCrop
 from models.training.nodules.crop_places import PlacedCrop
 
@@ -297,8 +297,8 @@ class OutlineRecipe:
     version: str = "0.1.0"
     config: TrunkConfig = field(default_factory=TrunkConfig)
     fitting_steps: int = 800
-    member: Recipe = field(
-        default_factory=lambda: Recipe(steps=2400, learning_rate=2e-3, ema_decay=0.995, mine_every=400)
+    member: PhaseRecipe = field(
+        default_factory=lambda: PhaseRecipe(steps=2400, learning_rate=2e-3, ema_decay=0.995, mine_every=400)
     )
 
 

@@ -16,7 +16,7 @@ from models.nodules.crop_evaluation import crop_of, suspicion_of
 from models.nodules.inputs import MARGIN_SLICES, RATED_SIDE, Crop, rated_part, rating_channels, size_facts
 from models.nodules.lidc_crops import RatedNodule
 from models.nodules.networks import CHANNELS, MIDDLE_RATING, RATED, RATING_STEP, SIZE_FACTS, RatingNet, TrunkConfig
-from models.training.loop import Recipe, train_network
+from models.training.loop import PhaseRecipe, train_network
 from models.training.nodules.outlines import flip, in_other_greys, turn
 
 SLICES_PER_BATCH = 200
@@ -140,15 +140,15 @@ class RatingRecipe:
 
     version: str = "0.1.0"
     config: TrunkConfig = field(default_factory=lambda: TrunkConfig((12, 24, 48, 96)))
-    member: Recipe = field(
-        default_factory=lambda: Recipe(
+    member: PhaseRecipe = field(
+        default_factory=lambda: PhaseRecipe(
             steps=2500, learning_rate=1.5e-3, weight_decay=5e-2, ema_decay=0.998, mine_every=500
         )
     )
 
 
 def train_rating_net(
-    samples: Sequence[RatingSample], config: TrunkConfig, recipe: Recipe, checkpoint: Path, device: torch.device
+    samples: Sequence[RatingSample], config: TrunkConfig, recipe: PhaseRecipe, checkpoint: Path, device: torch.device
 ) -> RatingNet:
     """The averaged network after `recipe.steps` steps; resumes from `checkpoint` when it exists."""
     torch.manual_seed(recipe.seed)

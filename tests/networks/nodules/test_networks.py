@@ -27,7 +27,7 @@ from models.nodules.inputs import (
 from models.nodules.lidc_crops import RATINGS, RatedNodule, read_crops
 from models.nodules.networks import OutlineNet, RatingNet, TrunkConfig
 from models.nodules.reader import NoduleNetworks, certainty_of, crop_of as crop_in
-from models.training.loop import Place, Recipe
+from models.training.loop import PhaseRecipe, Place
 from models.training.nodules.crop_places import place_crop
 from models.training.nodules.outlines import OutlineRecipe, augment, batch_of, extend, groups, sample_of
 from models.training.nodules.ratings import RatingRecipe
@@ -176,7 +176,7 @@ def test_every_sample_comes_once_in_a_pass_and_fits_a_batch(fitting: bool) -> No
 
 def test_a_member_learns_to_outline_balls_it_has_not_seen(archive: Path, tmp_path: Path) -> None:
     nodules = read_crops(archive)
-    recipe = OutlineRecipe(config=TINY, fitting_steps=0, member=Recipe(steps=150, learning_rate=1e-2, warm_up=5))
+    recipe = OutlineRecipe(config=TINY, fitting_steps=0, member=PhaseRecipe(steps=150, learning_rate=1e-2, warm_up=5))
     network = train_outline_member([sample_of(n) for n in nodules], recipe, 0, tmp_path / "m.pt", CPU)
     networks = NoduleNetworks((network.eval(),), (), None, (), CPU)
     left_out = [n for n in nodules if fold_of(n.patient) == 0]
@@ -189,7 +189,7 @@ def test_training_writes_cards_that_can_be_read(archive: Path, tmp_path: Path, m
     from models.nodules import cards as nodule_cards
 
     nodules = read_crops(archive)
-    short = Recipe(steps=2, warm_up=1)
+    short = PhaseRecipe(steps=2, warm_up=1)
     place = Place(tmp_path / "weights", "cpu", 2)
     outlines = train_outlines([sample_of(n) for n in nodules], nodules, OutlineRecipe(config=TINY, member=short), place)
     monkeypatch.setattr(nodule_cards, "CARDS", place.out)

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 
 from cad.domain import (
-    AxialAxis,
     AxisLengths,
     ChangeStatus,
     Composition,
-    Diameters,
     Grid,
     Nodule,
     NoduleChange,
@@ -25,8 +23,9 @@ from cad.domain import (
     SizeChange,
 )
 from cad.qa.followup import Course, Share, figures, judged
+from tests.made.nodules import a_nodule
 
-GRID = Grid((40, 40, 40), np.eye(4))
+WIDE = Grid((40, 40, 40), np.eye(4))
 HERE, THERE, ELSEWHERE = PointLps(5, 5, 5), PointLps(8, 5, 5), PointLps(30, 30, 30)
 TEN_MM = math.pi / 6 * 1000
 
@@ -38,11 +37,9 @@ def a_course(percent: float | None = 0.0, *, place: PointLps = HERE) -> Course:
     return Course(Composition.SOLID, place, None if percent is None else moved, TEN_MM, then)
 
 
-def a_nodule(centre: PointLps) -> Nodule:
-    axis = AxialAxis(PointLps(0, 0, 0), PointLps(10, 0, 0))
-    mask = NoduleMask(np.ones((1, 1, 1), dtype=np.bool_), (0, 0, 0), GRID)
-    diameters = Diameters(axis, axis, 0)
-    return Nodule("1", "Nodule 1", centre, mask, diameters, TEN_MM, 0.0, Composition.SOLID, Side.LEFT, 0.9)
+def nodule_at(centre: PointLps) -> Nodule:
+    mask = NoduleMask(np.ones((1, 1, 1), dtype=np.bool_), (0, 0, 0), WIDE)
+    return replace(a_nodule(Composition.SOLID, Side.LEFT), centre=centre, mask=mask, volume_mm3=TEN_MM)
 
 
 def a_prior(centre: PointLps) -> PriorNodule:
@@ -61,7 +58,7 @@ def a_change(
 
 def test_a_pair_that_names_the_same_nodule_twice_is_right() -> None:
     change = a_change(ChangeStatus.STABLE, current=0, prior=THERE, percent=2.0)
-    result = judged([a_course()], [a_nodule(HERE)], [change])
+    result = judged([a_course()], [nodule_at(HERE)], [change])
     (one,) = result.followed
     assert (one.found_now, one.found_then, one.matched, one.status) == (True, True, True, ChangeStatus.STABLE)
     assert one.percent == 2.0
@@ -71,7 +68,7 @@ def test_a_pair_that_names_the_same_nodule_twice_is_right() -> None:
 def test_a_pair_with_another_nodule_is_wrong() -> None:
     courses = [a_course(), a_course(place=ELSEWHERE)]
     crossed = a_change(ChangeStatus.STABLE, current=0, prior=courses[1].then)
-    result = judged(courses, [a_nodule(HERE)], [crossed])
+    result = judged(courses, [nodule_at(HERE)], [crossed])
     assert result.wrong_pairs == 1
     assert not any(one.matched for one in result.followed)
     assert [one.found_now for one in result.followed] == [True, False]
@@ -80,12 +77,12 @@ def test_a_pair_with_another_nodule_is_wrong() -> None:
 
 def test_a_pair_with_something_that_nobody_put_there_is_wrong() -> None:
     strange = a_change(ChangeStatus.STABLE, current=0, prior=ELSEWHERE)
-    assert judged([a_course(None)], [a_nodule(HERE)], [strange]).wrong_pairs == 1
+    assert judged([a_course(None)], [nodule_at(HERE)], [strange]).wrong_pairs == 1
 
 
 def test_pairs_of_other_things_are_left_aside() -> None:
     other = a_change(ChangeStatus.GROWING, current=0, prior=ELSEWHERE)
-    result = judged([a_course()], [a_nodule(PointLps(20, 20, 20))], [other])
+    result = judged([a_course()], [nodule_at(PointLps(20, 20, 20))], [other])
     assert result.wrong_pairs == 0
     assert not result.followed[0].found_now
 
@@ -95,7 +92,7 @@ def test_a_nodule_called_new_and_gone_is_found_twice_and_not_matched() -> None:
         a_change(ChangeStatus.NEW, current=0, prior=None),
         a_change(ChangeStatus.RESOLVED, current=None, prior=THERE),
     ]
-    found = figures([judged([a_course()], [a_nodule(HERE)], changes)])
+    found = figures([judged([a_course()], [nodule_at(HERE)], changes)])
     assert found.matched == Share(0, 1)
     assert found.changes == Share(0, 0)
 
@@ -124,7 +121,7 @@ def test_a_nodule_that_is_gone_ought_to_be_called_resolved() -> None:
 
 def test_doubling_measured_as_fourfold_is_twice_too_fast() -> None:
     change = a_change(ChangeStatus.GROWING, current=0, prior=THERE, percent=300.0)
-    found = figures([judged([a_course(100.0)], [a_nodule(HERE)], [change])])
+    found = figures([judged([a_course(100.0)], [nodule_at(HERE)], [change])])
     assert found.doubling_times == 1
     assert found.log_doubling_error == pytest.approx(math.log(2))
     assert found.volume_ratio_error == pytest.approx(math.log(2))

@@ -46,13 +46,13 @@ def known_patient(age: float, female: int, history: int, emphysema: int) -> Pati
     )
 
 
-def a_nodule(mm: float = 8.0, kind: str = "S", upper: int = 0, count: int = 1, spiculated: int = 0) -> RiskInputs:
+def risk_inputs(mm: float = 8.0, kind: str = "S", upper: int = 0, count: int = 1, spiculated: int = 0) -> RiskInputs:
     return RiskInputs(AxisLengths(mm, mm), KIND[kind], count, bool(upper), bool(spiculated))
 
 
 def brock_case(row: tuple[float | int | str | None, ...]) -> tuple[RiskInputs, PatientFactors]:
     age, female, history, emphysema, mm, kind, upper, count, spiculated = row[:9]
-    nodule = a_nodule(mm, kind, upper, count, spiculated)  # type: ignore[arg-type]
+    nodule = risk_inputs(mm, kind, upper, count, spiculated)  # type: ignore[arg-type]
     return nodule, known_patient(age, female, history, emphysema)  # type: ignore[arg-type]
 
 
@@ -79,7 +79,7 @@ def test_the_centre_of_the_size_is_that_of_a_nodule_of_4_mm() -> None:
 
 
 def test_brock_without_spiculation_does_not_ask_for_it() -> None:
-    nodule = replace(a_nodule(), spiculated=None)
+    nodule = replace(risk_inputs(), spiculated=None)
     risk = brock_without_spiculation(nodule, known_patient(62, 0, 0, 0), POLICY)
     assert risk.unknown == ()
     assert "spiculated" not in dict(risk.inputs)
@@ -89,7 +89,7 @@ def test_brock_without_spiculation_does_not_ask_for_it() -> None:
 def test_mayo_gives_the_worked_probability(row: tuple[float, ...]) -> None:
     age, smoker, cancer, mm, spiculated, upper, p = row
     patient = PatientFactors(age_years=age, ever_smoker=bool(smoker), extrathoracic_cancer=bool(cancer))
-    risk = mayo(a_nodule(mm, upper=int(upper), spiculated=int(spiculated)), patient, POLICY)
+    risk = mayo(risk_inputs(mm, upper=int(upper), spiculated=int(spiculated)), patient, POLICY)
     assert risk.value == pytest.approx(p, abs=5e-7)
 
 
@@ -115,7 +115,7 @@ def test_bands_of_mayo(probabilities: tuple[float, float], band: str | None) -> 
 )
 def test_herder_adds_uptake_to_the_probability_of_mayo(uptake: str, log_odds: float) -> None:
     patient = PatientFactors(age_years=62, ever_smoker=True, extrathoracic_cancer=False)
-    nodule = replace(a_nodule(10.0), fdg_uptake=FdgUptake(uptake))
+    nodule = replace(risk_inputs(10.0), fdg_uptake=FdgUptake(uptake))
     expected = 1 / (1 + math.exp(-(-4.739 + 3.691 * 0.08808057 + log_odds)))
     risk = herder(nodule, patient, POLICY)
     assert risk.value == pytest.approx(expected, abs=1e-6)
@@ -124,8 +124,8 @@ def test_herder_adds_uptake_to_the_probability_of_mayo(uptake: str, log_odds: fl
 
 def test_herder_without_a_pet_is_a_range_over_all_uptakes() -> None:
     patient = PatientFactors(age_years=62, ever_smoker=True, extrathoracic_cancer=False)
-    ends = [herder(replace(a_nodule(), fdg_uptake=uptake), patient, POLICY).value for uptake in FdgUptake]
-    risk = herder(a_nodule(), patient, POLICY)
+    ends = [herder(replace(risk_inputs(), fdg_uptake=uptake), patient, POLICY).value for uptake in FdgUptake]
+    risk = herder(risk_inputs(), patient, POLICY)
     assert (risk.value, risk.unknown) == (None, ("fdg_uptake",))
     assert risk.range == (ends[0], ends[-1])
 
@@ -164,24 +164,24 @@ def test_the_range_is_from_the_least_to_the_greatest_over_every_combination() ->
 
 def test_an_unknown_age_ranges_over_adults() -> None:
     patient = replace(known_patient(62, 0, 0, 0), age_years=None)
-    ends = [brock(a_nodule(), replace(patient, age_years=age), POLICY).value for age in (18.0, 100.0)]
-    risk = brock(a_nodule(), patient, POLICY)
+    ends = [brock(risk_inputs(), replace(patient, age_years=age), POLICY).value for age in (18.0, 100.0)]
+    risk = brock(risk_inputs(), patient, POLICY)
     assert risk.unknown == ("age_years",)
     assert list(risk.range) == ends
 
 
 def test_brock_takes_the_long_axis_unless_the_policy_says_mean() -> None:
     patient = known_patient(62, 0, 0, 0)
-    oval = replace(a_nodule(), axes=AxisLengths(10.0, 6.0))
-    assert brock(oval, patient, POLICY).value == brock(a_nodule(10.0), patient, POLICY).value
+    oval = replace(risk_inputs(), axes=AxisLengths(10.0, 6.0))
+    assert brock(oval, patient, POLICY).value == brock(risk_inputs(10.0), patient, POLICY).value
     by_mean = replace(POLICY, diameter="mean")
-    assert brock(oval, patient, by_mean).value == brock(a_nodule(8.0), patient, POLICY).value
+    assert brock(oval, patient, by_mean).value == brock(risk_inputs(8.0), patient, POLICY).value
 
 
 def test_a_calcified_nodule_counts_as_solid() -> None:
     patient = known_patient(62, 0, 0, 0)
-    calcified = replace(a_nodule(), composition=Composition.CALCIFIED)
-    assert brock(calcified, patient, POLICY).value == brock(a_nodule(), patient, POLICY).value
+    calcified = replace(risk_inputs(), composition=Composition.CALCIFIED)
+    assert brock(calcified, patient, POLICY).value == brock(risk_inputs(), patient, POLICY).value
 
 
 @given(st.floats(3.0, 60.0), st.floats(3.0, 60.0), st.sampled_from(sorted(KIND)))
@@ -189,7 +189,7 @@ def test_a_larger_nodule_is_never_less_likely_cancer(a_mm: float, b_mm: float, k
     smaller, larger = sorted((a_mm, b_mm))
     patient = known_patient(62, 0, 0, 0)
     for model in (brock, brock_without_spiculation, mayo, herder):
-        low, high = (model(a_nodule(mm, kind), patient, POLICY).range for mm in (smaller, larger))
+        low, high = (model(risk_inputs(mm, kind), patient, POLICY).range for mm in (smaller, larger))
         assert low[0] <= high[0]
         assert low[1] <= high[1]
 

@@ -21,13 +21,13 @@ from models.training.detector.members import Material, Member, load_member, sour
 from models.training.detector.patches import Background, patient_of
 from models.training.detector.plan import ROOT_A, ROOT_B, SHIPPED, DetectorRecipe, TrainingData, branches, roots
 from models.training.detector.training import compare_variants, read_variants, train_detector, variants_of
-from models.training.loop import Place, Recipe
+from models.training.loop import PhaseRecipe, Place
 from models.training.material.scans import LabelledNodule, TrainingScan
 from models.training.material.shapes import NoduleShape
 from tests.networks.training.detector.test_training import _background, _ball
 
 TINY = RpnConfig(channels=(4, 4, 4, 8, 8), blocks=(1, 1, 1))
-BRIEF = Recipe(steps=2, batch=2, warm_up=1)
+BRIEF = PhaseRecipe(steps=2, batch=2, warm_up=1)
 PATIENTS = ("A", "B", "C", "D")
 RECIPE = DetectorRecipe(
     config=TINY,

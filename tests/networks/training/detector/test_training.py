@@ -27,7 +27,7 @@ from models.training.detector.patches import (
     targets_of,
 )
 from models.training.detector.plan import DetectorRecipe
-from models.training.loop import Recipe, learning_rate_at
+from models.training.loop import PhaseRecipe, learning_rate_at
 from models.training.material.blend import Optics, blend, is_visible, overlap, render
 from models.training.material.scans import unlabelled_places
 from models.training.material.shapes import NoduleShape, split_by_patient
@@ -122,7 +122,7 @@ def test_blended_patches_name_what_they_contain() -> None:
 
 
 def test_the_learning_rate_warms_up_and_decays() -> None:
-    recipe = Recipe(steps=1000, warm_up=100, learning_rate=1e-3)
+    recipe = PhaseRecipe(steps=1000, warm_up=100, learning_rate=1e-3)
     rates = [learning_rate_at(s, recipe) for s in range(1001)]
     assert rates[0] == pytest.approx(1e-5)
     assert max(rates) == pytest.approx(1e-3)
@@ -132,7 +132,7 @@ def test_the_learning_rate_warms_up_and_decays() -> None:
 
 def test_training_lowers_the_loss_and_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     source = Source((_background(),), (_ball(10.0),), ())
-    recipe = Recipe(steps=4, batch=2, mine_every=2, warm_up=1)
+    recipe = PhaseRecipe(steps=4, batch=2, mine_every=2, warm_up=1)
     checkpoint = tmp_path / "run.pt"
     fit(source, TINY, recipe, new_rpn(TINY, recipe, torch.device("cpu")), checkpoint)
     again = new_rpn(TINY, recipe, torch.device("cpu"))

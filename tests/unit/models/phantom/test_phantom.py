@@ -14,7 +14,7 @@ from models.phantom.coronaries import Plaque, agatston, place_plaques
 from models.phantom.deformation import random_deformation
 from models.phantom.image import scan_grid
 from models.phantom.nodules import TRUTH_STEP_MM, SyntheticNodule, place_nodules, sample_points, true_size
-from models.phantom.simulation import Recipe
+from models.phantom.simulation import StudyRecipe
 from models.phantom.vessels import grow_tree
 
 BUILD = Build()
@@ -130,8 +130,8 @@ def test_plaques_lie_in_the_heart_sac() -> None:
 @pytest.mark.parametrize(("seed", "nodules", "days"), [(0, 21, None), (0, -1, None), (-1, 3, None), (0, 3, 0)])
 def test_refuses_an_impossible_recipe(seed: int, nodules: int, days: int | None) -> None:
     with pytest.raises(ValueError, match="must"):
-        Recipe(seed, nodules, days)
+        StudyRecipe(seed, nodules, days)
 
 
 def test_recipes_with_equal_truth_share_a_patient() -> None:
-    assert Recipe(3, 2, followup_days=90).patient == Recipe(3, 2).patient
+    assert StudyRecipe(3, 2, followup_days=90).patient == StudyRecipe(3, 2).patient

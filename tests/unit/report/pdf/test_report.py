@@ -22,7 +22,7 @@ from cad.report.words.choices import Language
 from cad.report.words.en import nodules as english
 from dicom_io.read.reading import LoadedSeries
 from tests.made.series import CHINESE_NAME, a_series
-from tests.made.subjects import NOW, a_full_nodule, a_nodule, loaded, some_findings
+from tests.made.subjects import NOW, a_full_nodule, drawn_nodule, loaded, some_findings
 
 PROVENANCE = Provenance("1.2.3", "ab" * 32, NOW, 2)
 SCREENED = ClinicalContext(PatientFactors(age_years=66, screening=True, region=Region.USA))
@@ -34,7 +34,7 @@ def source() -> LoadedSeries:
 
 
 def nodules(count: int) -> tuple[Nodule, ...]:
-    one = a_full_nodule(a_nodule(source().volume.grid))
+    one = a_full_nodule(drawn_nodule(source().volume.grid))
     return tuple(
         dataclasses.replace(one, label=f"Nodule {number}", tracking_uid=f"2.25.{number}")
         for number in range(1, count + 1)

@@ -25,11 +25,11 @@ from tests.made.guideline_nodules import (
     PART_SOLID,
     SOLID,
     a_new,
-    a_nodule,
     earlier,
     followed,
     grown,
     grown_in_diameter,
+    guideline_nodule,
     in_english,
 )
 
@@ -58,7 +58,7 @@ HIGH_RISK: dict[str, Any] = {"brock": (0.1, 0.1)}
     ],
 )
 def test_a_solid_nodule_by_volume(volume_mm3: float, outcome: str) -> None:
-    assert reading(a_nodule(volume_mm3=volume_mm3, **LOW_RISK)).category == outcome
+    assert reading(guideline_nodule(volume_mm3=volume_mm3, **LOW_RISK)).category == outcome
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_solid_nodule_by_its_largest_diameter_where_there_is_no_volume(largest
 
 
 def test_the_policy_can_prefer_the_diameter() -> None:
-    nodule = a_nodule(5.5, volume_mm3=70.0)
+    nodule = guideline_nodule(5.5, volume_mm3=70.0)
     assert reading(nodule).category == "discharge"
     assert reading(nodule, policy=BY_DIAMETER).category == "CT at 12 months"
 
@@ -95,7 +95,7 @@ def test_the_policy_can_prefer_the_diameter() -> None:
 def test_a_large_solid_nodule_goes_by_brock_and_its_range(
     brock: tuple[float, float] | None, possible: tuple[str, ...]
 ) -> None:
-    result = reading(a_nodule(volume_mm3=400.0, brock=brock))
+    result = reading(guideline_nodule(volume_mm3=400.0, brock=brock))
     assert result.possible == possible
     assert (result.category is None) == (len(possible) > 1)
 
@@ -110,13 +110,13 @@ def test_a_large_solid_nodule_goes_by_brock_and_its_range(
     ],
 )
 def test_after_pet_ct_the_herder_model_decides_and_is_marked_unverified(herder: float, outcome: str) -> None:
-    result = reading(a_nodule(volume_mm3=400.0, herder=(herder, herder), **HIGH_RISK))
+    result = reading(guideline_nodule(volume_mm3=400.0, herder=(herder, herder), **HIGH_RISK))
     assert result.category == outcome
     assert result.unverified
 
 
 def test_a_range_of_herder_leaves_its_outcomes_open() -> None:
-    assert reading(a_nodule(volume_mm3=400.0, herder=(0.05, 0.9))).possible == (
+    assert reading(guideline_nodule(volume_mm3=400.0, herder=(0.05, 0.9))).possible == (
         "Herder <10 %",
         "Herder 10–70 %",
         "Herder >70 %",
@@ -170,10 +170,10 @@ def test_the_fastest_growth_among_earlier_examinations_decides() -> None:
 @pytest.mark.parametrize(
     "nodule",
     [
-        a_nodule(20.0, Composition.FAT),
-        a_nodule(20.0, Composition.CALCIFIED, benign_pattern=True),
-        a_nodule(9.0, juxtapleural_smooth=True),
-        a_nodule(20.0, proven_benign=True),
+        guideline_nodule(20.0, Composition.FAT),
+        guideline_nodule(20.0, Composition.CALCIFIED, benign_pattern=True),
+        guideline_nodule(9.0, juxtapleural_smooth=True),
+        guideline_nodule(20.0, proven_benign=True),
     ],
 )
 def test_benign_and_typical_perifissural_nodules_are_discharged(nodule: GuidelineNodule) -> None:
@@ -188,7 +188,7 @@ def test_a_small_nodule_that_is_new_merits_follow_up(nodule: GuidelineNodule) ->
 @pytest.mark.parametrize(("largest_mm", "outcome"), [(4.9, "discharge"), (5.0, "CT at 3 months")])
 @pytest.mark.parametrize("composition", [GROUND_GLASS, PART_SOLID])
 def test_a_subsolid_nodule_at_first(largest_mm: float, outcome: str, composition: Composition) -> None:
-    assert reading(a_nodule(largest_mm, composition, volume_mm3=400.0)).category == outcome
+    assert reading(guideline_nodule(largest_mm, composition, volume_mm3=400.0)).category == outcome
 
 
 @pytest.mark.parametrize(
@@ -225,13 +225,13 @@ def test_a_new_or_growing_solid_component_favours_resection(
 
 
 def test_is_for_adults() -> None:
-    assert in_english(bts([a_nodule()], PatientFactors(age_years=17), POLICY)).category == "not applicable"
-    assert in_english(bts([a_nodule()], PatientFactors(age_years=18), POLICY)).category != "not applicable"
+    assert in_english(bts([guideline_nodule()], PatientFactors(age_years=17), POLICY)).category == "not applicable"
+    assert in_english(bts([guideline_nodule()], PatientFactors(age_years=18), POLICY)).category != "not applicable"
 
 
 def test_a_large_smooth_juxtapleural_nodule_is_not_typical() -> None:
-    assert reading(a_nodule(9.9, juxtapleural_smooth=True, **LOW_RISK)).category == "discharge"
-    assert reading(a_nodule(10.0, juxtapleural_smooth=True, **LOW_RISK)).category == "Brock <10 %"
+    assert reading(guideline_nodule(9.9, juxtapleural_smooth=True, **LOW_RISK)).category == "discharge"
+    assert reading(guideline_nodule(10.0, juxtapleural_smooth=True, **LOW_RISK)).category == "Brock <10 %"
 
 
 def test_no_nodule_needs_nothing() -> None:
@@ -239,7 +239,7 @@ def test_no_nodule_needs_nothing() -> None:
 
 
 def test_says_why_with_the_numbers_and_what_was_assumed() -> None:
-    result = reading(a_nodule(9.0, volume_mm3=400.0, brock=(0.05, 0.2)))
+    result = reading(guideline_nodule(9.0, volume_mm3=400.0, brock=(0.05, 0.2)))
     assert "Nodule 1, solid, 400 mm³: 300 mm³ or more; Brock 5.0 to 20.0 %" in result.because
     assert any("perifissural" in text for text in result.assuming)
     assert any("depends on inputs" in text for text in result.assuming)
@@ -251,12 +251,12 @@ RANKS = {english.CATEGORIES[row.code]: rank for rank, row in enumerate(POLICY.ro
 @given(st.floats(10.0, 5000.0), st.floats(10.0, 5000.0), st.sampled_from([0.02, 0.3]))
 def test_a_larger_solid_nodule_never_asks_for_less(a_mm3: float, b_mm3: float, brock: float) -> None:
     smaller, larger = (
-        reading(a_nodule(volume_mm3=mm3, brock=(brock, brock))).category for mm3 in sorted((a_mm3, b_mm3))
+        reading(guideline_nodule(volume_mm3=mm3, brock=(brock, brock))).category for mm3 in sorted((a_mm3, b_mm3))
     )
     assert RANKS[str(smaller)] <= RANKS[str(larger)]
 
 
 @given(st.floats(2.0, 40.0), st.floats(2.0, 40.0), st.sampled_from([SOLID, GROUND_GLASS]))
 def test_a_larger_diameter_never_asks_for_less(a_mm: float, b_mm: float, kind: Composition) -> None:
-    smaller, larger = (reading(a_nodule(mm, kind, **LOW_RISK)).category for mm in sorted((a_mm, b_mm)))
+    smaller, larger = (reading(guideline_nodule(mm, kind, **LOW_RISK)).category for mm in sorted((a_mm, b_mm)))
     assert RANKS[str(smaller)] <= RANKS[str(larger)]

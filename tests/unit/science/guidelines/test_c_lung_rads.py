@@ -9,7 +9,7 @@ from cad.domain import Composition, GuidelineNodule
 from cad.policy import CLungRadsPolicy
 from cad.report.words.guidelines import SpokenRecommendation
 from cad.science.guidelines.c_lung_rads import c_lung_rads
-from tests.made.guideline_nodules import GROUND_GLASS, PART_SOLID, SOLID, a_nodule, in_english
+from tests.made.guideline_nodules import GROUND_GLASS, PART_SOLID, SOLID, guideline_nodule, in_english
 
 POLICY = CLungRadsPolicy()
 
@@ -22,7 +22,7 @@ def reading(*nodules: GuidelineNodule) -> SpokenRecommendation:
     ("mean_mm", "category"), [(5.9, "1"), (6.0, "2"), (9.9, "2"), (10.0, "3"), (17.9, "3"), (18.0, "4"), (40.0, "4")]
 )
 def test_solid(mean_mm: float, category: str) -> None:
-    assert reading(a_nodule(mean_mm)).category == category
+    assert reading(guideline_nodule(mean_mm)).category == category
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ def test_solid(mean_mm: float, category: str) -> None:
     ],
 )
 def test_part_solid(total_mm: float, solid_mm: float, category: str) -> None:
-    assert reading(a_nodule(total_mm, PART_SOLID, solid_mm=solid_mm)).category == category
+    assert reading(guideline_nodule(total_mm, PART_SOLID, solid_mm=solid_mm)).category == category
 
 
 @pytest.mark.parametrize(("mean_mm", "category"), [(5.9, "1"), (6.0, "2"), (19.9, "2"), (20.0, "3"), (45.0, "3")])
 def test_ground_glass(mean_mm: float, category: str) -> None:
-    assert reading(a_nodule(mean_mm, GROUND_GLASS)).category == category
+    assert reading(guideline_nodule(mean_mm, GROUND_GLASS)).category == category
 
 
 @pytest.mark.parametrize(
     "nodule",
-    [a_nodule(9.0, Composition.CALCIFIED, benign_pattern=True), a_nodule(9.0, Composition.FAT)],
+    [guideline_nodule(9.0, Composition.CALCIFIED, benign_pattern=True), guideline_nodule(9.0, Composition.FAT)],
 )
 def test_benign_calcification_and_fat_are_0(nodule: GuidelineNodule) -> None:
     assert reading(nodule).category == "0"
@@ -59,7 +59,7 @@ def test_no_nodule_is_0() -> None:
 
 
 def test_calcification_of_an_unknown_pattern_counts_as_solid_and_is_said() -> None:
-    result = reading(a_nodule(9.0, Composition.CALCIFIED))
+    result = reading(guideline_nodule(9.0, Composition.CALCIFIED))
     assert result.category == "2"
     assert any("category 0" in text for text in result.assuming)
 
@@ -69,23 +69,23 @@ def test_calcification_of_an_unknown_pattern_counts_as_solid_and_is_said() -> No
     [(5.0, 0.9, "1"), (7.0, 0.49, "2"), (7.0, 0.5, "4"), (12.0, 0.49, "3"), (12.0, 0.5, "4")],
 )
 def test_the_publication_s_model_raises_2_and_3_to_4(mean_mm: float, probability: float, category: str) -> None:
-    assert reading(a_nodule(mean_mm, model_probability=probability)).category == category
+    assert reading(guideline_nodule(mean_mm, model_probability=probability)).category == category
 
 
 def test_says_where_the_model_was_not_applied() -> None:
-    assert any("model" in text for text in reading(a_nodule(7.0)).assuming)
-    assert not any("model" in text for text in reading(a_nodule(5.0)).assuming)
+    assert any("model" in text for text in reading(guideline_nodule(7.0)).assuming)
+    assert not any("model" in text for text in reading(guideline_nodule(5.0)).assuming)
 
 
 @pytest.mark.parametrize(
     ("total_mm", "possible"), [(5.9, ("1",)), (6.0, ("2", "3")), (9.9, ("2", "3")), (10.0, ("2", "3", "4"))]
 )
 def test_an_unmeasured_component_leaves_a_range(total_mm: float, possible: tuple[str, ...]) -> None:
-    assert reading(a_nodule(total_mm, PART_SOLID)).possible == possible
+    assert reading(guideline_nodule(total_mm, PART_SOLID)).possible == possible
 
 
 def test_a_certain_model_closes_the_range() -> None:
-    assert reading(a_nodule(12.0, PART_SOLID, model_probability=0.8)).category == "4"
+    assert reading(guideline_nodule(12.0, PART_SOLID, model_probability=0.8)).category == "4"
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_a_certain_model_closes_the_range() -> None:
     ],
 )
 def test_management(mean_mm: float, management: str) -> None:
-    assert reading(a_nodule(mean_mm)).management == management
+    assert reading(guideline_nodule(mean_mm)).management == management
 
 
 @given(st.floats(2.0, 45.0), st.floats(2.0, 45.0), st.sampled_from([SOLID, GROUND_GLASS]))
 def test_a_larger_nodule_never_gets_a_lower_category(a_mm: float, b_mm: float, kind: Composition) -> None:
-    smaller, larger = (reading(a_nodule(mm, kind)).category for mm in sorted((a_mm, b_mm)))
+    smaller, larger = (reading(guideline_nodule(mm, kind)).category for mm in sorted((a_mm, b_mm)))
     assert str(smaller) <= str(larger)

@@ -10,7 +10,7 @@ from cad.domain import Composition, GuidelineNodule, PatientFactors
 from cad.policy import ChineseConsensusPolicy
 from cad.report.words.guidelines import SpokenRecommendation
 from cad.science.guidelines.chinese_consensus import chinese_consensus, is_high_risk
-from tests.made.guideline_nodules import GROUND_GLASS, PART_SOLID, a_nodule, in_english
+from tests.made.guideline_nodules import GROUND_GLASS, PART_SOLID, guideline_nodule, in_english
 
 POLICY = ChineseConsensusPolicy()
 NO_RISK = PatientFactors(
@@ -41,10 +41,10 @@ def reading(*nodules: GuidelineNodule, patient: PatientFactors = NO_RISK) -> Spo
     ],
 )
 def test_solid_up_to_8_mm_with_and_without_high_risk(mean_mm: float, row: str, without: str, with_risk: str) -> None:
-    assert reading(a_nodule(mean_mm)).category == row
-    assert reading(a_nodule(mean_mm)).management == f"{without} [unverified]"
-    assert reading(a_nodule(mean_mm), patient=HIGH_RISK).management == f"{with_risk} [unverified]"
-    assert reading(a_nodule(mean_mm), patient=PatientFactors()).management.startswith("without high risk: ")
+    assert reading(guideline_nodule(mean_mm)).category == row
+    assert reading(guideline_nodule(mean_mm)).management == f"{without} [unverified]"
+    assert reading(guideline_nodule(mean_mm), patient=HIGH_RISK).management == f"{with_risk} [unverified]"
+    assert reading(guideline_nodule(mean_mm), patient=PatientFactors()).management.startswith("without high risk: ")
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_solid_up_to_8_mm_with_and_without_high_risk(mean_mm: float, row: str, w
     ],
 )
 def test_larger_solid_nodules_go_by_probability(mayo: tuple[float, float], rows: tuple[str, ...]) -> None:
-    assert reading(a_nodule(8.1, mayo=mayo)).possible == rows
+    assert reading(guideline_nodule(8.1, mayo=mayo)).possible == rows
 
 
 def test_without_a_probability_every_row_of_a_larger_solid_nodule_is_possible() -> None:
-    assert len(reading(a_nodule(9.0)).possible) == 3
+    assert len(reading(guideline_nodule(9.0)).possible) == 3
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,13 @@ def test_without_a_probability_every_row_of_a_larger_solid_nodule_is_possible() 
     ],
 )
 def test_subsolid_nodules(mean_mm: float, composition: Composition, row: str) -> None:
-    result = reading(a_nodule(mean_mm, composition))
+    result = reading(guideline_nodule(mean_mm, composition))
     assert result.category == row
     assert result.unverified
 
 
 def test_benign_features_and_no_nodule_need_nothing() -> None:
-    assert reading(a_nodule(20.0, Composition.FAT)).category == "benign"
+    assert reading(guideline_nodule(20.0, Composition.FAT)).category == "benign"
     assert reading().category == "no nodule"
 
 

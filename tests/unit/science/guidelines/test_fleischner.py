@@ -12,7 +12,15 @@ from cad.policy import FleischnerPolicy
 from cad.report.words.en import guidelines as english
 from cad.report.words.guidelines import SpokenRecommendation
 from cad.science.guidelines.fleischner import fleischner
-from tests.made.guideline_nodules import GROUND_GLASS, PART_SOLID, SOLID, a_nodule, earlier, followed, in_english
+from tests.made.guideline_nodules import (
+    GROUND_GLASS,
+    PART_SOLID,
+    SOLID,
+    earlier,
+    followed,
+    guideline_nodule,
+    in_english,
+)
 
 POLICY = FleischnerPolicy()
 UNROUNDED = replace(POLICY, mean_decimals=1)
@@ -45,7 +53,7 @@ def two(nodule: GuidelineNodule) -> tuple[GuidelineNodule, GuidelineNodule]:
     ],
 )
 def test_a_single_solid_nodule_by_its_mean_to_the_whole_mm(mean_mm: float, row: str) -> None:
-    assert reading(a_nodule(mean_mm)).category == row
+    assert reading(guideline_nodule(mean_mm)).category == row
 
 
 @pytest.mark.parametrize(
@@ -58,7 +66,7 @@ def test_a_single_solid_nodule_by_its_mean_to_the_whole_mm(mean_mm: float, row: 
     ],
 )
 def test_the_policy_can_leave_the_mean_at_a_tenth_of_a_mm(mean_mm: float, row: str) -> None:
-    assert reading(a_nodule(mean_mm), policy=UNROUNDED).category == row
+    assert reading(guideline_nodule(mean_mm), policy=UNROUNDED).category == row
 
 
 @pytest.mark.parametrize(
@@ -74,8 +82,8 @@ def test_the_policy_can_leave_the_mean_at_a_tenth_of_a_mm(mean_mm: float, row: s
     ],
 )
 def test_management_of_a_single_solid_nodule(mean_mm: float, low: str, high: str) -> None:
-    assert reading(a_nodule(mean_mm), risk=LOW).management == low
-    assert reading(a_nodule(mean_mm), risk=HIGH).management == high
+    assert reading(guideline_nodule(mean_mm), risk=LOW).management == low
+    assert reading(guideline_nodule(mean_mm), risk=HIGH).management == high
 
 
 @pytest.mark.parametrize(
@@ -87,12 +95,12 @@ def test_management_of_a_single_solid_nodule(mean_mm: float, low: str, high: str
     ],
 )
 def test_management_of_multiple_solid_nodules(mean_mm: float, low: str, high: str) -> None:
-    assert reading(*two(a_nodule(mean_mm)), risk=LOW).management == low
-    assert reading(*two(a_nodule(mean_mm)), risk=HIGH).management == high
+    assert reading(*two(guideline_nodule(mean_mm)), risk=LOW).management == low
+    assert reading(*two(guideline_nodule(mean_mm)), risk=HIGH).management == high
 
 
 def test_an_unknown_risk_gives_both_recommendations_where_they_differ() -> None:
-    differ, same = reading(a_nodule(7.0), risk=None), reading(a_nodule(9.0), risk=None)
+    differ, same = reading(guideline_nodule(7.0), risk=None), reading(guideline_nodule(9.0), risk=None)
     assert differ.management == (
         "low risk: CT at 6–12 months, then consider CT at 18–24 months; "
         "high risk: CT at 6–12 months, then CT at 18–24 months"
@@ -103,13 +111,13 @@ def test_an_unknown_risk_gives_both_recommendations_where_they_differ() -> None:
 @pytest.mark.parametrize(
     ("nodule", "row", "management"),
     [
-        (a_nodule(5.4, GROUND_GLASS), "single ground-glass <6 mm", "No routine follow-up"),
+        (guideline_nodule(5.4, GROUND_GLASS), "single ground-glass <6 mm", "No routine follow-up"),
         (
-            a_nodule(6.0, GROUND_GLASS),
+            guideline_nodule(6.0, GROUND_GLASS),
             "single ground-glass 6 mm or more",
             "CT at 6–12 months to confirm persistence, then CT every 2 years until 5 years",
         ),
-        (a_nodule(5.4, PART_SOLID, solid_mm=5.0), "single part-solid <6 mm", "No routine follow-up"),
+        (guideline_nodule(5.4, PART_SOLID, solid_mm=5.0), "single part-solid <6 mm", "No routine follow-up"),
     ],
 )
 def test_a_single_subsolid_nodule(nodule: GuidelineNodule, row: str, management: str) -> None:
@@ -118,7 +126,7 @@ def test_a_single_subsolid_nodule(nodule: GuidelineNodule, row: str, management:
 
 
 def test_a_part_solid_nodule_of_6_mm_is_first_confirmed_whatever_its_component() -> None:
-    for nodule in (a_nodule(9.0, PART_SOLID), a_nodule(9.0, PART_SOLID, solid_mm=8.0)):
+    for nodule in (guideline_nodule(9.0, PART_SOLID), guideline_nodule(9.0, PART_SOLID, solid_mm=8.0)):
         result = reading(nodule)
         assert result.category == "single part-solid 6 mm or more"
         assert result.management.startswith("CT at 3–6 months to confirm persistence")
@@ -184,12 +192,12 @@ def test_growing_ground_glass_is_for_resection_and_that_is_unverified() -> None:
 )
 def test_multiple_subsolid_nodules(mean_mm: float, row: str, management: str) -> None:
     for composition in (GROUND_GLASS, PART_SOLID):
-        result = reading(*two(a_nodule(mean_mm, composition, solid_mm=2.0)))
+        result = reading(*two(guideline_nodule(mean_mm, composition, solid_mm=2.0)))
         assert (result.category, result.management) == (row, management)
 
 
 def test_among_different_nodules_the_one_that_asks_for_most_decides() -> None:
-    result = reading(a_nodule(7.0), replace(a_nodule(9.0, GROUND_GLASS), label="Nodule 2"))
+    result = reading(guideline_nodule(7.0), replace(guideline_nodule(9.0, GROUND_GLASS), label="Nodule 2"))
     assert result.category == "multiple subsolid 6 mm or more"
     assert result.because.startswith("Nodule 2")
 
@@ -197,20 +205,20 @@ def test_among_different_nodules_the_one_that_asks_for_most_decides() -> None:
 @pytest.mark.parametrize(
     "harmless",
     [
-        a_nodule(20.0, Composition.FAT),
-        a_nodule(20.0, Composition.CALCIFIED, benign_pattern=True),
-        a_nodule(9.0, juxtapleural_smooth=True),
-        a_nodule(9.0, proven_benign=True),
+        guideline_nodule(20.0, Composition.FAT),
+        guideline_nodule(20.0, Composition.CALCIFIED, benign_pattern=True),
+        guideline_nodule(9.0, juxtapleural_smooth=True),
+        guideline_nodule(9.0, proven_benign=True),
     ],
 )
 def test_benign_and_typical_perifissural_nodules_need_nothing_and_are_not_counted(harmless: GuidelineNodule) -> None:
     assert reading(harmless).category == "benign"
-    assert reading(harmless, replace(a_nodule(7.0), label="Nodule 2")).category == "single solid 6–8 mm"
+    assert reading(harmless, replace(guideline_nodule(7.0), label="Nodule 2")).category == "single solid 6–8 mm"
 
 
 def test_a_large_smooth_juxtapleural_nodule_is_not_typical() -> None:
-    assert reading(a_nodule(9.9, juxtapleural_smooth=True)).category == "benign"
-    assert reading(a_nodule(10.0, juxtapleural_smooth=True)).category == "single solid >8 mm"
+    assert reading(guideline_nodule(9.9, juxtapleural_smooth=True)).category == "benign"
+    assert reading(guideline_nodule(10.0, juxtapleural_smooth=True)).category == "single solid >8 mm"
 
 
 def test_no_nodule_needs_nothing() -> None:
@@ -227,21 +235,21 @@ def test_no_nodule_needs_nothing() -> None:
     ],
 )
 def test_is_not_for_patients_that_the_guideline_excludes(patient: PatientFactors, words: str) -> None:
-    result = in_english(fleischner([a_nodule(9.0)], patient, POLICY))
+    result = in_english(fleischner([guideline_nodule(9.0)], patient, POLICY))
     assert result.category == "not applicable"
     assert words in result.because
 
 
 def test_is_for_patients_of_exactly_35_years() -> None:
     assert (
-        in_english(fleischner([a_nodule(9.0)], replace(a_patient(), age_years=35), POLICY)).category
+        in_english(fleischner([guideline_nodule(9.0)], replace(a_patient(), age_years=35), POLICY)).category
         == "single solid >8 mm"
     )
 
 
 def test_says_what_was_assumed_of_a_patient_about_whom_nothing_is_known() -> None:
-    assert reading(a_nodule(9.0)).assuming == ()
-    texts = in_english(fleischner([a_nodule(9.0)], PatientFactors(), POLICY)).assuming
+    assert reading(guideline_nodule(9.0)).assuming == ()
+    texts = in_english(fleischner([guideline_nodule(9.0)], PatientFactors(), POLICY)).assuming
     assert len(texts) == 4
     assert all(word in " ".join(texts) for word in ("35 years", "primary cancer", "immunosuppressed", "incidental"))
 
@@ -259,6 +267,6 @@ SIZES = st.floats(2.0, 45.0)
 def test_a_larger_nodule_never_asks_for_less(a_mm: float, b_mm: float, several: bool, kind: Composition) -> None:
     smaller, larger = (
         reading(*(two(nodule) if several else (nodule,))).category
-        for nodule in (a_nodule(mm, kind, solid_mm=1.0) for mm in sorted((a_mm, b_mm)))
+        for nodule in (guideline_nodule(mm, kind, solid_mm=1.0) for mm in sorted((a_mm, b_mm)))
     )
     assert RANKS[str(smaller)] <= RANKS[str(larger)]

@@ -32,9 +32,9 @@ from tests.made.guideline_nodules import (
     PART_SOLID,
     SOLID,
     a_new,
-    a_nodule,
     earlier,
     followed,
+    guideline_nodule,
     in_english,
 )
 
@@ -64,7 +64,7 @@ def category(nodule: GuidelineNodule, policy: LungRadsPolicy = POLICY) -> str | 
     [(3.0, "2"), (5.9, "2"), (6.0, "3"), (7.9, "3"), (8.0, "4A"), (14.9, "4A"), (15.0, "4B"), (40.0, "4B")],
 )
 def test_solid_at_baseline(mean_mm: float, expected: str) -> None:
-    assert category(a_nodule(mean_mm)) == expected
+    assert category(guideline_nodule(mean_mm)) == expected
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_growing_solid(before_mm: float, now_mm: float, expected: str) -> None:
     ],
 )
 def test_part_solid_at_baseline(total_mm: float, solid_mm: float, expected: str) -> None:
-    assert category(a_nodule(total_mm, PART_SOLID, solid_mm=solid_mm)) == expected
+    assert category(guideline_nodule(total_mm, PART_SOLID, solid_mm=solid_mm)) == expected
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_part_solid_that_became_solid_throughout_has_a_grown_component() -> None
 
 @pytest.mark.parametrize(("mean_mm", "expected"), [(3.0, "2"), (29.9, "2"), (30.0, "3"), (45.0, "3")])
 def test_ground_glass_at_baseline_and_new(mean_mm: float, expected: str) -> None:
-    assert category(a_nodule(mean_mm, GROUND_GLASS)) == expected
+    assert category(guideline_nodule(mean_mm, GROUND_GLASS)) == expected
     assert category(a_new(mean_mm, GROUND_GLASS)) == expected
 
 
@@ -160,9 +160,9 @@ def test_no_nodule_is_1() -> None:
 @pytest.mark.parametrize(
     "nodule",
     [
-        a_nodule(20.0, Composition.FAT),
-        a_nodule(20.0, Composition.CALCIFIED, benign_pattern=True),
-        a_nodule(20.0, benign_pattern=True),
+        guideline_nodule(20.0, Composition.FAT),
+        guideline_nodule(20.0, Composition.CALCIFIED, benign_pattern=True),
+        guideline_nodule(20.0, benign_pattern=True),
     ],
 )
 def test_benign_features_are_1(nodule: GuidelineNodule) -> None:
@@ -170,14 +170,14 @@ def test_benign_features_are_1(nodule: GuidelineNodule) -> None:
 
 
 def test_calcification_of_an_unknown_pattern_counts_as_solid_and_is_said() -> None:
-    result = reading(a_nodule(7.0, Composition.CALCIFIED))
+    result = reading(guideline_nodule(7.0, Composition.CALCIFIED))
     assert result.category == "3"
     assert any("concentric-ring" in text for text in result.assuming)
 
 
 def test_a_cavitary_nodule_counts_as_solid_by_its_total_diameter() -> None:
-    assert category(a_nodule(9.0, PART_SOLID, solid_mm=2.0, cavitary=True)) == "4A"
-    assert category(a_nodule(9.0, GROUND_GLASS, cavitary=True)) == "4A"
+    assert category(guideline_nodule(9.0, PART_SOLID, solid_mm=2.0, cavitary=True)) == "4A"
+    assert category(guideline_nodule(9.0, GROUND_GLASS, cavitary=True)) == "4A"
 
 
 @pytest.mark.parametrize("interval", [30, YEAR, 5 * YEAR])
@@ -188,17 +188,17 @@ def test_4b_proven_benign_is_2_at_any_time(interval: float) -> None:
 @pytest.mark.parametrize("sighting", [Sighting.BASELINE, Sighting.NEW])
 @pytest.mark.parametrize(("mean_mm", "expected"), [(4.0, "2"), (9.9, "2"), (10.0, None)])
 def test_smooth_juxtapleural_below_10_mm_is_2(sighting: Sighting, mean_mm: float, expected: str | None) -> None:
-    smooth = a_nodule(mean_mm, sighting=sighting, juxtapleural_smooth=True)
+    smooth = guideline_nodule(mean_mm, sighting=sighting, juxtapleural_smooth=True)
     by_size = category(replace(smooth, juxtapleural_smooth=False))
     assert category(smooth) == (expected or by_size)
 
 
 def test_juxtapleural_and_not_smooth_goes_by_the_solid_rows() -> None:
-    assert category(a_nodule(7.0, juxtapleural_smooth=False)) == "3"
+    assert category(guideline_nodule(7.0, juxtapleural_smooth=False)) == "3"
 
 
 def test_only_solid_nodules_that_were_not_followed_are_juxtapleural() -> None:
-    assert category(a_nodule(8.0, PART_SOLID, solid_mm=6.5, juxtapleural_smooth=True)) == "4A"
+    assert category(guideline_nodule(8.0, PART_SOLID, solid_mm=6.5, juxtapleural_smooth=True)) == "4A"
     assert category(followed(8.0, earlier(6.0, HALF_YEAR), juxtapleural_smooth=True)) == "4B"
 
 
@@ -209,9 +209,9 @@ def test_a_followed_smooth_juxtapleural_nodule_stays_2_until_it_is_10_mm_or_grow
 
 
 def test_a_nodule_that_might_be_juxtapleural_says_so() -> None:
-    assert any("juxtapleural" in text for text in reading(a_nodule(7.0)).assuming)
-    assert not any("juxtapleural" in text for text in reading(a_nodule(10.0)).assuming)
-    assert not any("juxtapleural" in text for text in reading(a_nodule(5.0)).assuming)
+    assert any("juxtapleural" in text for text in reading(guideline_nodule(7.0)).assuming)
+    assert not any("juxtapleural" in text for text in reading(guideline_nodule(10.0)).assuming)
+    assert not any("juxtapleural" in text for text in reading(guideline_nodule(5.0)).assuming)
 
 
 # -- rounding and measure --------------------------------------------------------------------------------------
@@ -258,26 +258,26 @@ BY_VOLUME = replace(POLICY, measure="volume")
     ],
 )
 def test_by_volume_the_volumes_of_the_table_are_the_limits(volume_mm3: float, baseline: str, new: str) -> None:
-    assert category(a_nodule(1.0, volume_mm3=volume_mm3), BY_VOLUME) == baseline
+    assert category(guideline_nodule(1.0, volume_mm3=volume_mm3), BY_VOLUME) == baseline
     assert category(a_new(1.0, volume_mm3=volume_mm3), BY_VOLUME) == new
 
 
 def test_by_volume_components_and_ground_glass_have_their_limits_too() -> None:
-    assert category(a_nodule(9.0, PART_SOLID, volume_mm3=300, solid_mm3=112), BY_VOLUME) == "3"
-    assert category(a_nodule(9.0, PART_SOLID, volume_mm3=300, solid_mm3=113), BY_VOLUME) == "4A"
-    assert category(a_nodule(9.0, GROUND_GLASS, volume_mm3=14136), BY_VOLUME) == "2"
-    assert category(a_nodule(9.0, GROUND_GLASS, volume_mm3=14137), BY_VOLUME) == "3"
-    assert category(a_nodule(9.0, volume_mm3=523, juxtapleural_smooth=True), BY_VOLUME) == "2"
-    assert category(a_nodule(9.0, volume_mm3=524, juxtapleural_smooth=True), BY_VOLUME) == "4A"
+    assert category(guideline_nodule(9.0, PART_SOLID, volume_mm3=300, solid_mm3=112), BY_VOLUME) == "3"
+    assert category(guideline_nodule(9.0, PART_SOLID, volume_mm3=300, solid_mm3=113), BY_VOLUME) == "4A"
+    assert category(guideline_nodule(9.0, GROUND_GLASS, volume_mm3=14136), BY_VOLUME) == "2"
+    assert category(guideline_nodule(9.0, GROUND_GLASS, volume_mm3=14137), BY_VOLUME) == "3"
+    assert category(guideline_nodule(9.0, volume_mm3=523, juxtapleural_smooth=True), BY_VOLUME) == "2"
+    assert category(guideline_nodule(9.0, volume_mm3=524, juxtapleural_smooth=True), BY_VOLUME) == "4A"
 
 
 def test_by_diameter_the_volume_does_not_count() -> None:
-    assert category(a_nodule(7.0, volume_mm3=2000.0)) == "3"
+    assert category(guideline_nodule(7.0, volume_mm3=2000.0)) == "3"
 
 
 def test_by_volume_a_nodule_without_volume_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(ValueError, match="measure by diameter"):
-        category(a_nodule(7.0), BY_VOLUME)
+        category(guideline_nodule(7.0), BY_VOLUME)
 
 
 # -- growth ----------------------------------------------------------------------------------------------------
@@ -489,7 +489,7 @@ def test_a_stable_cyst_steps_down(days: float, before: str | None, expected: str
 
 def test_cysts_that_are_not_classified_do_not_hide_a_nodule() -> None:
     exam = ExamObservations(cysts=(CystFinding(CystKind.THIN_WALLED, CystChange.FIRST_SEEN),))
-    result = reading(a_nodule(9.0), exam=exam)
+    result = reading(guideline_nodule(9.0), exam=exam)
     assert result.category == "4A"
     assert any("not classified" in text for text in result.assuming)
 
@@ -499,36 +499,39 @@ def test_cysts_that_are_not_classified_do_not_hide_a_nodule() -> None:
 
 @pytest.mark.parametrize(("mean_mm", "expected"), [(5.9, "2"), (6.0, "4X"), (9.0, "4X"), (20.0, "4X")])
 def test_spiculation_makes_4x_from_category_3_on(mean_mm: float, expected: str) -> None:
-    result = reading(a_nodule(mean_mm, spiculated=True))
+    result = reading(guideline_nodule(mean_mm, spiculated=True))
     assert result.category == expected
     assert ("spiculation" in result.because) == (expected == "4X")
 
 
 @pytest.mark.parametrize("exam", [ExamObservations(lymphadenopathy=True), ExamObservations(metastatic_disease=True)])
 def test_features_of_the_examination_make_4x(exam: ExamObservations) -> None:
-    assert reading(a_nodule(7.0), exam=exam).category == "4X"
-    assert reading(a_nodule(5.0), exam=exam).category == "2"
+    assert reading(guideline_nodule(7.0), exam=exam).category == "4X"
+    assert reading(guideline_nodule(5.0), exam=exam).category == "2"
 
 
 def test_other_named_features_make_4x_and_are_named() -> None:
-    result = reading(a_nodule(7.0, suspicious=("bubble-like lucency",)))
+    result = reading(guideline_nodule(7.0, suspicious=("bubble-like lucency",)))
     assert result.category == "4X"
     assert "bubble-like lucency" in result.because
 
 
 def test_4x_is_a_category_with_the_management_of_4b() -> None:
-    suspicious, plain = reading(a_nodule(20.0, spiculated=True)), reading(a_nodule(20.0, spiculated=False))
+    suspicious, plain = (
+        reading(guideline_nodule(20.0, spiculated=True)),
+        reading(guideline_nodule(20.0, spiculated=False)),
+    )
     assert suspicious.management == plain.management
 
 
 def test_what_would_make_4x_is_said_where_it_is_not_known() -> None:
-    unknown = reading(a_nodule(7.0)).assuming
+    unknown = reading(guideline_nodule(7.0)).assuming
     assert any("spiculated" in text for text in unknown)
     assert any("lymphadenopathy" in text for text in unknown)
     exam = ExamObservations(lymphadenopathy=False, metastatic_disease=False)
-    known = reading(a_nodule(7.0, spiculated=False), exam=exam).assuming
+    known = reading(guideline_nodule(7.0, spiculated=False), exam=exam).assuming
     assert not any("4X" in text for text in known)
-    assert not any("4X" in text for text in reading(a_nodule(5.0)).assuming)
+    assert not any("4X" in text for text in reading(guideline_nodule(5.0)).assuming)
 
 
 # -- 0 and S ---------------------------------------------------------------------------------------------------
@@ -546,20 +549,22 @@ def test_what_would_make_4x_is_said_where_it_is_not_known() -> None:
     ],
 )
 def test_an_incomplete_examination_is_0_and_says_what_it_would_be(exam: ExamObservations, management: str) -> None:
-    result = reading(a_nodule(9.0), exam=exam)
+    result = reading(guideline_nodule(9.0), exam=exam)
     assert (result.category, result.management) == ("0", management)
     assert result.assuming[0].startswith("without that, category 4A")
 
 
 def test_suspected_infection_comes_before_4x() -> None:
-    assert reading(a_nodule(9.0, spiculated=True), exam=ExamObservations(infection_suspected=True)).category == "0"
+    assert (
+        reading(guideline_nodule(9.0, spiculated=True), exam=ExamObservations(infection_suspected=True)).category == "0"
+    )
 
 
 @pytest.mark.parametrize(("mean_mm", "expected"), [(8.0, "4B"), (7.9, "0")])
 def test_a_new_nodule_of_the_size_of_4b_is_4b_where_cancer_is_favoured(mean_mm: float, expected: str) -> None:
     exam = ExamObservations(infection_suspected=True, cancer_favoured_over_infection=True)
     assert reading(a_new(mean_mm), exam=exam).category == expected
-    assert reading(a_nodule(20.0), exam=exam).category == "0"
+    assert reading(guideline_nodule(20.0), exam=exam).category == "0"
 
 
 @pytest.mark.parametrize(("new", "expected"), [(6, "2"), (7, "0")])
@@ -572,7 +577,7 @@ def test_more_than_six_new_nodules_suggest_infection(new: int, expected: str) ->
 def test_a_large_new_solid_nodule_says_that_infection_was_not_ruled_out() -> None:
     assert any("infection" in text for text in reading(a_new(8.0)).assuming)
     assert not any("infection" in text for text in reading(a_new(7.9)).assuming)
-    assert not any("infection" in text for text in reading(a_nodule(8.0)).assuming)
+    assert not any("infection" in text for text in reading(guideline_nodule(8.0)).assuming)
 
 
 def test_any_new_nodule_of_an_immunosuppressed_patient_says_so_too() -> None:
@@ -585,8 +590,8 @@ def test_any_new_nodule_of_an_immunosuppressed_patient_says_so_too() -> None:
     ("nodules", "exam", "expected"),
     [
         ((), ExamObservations(), "1S"),
-        ((a_nodule(9.0),), ExamObservations(), "4AS"),
-        ((a_nodule(9.0),), ExamObservations(prior_being_located=True), "0S"),
+        ((guideline_nodule(9.0),), ExamObservations(), "4AS"),
+        ((guideline_nodule(9.0),), ExamObservations(prior_being_located=True), "0S"),
     ],
 )
 def test_a_significant_other_finding_adds_s(
@@ -601,7 +606,7 @@ def test_a_significant_other_finding_adds_s(
 
 
 def test_the_most_suspicious_finding_decides_and_is_named() -> None:
-    small, large = a_nodule(5.0), replace(a_nodule(9.0), label="Nodule 2")
+    small, large = guideline_nodule(5.0), replace(guideline_nodule(9.0), label="Nodule 2")
     result = reading(small, large)
     assert result.category == "4A"
     assert result.because == "Nodule 2, solid, 9.0 mm: solid 8 to <15 mm, baseline"
@@ -609,7 +614,7 @@ def test_the_most_suspicious_finding_decides_and_is_named() -> None:
 
 
 def test_an_unmeasured_component_leaves_a_range_without_a_category() -> None:
-    result = reading(a_nodule(9.0, PART_SOLID))
+    result = reading(guideline_nodule(9.0, PART_SOLID))
     assert (result.category, result.possible) == (None, ("3", "4A", "4B"))
     assert "3: 6-month LDCT; 4A: 3-month LDCT" in result.management
     assert "solid component not measured" in result.because
@@ -619,7 +624,7 @@ def test_an_unmeasured_component_leaves_a_range_without_a_category() -> None:
     ("total_mm", "possible"), [(5.0, ("2",)), (6.0, ("3", "4A")), (7.9, ("3", "4A")), (8.0, ("3", "4A", "4B"))]
 )
 def test_an_unmeasured_component_is_no_larger_than_its_nodule(total_mm: float, possible: tuple[str, ...]) -> None:
-    assert reading(a_nodule(total_mm, PART_SOLID)).possible == possible
+    assert reading(guideline_nodule(total_mm, PART_SOLID)).possible == possible
 
 
 def test_a_new_nodule_with_an_unmeasured_component_is_4a_or_4b() -> None:
@@ -632,22 +637,22 @@ def test_a_followed_nodule_with_an_unmeasured_component_may_have_grown_in_it() -
 
 
 def test_a_range_ends_where_another_nodule_is_certain() -> None:
-    result = reading(a_nodule(9.0, PART_SOLID), replace(a_nodule(9.0), label="Nodule 2"))
+    result = reading(guideline_nodule(9.0, PART_SOLID), replace(guideline_nodule(9.0), label="Nodule 2"))
     assert result.possible == ("4A", "4B")
 
 
 def test_spiculation_of_an_unmeasured_component_is_4x_for_certain() -> None:
-    assert category(a_nodule(9.0, PART_SOLID, spiculated=True)) == "4X"
+    assert category(guideline_nodule(9.0, PART_SOLID, spiculated=True)) == "4X"
 
 
 def test_a_reading_without_a_prior_says_that_it_is_a_baseline() -> None:
-    assert any("baseline" in text for text in reading(a_nodule(5.0)).assuming)
+    assert any("baseline" in text for text in reading(guideline_nodule(5.0)).assuming)
     assert not any("baseline" in text for text in reading(a_new(5.0)).assuming)
 
 
 def test_earlier_sizes_belong_to_followed_nodules_oldest_first() -> None:
     with pytest.raises(ValueError, match="followed"):
-        a_nodule(5.0, earlier=(earlier(5.0, 90),))
+        guideline_nodule(5.0, earlier=(earlier(5.0, 90),))
     with pytest.raises(ValueError, match="oldest first"):
         followed(5.0, earlier(5.0, 90), earlier(5.0, 180))
 
@@ -670,7 +675,7 @@ def test_a_larger_solid_nodule_never_gets_a_lower_category(
     a_mm: float, b_mm: float, sighting: Sighting, spiculated: bool, smooth: bool
 ) -> None:
     smaller, larger = (
-        a_nodule(mm, sighting=sighting, spiculated=spiculated, juxtapleural_smooth=smooth)
+        guideline_nodule(mm, sighting=sighting, spiculated=spiculated, juxtapleural_smooth=smooth)
         for mm in sorted((a_mm, b_mm))
     )
     assert rank(smaller) <= rank(larger)
@@ -690,32 +695,33 @@ def test_a_larger_solid_component_never_gets_a_lower_category(
     total_mm: float, a_mm: float, b_mm: float, sighting: Sighting
 ) -> None:
     smaller, larger = (
-        a_nodule(total_mm, PART_SOLID, solid_mm=min(mm, total_mm), sighting=sighting) for mm in sorted((a_mm, b_mm))
+        guideline_nodule(total_mm, PART_SOLID, solid_mm=min(mm, total_mm), sighting=sighting)
+        for mm in sorted((a_mm, b_mm))
     )
     assert rank(smaller) <= rank(larger)
 
 
 @given(SIZES, SIZES)
 def test_a_larger_ground_glass_nodule_never_gets_a_lower_category(a_mm: float, b_mm: float) -> None:
-    smaller, larger = (a_nodule(mm, GROUND_GLASS) for mm in sorted((a_mm, b_mm)))
+    smaller, larger = (guideline_nodule(mm, GROUND_GLASS) for mm in sorted((a_mm, b_mm)))
     assert rank(smaller) <= rank(larger)
 
 
 @given(SIZES)
 def test_a_new_solid_nodule_never_gets_a_lower_category_than_at_baseline(mm: float) -> None:
-    assert rank(a_nodule(mm)) <= rank(a_new(mm))
+    assert rank(guideline_nodule(mm)) <= rank(a_new(mm))
 
 
 @given(SIZES, st.floats(0.1, 45.0), st.sampled_from([Sighting.BASELINE, Sighting.NEW]))
 def test_what_is_measured_later_is_among_what_was_possible(
     total_mm: float, solid_mm: float, sighting: Sighting
 ) -> None:
-    unknown = reading(a_nodule(total_mm, PART_SOLID, sighting=sighting))
-    known = category(a_nodule(total_mm, PART_SOLID, sighting=sighting, solid_mm=min(solid_mm, total_mm)))
+    unknown = reading(guideline_nodule(total_mm, PART_SOLID, sighting=sighting))
+    known = category(guideline_nodule(total_mm, PART_SOLID, sighting=sighting, solid_mm=min(solid_mm, total_mm)))
     assert known in unknown.possible
 
 
 @given(st.lists(SIZES, min_size=1, max_size=4))
 def test_the_category_of_an_examination_is_the_highest_of_its_nodules(sizes_mm: list[float]) -> None:
-    nodules = [a_nodule(mm) for mm in sizes_mm]
+    nodules = [guideline_nodule(mm) for mm in sizes_mm]
     assert RANKS[str(reading(*nodules).category)] == max(rank(nodule) for nodule in nodules)

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from cad.domain import Composition
 from cad.policy import EuPositionPolicy, NelsonPolicy
 from cad.science.guidelines.volumetric import eu_position, nelson
-from tests.made.guideline_nodules import GROUND_GLASS, PART_SOLID, a_new, a_nodule, grown, in_english
+from tests.made.guideline_nodules import GROUND_GLASS, PART_SOLID, a_new, grown, guideline_nodule, in_english
 
 NELSON, EU = NelsonPolicy(), EuPositionPolicy()
 
@@ -23,7 +23,7 @@ NELSON, EU = NelsonPolicy(), EuPositionPolicy()
     ],
 )
 def test_nelson_by_volume(volume_mm3: float, result: str) -> None:
-    assert in_english(nelson([a_nodule(volume_mm3=volume_mm3)], NELSON)).category == result
+    assert in_english(nelson([guideline_nodule(volume_mm3=volume_mm3)], NELSON)).category == result
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_nelson_by_growth(earlier_mm3: float, now_mm3: float, days: float, resul
     ],
 )
 def test_the_eu_statement_at_baseline(volume_mm3: float, result: str) -> None:
-    assert in_english(eu_position([a_nodule(volume_mm3=volume_mm3)], EU)).category == result
+    assert in_english(eu_position([guideline_nodule(volume_mm3=volume_mm3)], EU)).category == result
 
 
 @pytest.mark.parametrize(
@@ -82,29 +82,29 @@ def test_the_eu_statement_by_growth(earlier_mm3: float, now_mm3: float, days: fl
 
 
 def test_what_was_not_read_in_the_eu_statement_is_marked() -> None:
-    assert in_english(eu_position([a_nodule(volume_mm3=150.0)], EU)).unverified
-    assert not in_english(eu_position([a_nodule(volume_mm3=400.0)], EU)).unverified
+    assert in_english(eu_position([guideline_nodule(volume_mm3=150.0)], EU)).unverified
+    assert not in_english(eu_position([guideline_nodule(volume_mm3=400.0)], EU)).unverified
 
 
 @pytest.mark.parametrize("composition", [GROUND_GLASS, PART_SOLID])
 def test_subsolid_nodules_are_not_covered(composition: Composition) -> None:
-    result = in_english(nelson([a_nodule(9.0, composition, volume_mm3=300.0)], NELSON))
+    result = in_english(nelson([guideline_nodule(9.0, composition, volume_mm3=300.0)], NELSON))
     assert (result.category, result.possible) == (None, ())
     assert any("solid nodules" in text for text in result.assuming)
 
 
 def test_a_subsolid_nodule_does_not_hide_a_solid_one() -> None:
-    result = in_english(eu_position([a_nodule(9.0, GROUND_GLASS), a_nodule(9.0, volume_mm3=400.0)], EU))
+    result = in_english(eu_position([guideline_nodule(9.0, GROUND_GLASS), guideline_nodule(9.0, volume_mm3=400.0)], EU))
     assert result.category == "positive"
     assert any("ground-glass" in text for text in result.assuming)
 
 
 def test_a_nodule_without_volume_is_not_covered() -> None:
-    assert in_english(nelson([a_nodule(9.0)], NELSON)).possible == ()
+    assert in_english(nelson([guideline_nodule(9.0)], NELSON)).possible == ()
 
 
 def test_benign_features_and_no_nodules_are_negative() -> None:
-    benign = a_nodule(20.0, Composition.CALCIFIED, volume_mm3=4000.0, benign_pattern=True)
+    benign = guideline_nodule(20.0, Composition.CALCIFIED, volume_mm3=4000.0, benign_pattern=True)
     assert in_english(nelson([benign], NELSON)).category == "negative"
     assert in_english(nelson([], NELSON)).category == in_english(eu_position([], EU)).category == "negative"
 
@@ -114,7 +114,7 @@ RANKS: dict[str, int] = {row.code: rank for rank, row in enumerate(NELSON.rows)}
 
 @given(st.floats(5.0, 5000.0), st.floats(5.0, 5000.0))
 def test_a_larger_solid_nodule_never_gets_a_lower_result(a_mm3: float, b_mm3: float) -> None:
-    smaller, larger = ([a_nodule(volume_mm3=mm3)] for mm3 in sorted((a_mm3, b_mm3)))
+    smaller, larger = ([guideline_nodule(volume_mm3=mm3)] for mm3 in sorted((a_mm3, b_mm3)))
     for low, high in (
         (in_english(nelson(smaller, NELSON)), in_english(nelson(larger, NELSON))),
         (in_english(eu_position(smaller, EU)), in_english(eu_position(larger, EU))),
