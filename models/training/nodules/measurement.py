@@ -26,6 +26,9 @@ from models.training.nodules.ratings import ABSENT
 
 BOOTSTRAP_SEED = 6
 
+LEAST_SPREAD = 1e-3
+"""Ratings (1 to 5) that differ by less than this are one rating, through which no line goes."""
+
 
 def honest(nodules: Sequence[RatedNodule]) -> list[RatedNodule]:
     """The nodules of patients whom some member never saw."""
@@ -97,9 +100,15 @@ def _logistic(logits: FloatArray, truth: FloatArray) -> Line:
 
 
 def _linear(crops: RatedCrops, column: int, name: str) -> Line:
+    """The line through the readers' means; level where the network says the same of every nodule."""
     predicted = MIDDLE_RATING + RATING_STEP * crops.outputs[:, column]
-    slope, intercept = np.polyfit(predicted, [n.mean_rating(name) for n in crops.nodules], 1)
-    return Line(float(slope), float(intercept))
+    rated = np.array([n.mean_rating(name) for n in crops.nodules])
+    apart, mean = predicted - predicted.mean(), float(rated.mean())
+    spread = float(apart @ apart)
+    if spread < len(predicted) * LEAST_SPREAD**2:
+        return Line(0.0, mean)
+    slope = float(apart @ rated) / spread
+    return Line(slope, mean - slope * float(predicted.mean()))
 
 
 def cross_fit(crops: RatedCrops) -> list[CropReading]:
