@@ -59,19 +59,20 @@ gate-types:
 gate-imports:
 	@$(call timed,import contracts,$(BIN)/lint-imports --no-cache)
 
-# Each group is one process. Two run at a time, the longest first, and each line bears the name of its group. The line of
-# a group that counts its tests is kept for the end, where nothing else is printed.
-GROUPS := test-scans test-services test-networks test-slow test-contracts test-units test-runtimes
+# Each group is one process on one core: torch's threads in two processes would wait for each other. Two groups run at a
+# time, the gates and the longest first, and each line bears the name of its group. The line of a group that
+# counts its tests is kept for the end, where nothing else is printed.
+GROUPS := test-services test-scans test-slow test-networks test-contracts test-units test-runtimes
 .PHONY: $(GROUPS)
 COUNTS := .test-counts
 define group
-@set -o pipefail; { $(call timed,pytest,$(BIN)/python -m pytest $(2)); } 2>&1 | \
+@set -o pipefail; { $(call timed,pytest,OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(2)); } 2>&1 | \
     sed -u -e '/^=* *[0-9].* in [0-9.]*s.*=$$/{w $(COUNTS)/$(1)' -e 'd}' -e 's/^/[$(1)] /'
 endef
 
-test: setup lint ## Every gate and every test; says what was skipped and why
+test: setup ## Every gate and every test; says what was skipped and why
 	@rm -rf $(COUNTS); mkdir $(COUNTS)
-	@start=$$SECONDS; $(MAKE) --no-print-directory --keep-going -j2 $(GROUPS); status=$$?; \
+	@start=$$SECONDS; $(MAKE) --no-print-directory --keep-going -j2 lint $(GROUPS); status=$$?; \
 	    for group in $(GROUPS:test-%=%); do echo "== $$group"; [ -s $(COUNTS)/$$group ] && cat $(COUNTS)/$$group || echo "not counted"; done; \
 	    rm -rf $(COUNTS); echo "== every test: $$((SECONDS - start)) s"; exit $$status
 

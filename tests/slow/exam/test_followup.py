@@ -396,7 +396,7 @@ def measured(scene: Scene) -> tuple[Nodule, ...]:
 
 
 @given(st.permutations(range(5)), st.permutations(range(5)), st.integers(1, 5), st.integers(1, 5))
-@settings(max_examples=12)
+@settings(max_examples=5)
 def test_the_order_of_the_nodules_changes_nothing(
     scene: Scene, measured: tuple[Nodule, ...], now: list[int], then: list[int], shown_now: int, shown_then: int
 ) -> None:
