@@ -18,6 +18,7 @@ class Reason(enum.StrEnum):
 
     EMPTY_INPUT = "empty-input"
     NOT_DICOM = "not-dicom"
+    UNREADABLE_FILES = "unreadable-files"
     UNREADABLE_ARCHIVE = "unreadable-archive"
     DECOMPRESSION_BOMB = "decompression-bomb"
     CORRUPT_FILE = "corrupt-file"
@@ -25,6 +26,10 @@ class Reason(enum.StrEnum):
     NOT_CT = "not-ct"
     LOCALIZER_ONLY = "localizer-only"
     SECONDARY_CAPTURE_ONLY = "secondary-capture-only"
+    PROJECTIONS_ONLY = "projections-only"
+    MULTI_FRAME_CT_IMAGE = "multi-frame-ct-image"
+    AMBIGUOUS_ACQUISITIONS = "ambiguous-acquisitions"
+    BROKEN_IDENTIFIERS = "broken-identifiers"
     MISSING_IDENTIFIERS = "missing-identifiers"
     MISSING_GEOMETRY = "missing-geometry"
     INVALID_GEOMETRY = "invalid-geometry"

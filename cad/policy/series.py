@@ -28,6 +28,16 @@ class SeriesPolicy:
     """Scanners write positions rounded to 0.1 mm at worst, so neighbouring distances may differ by that much;
     the error of a measured volume stays below 0.1 mm per slice edge."""
 
+    max_jitter_fraction: float = 0.2
+    """Slices that lie this share of the spacing beside their place are moved there by interpolation, with a caution;
+    further off the order or the count of the slices is in doubt."""
+
+    interleaving_slices: int = 12
+    interleaving_blocks: int = 48
+    interleaving_ratio: float = 1.15
+    """Stretch of slices over which, blocks across the image in which, and how much more neighbours must differ than
+    next neighbours do, for two stacks to interleave. In one stack of the shared scans the ratio is 0.5 to 0.8."""
+
     coincident_slices_mm: float = 0.01
     """Positions closer than this are one position: a tenth of the coarsest rounding that scanners use."""
 
@@ -60,6 +70,9 @@ class SeriesPolicy:
 
     archive_ratio_from_bytes: int = 64_000_000
     """Below this an archive cannot do harm, whatever its ratio (empty phantoms compress by more than 100)."""
+
+    max_archive_depth: int = 3
+    """A study in a zip in a delivery in a zip; deeper nesting is made to exhaust the reader."""
 
     max_archive_members: int = 100_000
     """Thirty times the slices of a large study; more is made to exhaust the reader."""

@@ -14,6 +14,8 @@ from orthanc.pacs import PatientIdentity, SeriesEntry, StudySummary
 
 CT = "CT"
 
+_FIRST_OF_JANUARY = "0101"
+
 NO_PATIENT_ID = Caution(
     "patient-id-missing", "The images have no patient ID; earlier examinations were not looked for."
 )
@@ -91,10 +93,17 @@ def is_same_patient(one: PatientIdentity, other: PatientIdentity) -> bool:
     """Whether two studies are certainly of one patient."""
     if one.patient_id != other.patient_id or _conflict(one.sex, other.sex):
         return False
-    if _conflict(one.birth_date, other.birth_date) or _conflict(one.issuer, other.issuer):
+    if _births_conflict(one.birth_date, other.birth_date) or _conflict(one.issuer, other.issuer):
         return False
     same_birth_date = one.birth_date is not None and one.birth_date == other.birth_date
     return one.issuer == other.issuer or same_birth_date
+
+
+def _births_conflict(one: str | None, other: str | None) -> bool:
+    """Whether two birth dates exclude each other; the first of January stands for a day that is not known."""
+    if one is not None and other is not None and one[:4] == other[:4]:
+        return one != other and _FIRST_OF_JANUARY not in (one[4:], other[4:])
+    return _conflict(one, other)
 
 
 def merged(pacs: Iterable[StudySummary], archive: Iterable[StudySummary]) -> tuple[StudySummary, ...]:

@@ -18,6 +18,9 @@ OTHER_DATES = ("ContentDate", "SeriesDate", "StudyDate")
 
 IMAGE_DATES = (*ACQUISITION_DATES, *OTHER_DATES)
 
+FIRST_YEAR = 1971
+"""The first CT of a patient was made in October of that year."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageDate:
@@ -33,9 +36,12 @@ class ImageDate:
 
 
 def image_date(header: Dataset) -> ImageDate | None:
-    """The day on which the images were taken, by the best attribute that holds a date; None when none does."""
+    """The day on which the images were taken, by the best attribute that holds a date; None when none does.
+
+    A date before the first CT is a placeholder, such as the first of January 1900.
+    """
     days = ((keyword, day_of(text_of(header, keyword))) for keyword in IMAGE_DATES)
-    return next((ImageDate(day, keyword) for keyword, day in days if day is not None), None)
+    return next((ImageDate(day, keyword) for keyword, day in days if day is not None and day.year >= FIRST_YEAR), None)
 
 
 def text_of(header: Dataset, keyword: str) -> str | None:

@@ -2,49 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from pydicom.config import RAISE
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.valuerep import validate_value
 
 from cad.domain import Caution
-from dicom_io.read.files import PARSE_ERRORS, without_pixels
+from cad.errors import Reason, Refusal
+from dicom_io.read.damage import PARSE_ERRORS
+from dicom_io.read.dates import text_of
+from dicom_io.read.files import without_pixels
+from dicom_io.read.patient_keywords import COPIED_KEYWORDS
 
-PATIENT_KEYWORDS = (
-    "PatientName",
-    "PatientID",
-    "IssuerOfPatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "OtherPatientIDsSequence",
-    "EthnicGroup",
-    "PatientComments",
-    "PatientIdentityRemoved",
-    "DeidentificationMethod",
-)
-"""The Patient Module (PS3.3 C.7.1.1) as far as it identifies."""
-
-STUDY_KEYWORDS = (
-    "StudyInstanceUID",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "StudyDescription",
-    "AccessionNumber",
-    "IssuerOfAccessionNumberSequence",
-    "ReferringPhysicianName",
-    "PatientAge",
-    "PatientSize",
-    "PatientWeight",
-)
-"""The General Study and Patient Study Modules (PS3.3 C.7.2.1, C.7.2.2) as far as reports repeat them."""
-
-COPIED_KEYWORDS = (*PATIENT_KEYWORDS, *STUDY_KEYWORDS)
+_LONGEST_TEXT = 10_240
+"""Characters of the longest kind of text (LT, PS3.5 6.2); names and identifiers are far shorter."""
 
 _STRICT_VRS = ("AS", "CS", "DA", "DS", "TM")
 """Kinds of value with a form of their own (PS3.5 6.2); free text is kept as it is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SourceTexts:
+    """Texts, as bytes, that do not fit the character set that the source declares (None when it declares none)."""
+
+    values: Mapping[str, bytes]
+    character_set: DataElement | None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -53,24 +40,40 @@ class Evidence:
 
     `datasets` are the source objects without pixel data, in the order of the volume's k axis (feet to head), or the
     one enhanced multi-frame object. `patient_and_study` has the attributes of the patient and study modules with the
-    source's SpecificCharacterSet. `warnings` say what had to be supplied or left out.
+    source's SpecificCharacterSet. `warnings` say what had to be supplied or left out. `texts` are not decoded: the
+    objects are written with the very bytes; in `datasets` those attributes are empty.
     """
 
     datasets: tuple[Dataset, ...]
     patient_and_study: Dataset
     frame_of_reference_uid: str
     warnings: tuple[Caution, ...]
+    texts: SourceTexts | None = None
 
     def __repr__(self) -> str:
         return f"Evidence({len(self.datasets)} objects)"
 
 
-def evidence_of(headers: tuple[Dataset, ...], warnings: tuple[Caution, ...]) -> Evidence:
+def evidence_of(
+    headers: tuple[Dataset, ...], warnings: tuple[Caution, ...], odd_texts: Mapping[str, bytes] = MappingProxyType({})
+) -> Evidence:
     """What report objects copy from these source objects (without pixel data, in the order of the k axis).
+
+    `odd_texts` are those whose bytes do not fit the declared character set: they are kept as bytes, with a caution.
+    Raises Refusal when a text is longer than any that a person writes.
 
     Dates, times, ages and coded words of patient and study that no reader could parse are emptied, with a caution:
     a report that repeats them would be invalid itself.
     """
+    _refuse_endless_texts(headers[0], odd_texts)
+    texts = SourceTexts(odd_texts, _character_set(headers[0])) if odd_texts else None
+    if texts:
+        headers = tuple(_emptied(header, list(odd_texts)) for header in headers)
+        text = (
+            f"{', '.join(sorted(odd_texts))} are not in the character set that the images declare; results repeat the "
+            "bytes as they are, or are without them where they cannot."
+        )
+        warnings = (*warnings, Caution("undeclared-character-set", text))
     unusable = sorted({keyword for header in headers for keyword in COPIED_KEYWORDS if not _is_usable(header, keyword)})
     datasets = tuple(_emptied(header, unusable) for header in headers) if unusable else headers
     if unusable:
@@ -81,7 +84,23 @@ def evidence_of(headers: tuple[Dataset, ...], warnings: tuple[Caution, ...]) -> 
     for keyword in ("SpecificCharacterSet", *COPIED_KEYWORDS):
         if keyword in first:
             modules[keyword] = first[keyword]
-    return Evidence(datasets, modules, str(first.FrameOfReferenceUID), warnings)
+    return Evidence(datasets, modules, str(first.FrameOfReferenceUID), warnings, texts)
+
+
+def _character_set(header: Dataset) -> DataElement | None:
+    return header["SpecificCharacterSet"] if header.get("SpecificCharacterSet") else None
+
+
+def _refuse_endless_texts(header: Dataset, odd_texts: Mapping[str, bytes]) -> None:
+    for keyword in COPIED_KEYWORDS:
+        length = len(odd_texts.get(keyword, b"") or text_of(header, keyword) or "")
+        if length > _LONGEST_TEXT:
+            raise Refusal(
+                Reason.CORRUPT_FILE,
+                f"{keyword} holds {length} characters; no text of a patient or study is longer than {_LONGEST_TEXT}",
+                attribute=keyword,
+                characters=length,
+            )
 
 
 def _is_usable(header: Dataset, keyword: str) -> bool:

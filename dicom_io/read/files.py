@@ -6,78 +6,86 @@ instance at a time, so that a study of thousands of slices costs only the memory
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.filereader import read_dataset
+from pydicom.filereader import read_dataset, read_partial
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
+    MediaStorageDirectoryStorage,
 )
 
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
+from dicom_io.read.damage import PARSE_ERRORS
+from dicom_io.read.patient_keywords import COPIED_KEYWORDS
+from dicom_io.read.texts import odd_texts
 
 _PREFIX_END = 132
 _MAX_FIRST_ELEMENT_BYTES = 64  # group length, a UID or an image type: what an object without a prefix starts with
 _PIXEL_GROUP = 0x7FE0
+_PIXEL_DATA = Tag("PixelData")
+_SERIES_UID = Tag("SeriesInstanceUID")
 _IMAGE_GROUP = 0x0028
 _UNDEFINED = 0xFFFFFFFF
 _ENCRYPTED_FLAG = 0x1
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+_ARCHIVE_SUFFIX = ".zip"
 _ARCHIVE_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 CT_IMAGES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
-
-PARSE_ERRORS = (
-    InvalidDicomError,  # no DICOM, or damaged file meta information
-    BytesLengthException,  # a value whose length does not fit its VR
-    EOFError,  # ends inside a sequence
-    NotImplementedError,  # a VR that does not exist
-    OSError,  # a delimiter that never comes, or a seek beyond the end (the file itself was opened before)
-    KeyError,  # a VR or tag that does not exist
-    ValueError,  # a value that does not parse (includes UnicodeDecodeError)
-    TypeError,  # an integer string with a fraction
-    OverflowError,  # a number that is too large
-    AttributeError,  # a damaged sequence item
-    RecursionError,  # sequences nested without end
-    struct.error,  # ends inside a number
-    zlib.error,  # a damaged deflated data set
-)
-"""What pydicom raises for damaged bytes; caught only around calls of pydicom whose other arguments are constant."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Instance:
     """One DICOM object: its header, and how to obtain it with pixel data.
 
-    `header` has no pixel data; `with_pixels` raises Refusal when the object is damaged.
+    `header` has no pixel data; `with_pixels` raises Refusal when the object is damaged. `named_like` is the same for
+    files of one folder whose names differ in their numbers alone; it holds nothing of the name. None in a PACS.
+    `odd_texts` are the texts of the patient whose bytes do not fit the declared character set, taken before pydicom
+    decodes them.
     """
 
     header: Dataset
     with_pixels: Callable[[], Dataset]
+    named_like: str | None = None
+    odd_texts: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class DamagedFile:
+    """A file that cannot be used: why, the series that its bytes still name, and its place among files like it."""
+
+    refusal: Refusal
+    named_like: str
+    series_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FoundInstances:
-    """The DICOM objects of an input, and how many files were something else."""
+    """The DICOM objects of an input, the damaged files, and how many files were something else."""
 
     instances: tuple[Instance, ...]
     files: int
     not_dicom: int
+    damaged: tuple[DamagedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -89,23 +97,43 @@ class _FileEntry:
     member: str = ""
 
     @property
+    def name(self) -> PurePath:
+        return PurePath(self.member) if self.archive else self.path
+
+    @property
     def looks_like_dicom(self) -> bool:
-        return (self.member or self.path.name).lower().endswith(_DICOM_SUFFIXES)
+        return self.name.name.lower().endswith(_DICOM_SUFFIXES)
+
+    @property
+    def named_like(self) -> str:
+        """Equal for files whose paths differ in the digits of their names alone."""
+        pattern = re.sub(r"[0-9]+", "0", self.name.name)
+        place = (str(self.path), str(id(self.archive)) if self.archive else "", str(self.name.parent), pattern)
+        return hashlib.sha256("\n".join(place[self.archive is None :]).encode(errors="surrogateescape")).hexdigest()
 
 
 def find_instances(source: Sequence[Path], policy: SeriesPolicy) -> FoundInstances:
     """Every DICOM object in folders, zip archives and files, in the order of their names.
 
-    Files that are not DICOM are counted and left out. Raises Refusal for damaged files and archives.
+    Links are followed and archives in archives are opened. Files that are not DICOM are counted and left out, damaged
+    ones and those that may not be read are named as such. Raises Refusal for damaged archives.
     """
-    entries = tuple(entry for path in source for entry in _entries(path, policy))
-    instances = tuple(i for i in (_instance(entry, policy) for entry in entries) if i is not None)
-    return FoundInstances(instances, len(entries), len(entries) - len(instances))
+    damaged: list[DamagedFile] = []
+    instances: list[Instance] = []
+    files = 0
+    for entry in (entry for path in source for entry in _entries(path, policy)):
+        files += 1
+        found = _instance(entry, policy)
+        if isinstance(found, Instance):
+            instances.append(found)
+        elif isinstance(found, DamagedFile):
+            damaged.append(found)
+    return FoundInstances(tuple(instances), files, files - len(instances) - len(damaged), tuple(damaged))
 
 
 def instance_of(ds: Dataset) -> Instance:
     """An object that is in memory already, with or without pixel data."""
-    return Instance(without_pixels(ds), lambda: ds)
+    return Instance(without_pixels(ds), lambda: ds, odd_texts=odd_texts(ds, COPIED_KEYWORDS))
 
 
 def without_pixels(ds: Dataset) -> Dataset:
@@ -120,30 +148,70 @@ def without_pixels(ds: Dataset) -> Dataset:
 
 def _entries(path: Path, policy: SeriesPolicy) -> Iterator[_FileEntry]:
     if path.is_dir():
-        for folder, subfolders, names in os.walk(path):
-            subfolders.sort()
-            yield from (_FileEntry(Path(folder, name)) for name in sorted(names) if _is_visible_file(folder, name))
-    elif _is_archive(path):
+        for file in _files_below(path):
+            yield from _file_entries(file, policy)
+    elif _is_directory_record(path):
+        yield from _entries(path.resolve().parent, policy)
+    else:
+        yield from _file_entries(path, policy)
+
+
+def _file_entries(path: Path, policy: SeriesPolicy) -> Iterator[_FileEntry]:
+    if _is_archive(path):
         yield from _archive_entries(path, policy)
     else:
         yield _FileEntry(path)
+
+
+def _files_below(path: Path) -> Iterator[Path]:
+    """The files of a folder in the order of their names, links to folders followed, each folder once."""
+    seen: set[tuple[int, int]] = set()
+    for folder, subfolders, names in os.walk(path, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            subfolders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        subfolders.sort()
+        yield from (Path(folder, name) for name in sorted(names) if _is_visible_file(folder, name))
+
+
+def _is_directory_record(path: Path) -> bool:
+    """Whether a file is the index of a medium (DICOMDIR, PS3.10 8): the images lie in folders beside it."""
+    with _quiet_permission(), path.open("rb") as file:
+        return MediaStorageDirectoryStorage.encode() in file.read(_PREFIX_END + 512)
+    return False
 
 
 def _is_visible_file(folder: str, name: str) -> bool:
     return not name.startswith(".") and Path(folder, name).is_file()
 
 
+@contextmanager
+def _quiet_permission() -> Iterator[None]:
+    """A file that may not be opened is told apart later, where it is read."""
+    with suppress(PermissionError):
+        yield
+
+
 def _is_archive(path: Path) -> bool:
     """Whether a file is a zip; the free preamble of a DICOM file may look like one."""
-    with path.open("rb") as file:
-        start = file.read(_PREFIX_END)
-    return start.startswith(_ARCHIVE_MAGIC) and not start.endswith(b"DICM")
+    with _quiet_permission(), path.open("rb") as file:
+        return _starts_like_an_archive(file.read(_PREFIX_END))
+    return False
 
 
-def _archive_entries(path: Path, policy: SeriesPolicy) -> Iterator[_FileEntry]:
-    """The members of a zip. The archive stays open as long as an entry lives; nothing is unpacked to disk."""
+def _starts_like_an_archive(start: bytes) -> bool:
+    return start.startswith(_ARCHIVE_MAGIC) and not start[:_PREFIX_END].endswith(b"DICM")
+
+
+def _archive_entries(
+    path: Path, policy: SeriesPolicy, content: BinaryIO | None = None, depth: int = 1
+) -> Iterator[_FileEntry]:
+    """The members of a zip and of the zips in it. An archive stays open as long as an entry of it lives; nothing is
+    unpacked to disk."""
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(content or path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
         raise Refusal(Reason.UNREADABLE_ARCHIVE, "the archive is damaged") from error
     members = [info for info in archive.infolist() if not info.is_dir()]
@@ -151,8 +219,15 @@ def _archive_entries(path: Path, policy: SeriesPolicy) -> Iterator[_FileEntry]:
         raise Refusal(Reason.UNREADABLE_ARCHIVE, "the archive is encrypted")
     _refuse_archive_bomb(members, policy)
     for info in members:
-        if not info.filename.rsplit("/", 1)[-1].startswith("."):
-            yield _FileEntry(path, archive, info.filename)
+        if info.filename.rsplit("/", 1)[-1].startswith("."):
+            continue
+        entry = _FileEntry(path, archive, info.filename)
+        if not info.filename.lower().endswith(_ARCHIVE_SUFFIX):
+            yield entry
+        elif depth >= policy.max_archive_depth:
+            raise Refusal(Reason.DECOMPRESSION_BOMB, f"archives lie in archives more than {depth} deep", depth=depth)
+        else:
+            yield from _archive_entries(path, policy, _opened(entry), depth + 1)
 
 
 def _refuse_archive_bomb(members: Sequence[zipfile.ZipInfo], policy: SeriesPolicy) -> None:
@@ -178,17 +253,34 @@ def _most_unpacked_bytes(packed_bytes: int, policy: SeriesPolicy) -> int:
     return max(policy.archive_ratio_from_bytes, int(policy.max_archive_ratio * packed_bytes))
 
 
-def _instance(entry: _FileEntry, policy: SeriesPolicy) -> Instance | None:
-    """The object in a file, or None when the file is something else."""
-    with _opened(entry) as file:
-        if not _is_dicom(file):
-            if entry.looks_like_dicom:
-                raise Refusal(Reason.CORRUPT_FILE, "a file with the name of a DICOM file holds no DICOM object")
-            return None
-        content = _inflated(file, policy)
-        header = _header(content)
-        pixels_at = content.tell()
-    return Instance(header, lambda: _completed(entry, header, pixels_at, policy))
+def _instance(entry: _FileEntry, policy: SeriesPolicy) -> Instance | DamagedFile | None:
+    """The object in a file, the damage that keeps it from being read, or None when the file is something else."""
+    try:
+        with _opened(entry) as file:
+            if not _is_dicom(file):
+                if entry.looks_like_dicom:
+                    raise Refusal(Reason.CORRUPT_FILE, "a file with the name of a DICOM file holds no DICOM object")
+                return None
+            content = _inflated(file, policy)
+            header = _header(content)
+            pixels_at = content.tell()
+    except PermissionError:
+        forbidden = Refusal(Reason.UNREADABLE_FILES, "a file may not be read by the user who runs lungcad")
+        return DamagedFile(forbidden, entry.named_like)
+    except Refusal as refusal:
+        return DamagedFile(refusal, entry.named_like, _named_series(entry, policy))
+    odd = odd_texts(header, COPIED_KEYWORDS)
+    return Instance(header, lambda: _completed(entry, header, pixels_at, policy), entry.named_like, odd)
+
+
+def _named_series(entry: _FileEntry, policy: SeriesPolicy) -> str | None:
+    """The series that a damaged object names, as far as its first bytes can be read."""
+    try:
+        with _opened(entry) as file:
+            start = read_partial(_inflated(file, policy), lambda tag, _vr, _length: tag > _SERIES_UID, force=True)
+            return str(start.get("SeriesInstanceUID", "")) or None
+    except (Refusal, *PARSE_ERRORS):
+        return None
 
 
 def _completed(entry: _FileEntry, header: Dataset, pixels_at: int, policy: SeriesPolicy) -> Dataset:
@@ -198,7 +290,9 @@ def _completed(entry: _FileEntry, header: Dataset, pixels_at: int, policy: Serie
         content = _inflated(file, policy)
         content.seek(pixels_at)
         try:
-            rest = read_dataset(content, bool(is_implicit_vr), is_little_endian is not False)
+            rest = read_dataset(
+                content, bool(is_implicit_vr), is_little_endian is not False, stop_when=_is_beyond_pixels
+            )
         except PARSE_ERRORS as error:
             raise Refusal(Reason.CORRUPT_FILE, "the pixel data of a DICOM file cannot be parsed") from error
         has_more = content.seek(0, os.SEEK_END) > pixels_at
@@ -207,6 +301,11 @@ def _completed(entry: _FileEntry, header: Dataset, pixels_at: int, policy: Serie
     completed = without_pixels(header)
     completed.update(rest)
     return completed
+
+
+def _is_beyond_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    """Whether an element follows the pixel data: padding, a signature, or bytes that are no element at all."""
+    return tag.group < _PIXEL_GROUP or tag > _PIXEL_DATA
 
 
 def _opened(entry: _FileEntry) -> BinaryIO:

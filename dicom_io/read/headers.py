@@ -7,6 +7,7 @@ whose attributes lie in functional groups (PS3.3 C.7.6.16).
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,8 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
 from cad.errors import Reason, Refusal
-from dicom_io.read.files import CT_IMAGES, PARSE_ERRORS
+from dicom_io.read.damage import PARSE_ERRORS
+from dicom_io.read.files import CT_IMAGES
 
 ENHANCED_CT_IMAGES = CT_IMAGES[1:]
 SECONDARY_CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
@@ -23,10 +25,72 @@ SECONDARY_CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
 
 _UNIT_TOLERANCE = 1e-2
 """Direction cosines are written with as few as three digits; more error than this is no rotation."""
-_HU_TYPES = (None, "HU", "US")
-"""RescaleType: Hounsfield units, or unspecified, which for original CT means the same (PS3.3 C.11.1.1.2)."""
-_NO_CONTRAST = ("NONE", "NO", "N", "NOT APPLIED", "WITHOUT")
-"""Texts that scanners write into ContrastBolusAgent when there was no contrast agent."""
+_SLOPES, _LARGEST_INTERCEPT_HU = (1e-3, 100.0), 1e5
+"""Beyond these no 16-bit value is an attenuation that a scanner writes."""
+_PIXELS_MM, _FARTHEST_MM, _THINNEST_MM = (0.02, 100.0), 1e5, 0.02
+"""Sizes and places beyond any scanner's: a tenth of the finest pixel of micro-CT in patients, a room of 100 m."""
+_HU_TYPE = re.compile(r"(HU|US|HOUNSFIELDS?([ _]?UNITS?)?|UNSPECIFIED)?", re.IGNORECASE)
+"""RescaleType: Hounsfield units however spelt, or unspecified, which for original CT means the same (PS3.3
+C.11.1.1.2)."""
+_NO_CONTRAST = re.compile(
+    r"(NO|NON|NONE|NOT|N|NA|N/A|NIL|NEG|NEGATIVE|FALSE|ZERO|W/?O|WITHOUT|UNENHANCED|NATIVE?|PLAIN|OHNE|KEINE?|SANS|SENZA|"
+    r"SIN|NATIV|NONCONTRAST|UNENH)([^A-Z].*)?|0+([.,]0+)?( ?(ML|CC))?|[无無平未].*",
+    re.IGNORECASE,
+)
+"""Texts that people and scanners write into ContrastBolusAgent when there was no contrast agent."""
+_IONIC = re.compile(r"NON[- ]?IONIC", re.IGNORECASE)
+_UNKNOWN = re.compile(r"\W*(UNKNOWN|UNK|X+)?\W*", re.IGNORECASE)
+"""Texts that say nothing: dashes, question marks, a word for "unknown"."""
+_PROJECTION_TYPES = frozenset(
+    [
+        "MPR",
+        "CURVED_MPR",
+        "CPR",
+        "REFORMATTED",
+        "MIP",
+        "MINIP",
+        "MAXIP",
+        "MAX_IP",
+        "MIN_IP",
+        "THICK_MIP",
+        "THIN_MIP",
+        "MAXIMUM",
+        "MINIMUM",
+        "AVERAGE",
+        "MEAN",
+        "AVG_IP",
+        "AVGIP",
+        "RAYSUM",
+        "RAY_SUM",
+        "PROJECTION",
+        "PROJECTION_IMAGE",
+        "VOLUME_RENDER",
+        "VOLUME_RENDERING",
+        "VRT",
+        "VR",
+        "SURFACE_RENDER",
+        "SSD",
+        "SUBTRACTION",
+        "SUBTRACT",
+        "SUBTRACTED",
+        "SUB",
+        "DSA",
+        "STD_DEVIATION",
+    ]
+)
+"""Values of ImageType of images that do not show one place each, as vendors and PS3.3 C.8.16.1.4 and C.8.2.1.1.1
+name them: computed through a slab, reformatted, rendered, or one acquisition less another."""
+_VOLUMES = (None, "VOLUME")
+_NO_TECHNIQUE = (None, "NONE")
+"""VolumetricProperties and VolumeBasedCalculationTechnique of images that were sampled as they are (PS3.3 C.8.16.2)."""
+_PROJECTION_WORDS = re.compile(
+    r"(?<![A-Z])(MIPS?|MIN[ _-]?IPS?|MAX[ _-]?IPS?|SUBTRACT\w*|SUBTRAKTION|VRT|RAY[ _-]?SUM)(?![A-Z])|"
+    r"密度投影|强度投影|減影|减影",
+    re.IGNORECASE,
+)
+_REFORMAT_WORDS = re.compile(r"(?<![A-Z])(MPR|REFORMAT\w*|CURVED)(?![A-Z])|多平面重", re.IGNORECASE)
+_PURPOSE_WORDS = re.compile(r"(?<![A-Z])(FOR|FÜR|POUR|PARA|TO)(?![A-Z])", re.IGNORECASE)
+"""A series *for* projections is what they are made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +220,33 @@ def kernel_of(ds: Dataset) -> str | None:
     return word(_scope(ds, 0, "CTReconstructionSequence"), "ConvolutionKernel")
 
 
+def is_projection(ds: Dataset) -> bool:
+    """Whether an image was computed through a slab, reformatted, rendered or subtracted, so that it measures nothing.
+
+    Says so: ImageType, VolumetricProperties, VolumeBasedCalculationTechnique, or the description of the series; an
+    original is never a reformat, whatever it is described as.
+    """
+    kinds = image_type(ds)
+    if not _PROJECTION_TYPES.isdisjoint(re.sub(r"[ -]+", "_", kind) for kind in kinds):
+        return True
+    frame = _scope(ds, 0, "CTImageFrameTypeSequence")
+    if any(word(d, "VolumetricProperties") not in _VOLUMES for d in (ds, frame)):
+        return True
+    if any(word(d, "VolumeBasedCalculationTechnique") not in _NO_TECHNIQUE for d in (ds, frame)):
+        return True
+    said = " / ".join(_readable(ds, keyword) for keyword in ("SeriesDescription", "DerivationDescription"))
+    if _PURPOSE_WORDS.search(said):
+        return False
+    return bool(_PROJECTION_WORDS.search(said)) or ("ORIGINAL" not in kinds and bool(_REFORMAT_WORDS.search(said)))
+
+
+def _readable(ds: Dataset, keyword: str) -> str:
+    try:
+        return word(ds, keyword) or ""
+    except Refusal:
+        return ""
+
+
 def _known_number(ds: Dataset, keyword: str) -> float | None:
     """A number that is only described, never calculated with; unreadable is unknown."""
     try:
@@ -168,8 +259,10 @@ def _contrast(ds: Dataset) -> bool | None:
     if is_multi_frame(ds):
         usage = word(_scope(ds, 0, "ContrastBolusUsageSequence"), "ContrastBolusAgentAdministered")
         return None if usage is None else usage.upper() == "YES"
-    agent = word(ds, "ContrastBolusAgent")
-    return None if agent is None else agent.upper() not in _NO_CONTRAST
+    agent = _readable(ds, "ContrastBolusAgent")
+    if _UNKNOWN.fullmatch(agent):
+        return None
+    return bool(_IONIC.match(agent)) or not _NO_CONTRAST.fullmatch(agent)
 
 
 def _value(ds: Dataset, keyword: str) -> object:
@@ -202,8 +295,10 @@ def _frame(ds: Dataset, instance: int, index: int) -> Frame:
     rows, columns = whole_number(ds, "Rows"), whole_number(ds, "Columns")
     if rows is None or columns is None:
         raise Refusal(Reason.MISSING_GEOMETRY, "Rows or Columns are missing")
-    if min(row_spacing_mm, column_spacing_mm) <= 0 or min(rows, columns) < 1 or not _are_cosines(cosines):
-        raise Refusal(Reason.INVALID_GEOMETRY, "size, pixel spacing or orientation of an image are impossible")
+    fits = all(_PIXELS_MM[0] <= mm <= _PIXELS_MM[1] for mm in (row_spacing_mm, column_spacing_mm))
+    fits &= max(abs(mm) for mm in position) <= _FARTHEST_MM
+    if not fits or min(rows, columns) < 1 or not _are_cosines(cosines):
+        raise Refusal(Reason.INVALID_GEOMETRY, "size, place, pixel spacing or orientation of an image are impossible")
     thickness_mm = number(measures, "SliceThickness", Reason.INVALID_GEOMETRY)
     return Frame(
         instance=instance,
@@ -217,7 +312,7 @@ def _frame(ds: Dataset, instance: int, index: int) -> Frame:
         columns=columns,
         slope=slope,
         intercept=intercept,
-        slice_thickness_mm=thickness_mm if thickness_mm and thickness_mm > 0 else None,
+        slice_thickness_mm=thickness_mm if thickness_mm and thickness_mm >= _THINNEST_MM else None,
     )
 
 
@@ -242,8 +337,12 @@ def _rescale(ds: Dataset) -> tuple[float, float]:
     unit = word(ds, "RescaleType")
     if slope is None or intercept is None:
         raise Refusal(Reason.MISSING_RESCALE, "RescaleSlope or RescaleIntercept are missing: HU are unknown")
-    if slope <= 0:
-        raise Refusal(Reason.INVALID_RESCALE, f"a RescaleSlope of {slope:g} makes no HU", slope=slope)
-    if unit not in _HU_TYPES:
+    if not (_SLOPES[0] <= slope <= _SLOPES[1] and abs(intercept) <= _LARGEST_INTERCEPT_HU):
+        raise Refusal(
+            Reason.INVALID_RESCALE,
+            f"a RescaleSlope of {slope:g} with an intercept of {intercept:g} makes no HU",
+            slope=slope,
+        )
+    if not _HU_TYPE.fullmatch(unit or ""):
         raise Refusal(Reason.INVALID_RESCALE, "the pixel values are not in Hounsfield units")
     return slope, intercept

@@ -30,7 +30,8 @@ from cad.domain import (
     Side,
 )
 from dicom_io import codes
-from dicom_io.read.files import CT_IMAGES, PARSE_ERRORS
+from dicom_io.read.damage import PARSE_ERRORS
+from dicom_io.read.files import CT_IMAGES
 from dicom_io.write.identity import MANUFACTURER, MODEL_NAME
 
 _Found = TypeVar("_Found")

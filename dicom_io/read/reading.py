@@ -19,7 +19,7 @@ from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
 from dicom_io.read.choice import ChosenSeries, choose_series
 from dicom_io.read.evidence import Evidence, evidence_of
-from dicom_io.read.files import find_instances, instance_of
+from dicom_io.read.files import FoundInstances, find_instances, instance_of
 from dicom_io.read.headers import word
 from dicom_io.read.identifiers import require_identifiers, supply_identifiers
 from dicom_io.read.patient import patient_factors_of
@@ -83,12 +83,9 @@ def load_series(source: Sequence[Path], policy: SeriesPolicy) -> LoadedSeries:
     """
     with _quiet():
         found = find_instances(source, policy)
-        if not found.files:
-            raise Refusal(Reason.EMPTY_INPUT, "there are no files")
-        if not found.instances:
-            raise Refusal(Reason.NOT_DICOM, f"none of {found.files} files is DICOM", files=found.files)
+        _refuse_without_images(found)
         instances, cautions = supply_identifiers(select_ct_images(found.instances))
-        return _loaded(choose_series(instances, policy), cautions, policy)
+        return _loaded(choose_series(instances, found.damaged, policy), cautions, policy)
 
 
 def load_datasets(datasets: Sequence[Dataset], policy: SeriesPolicy) -> LoadedSeries:
@@ -98,7 +95,7 @@ def load_datasets(datasets: Sequence[Dataset], policy: SeriesPolicy) -> LoadedSe
             raise Refusal(Reason.EMPTY_INPUT, "there are no objects")
         instances = select_ct_images([instance_of(ds) for ds in datasets])
         require_identifiers(instances)
-        return _loaded(choose_series(instances, policy), (), policy)
+        return _loaded(choose_series(instances, (), policy), (), policy)
 
 
 def best_series(datasets: Sequence[Dataset], policy: SeriesPolicy) -> tuple[Dataset, ...]:
@@ -108,8 +105,19 @@ def best_series(datasets: Sequence[Dataset], policy: SeriesPolicy) -> tuple[Data
             raise Refusal(Reason.EMPTY_INPUT, "there are no objects")
         instances = select_ct_images([instance_of(ds) for ds in datasets])
         require_identifiers(instances)
-        chosen = {word(i.header, "SOPInstanceUID") for i in choose_series(instances, policy).series.instances}
+        chosen = {word(i.header, "SOPInstanceUID") for i in choose_series(instances, (), policy).series.instances}
     return tuple(ds for ds in datasets if str(ds.SOPInstanceUID) in chosen)
+
+
+def _refuse_without_images(found: FoundInstances) -> None:
+    if not found.files:
+        raise Refusal(Reason.EMPTY_INPUT, "there are no files")
+    if not any("Rows" in i.header for i in found.instances) and found.damaged:
+        refusal = found.damaged[0].refusal
+        text = f"{len(found.damaged)} of {found.files} files: {refusal.text}"
+        raise Refusal(refusal.reason, text, **(refusal.facts | {"files": len(found.damaged)}))
+    if not found.instances:
+        raise Refusal(Reason.NOT_DICOM, f"none of {found.files} files is DICOM", files=found.files)
 
 
 @contextmanager
@@ -132,7 +140,7 @@ def _loaded(chosen: ChosenSeries, cautions: tuple[Caution, ...], policy: SeriesP
     order = list(dict.fromkeys(f.instance for f in fit.frames))
     headers = tuple(fit.instances[n].header for n in order)
     all_cautions = (*cautions, *chosen.cautions, *fit.cautions)
-    evidence = evidence_of(headers, all_cautions)
+    evidence = evidence_of(headers, all_cautions, fit.instances[order[0]].odd_texts)
     return LoadedSeries(
         series=_ct_series(fit, headers, chosen.because),
         volume=volume,

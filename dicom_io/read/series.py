@@ -25,6 +25,7 @@ from dicom_io.read.headers import (
     frames_of,
     image_type,
     is_multi_frame,
+    is_projection,
     kernel_of,
     whole_number,
     word,
@@ -57,6 +58,8 @@ class FitSeries:
     orientation: Orientation
     acquisition: Acquisition
     cautions: tuple[Caution, ...]
+    displaced: tuple[int, ...] = ()
+    """The slices k that lie beside their place on `grid`, to be moved there by interpolation."""
 
     @property
     def slice_thickness_mm(self) -> float | None:
@@ -70,7 +73,7 @@ class FitSeries:
 
 
 def select_ct_images(instances: Sequence[Instance]) -> tuple[Instance, ...]:
-    """The CT images that are neither localizers nor secondary captures.
+    """The CT images that are neither localizers, projections nor secondary captures.
 
     Raises Refusal when there are none, or when the CT images are of more than one patient.
     """
@@ -79,7 +82,7 @@ def select_ct_images(instances: Sequence[Instance]) -> tuple[Instance, ...]:
     slices = tuple(i for i in images if "LOCALIZER" not in image_type(i.header))
     if slices:
         _refuse_mixed_patients(images)
-        return slices
+        return _without_projections(slices)
     if images:
         raise Refusal(Reason.LOCALIZER_ONLY, "there are only localizers", localizers=len(images))
     if captures and len(captures) == len(_images(instances)):
@@ -94,6 +97,7 @@ def check_series(instances: Sequence[Instance], policy: SeriesPolicy) -> FitSeri
 
     The objects carry the same SeriesInstanceUID.
     """
+    _refuse_parts(instances)
     _refuse_mixed_series(instances)
     _refuse_bombs(instances, policy)
     for instance in instances:
@@ -101,12 +105,14 @@ def check_series(instances: Sequence[Instance], policy: SeriesPolicy) -> FitSeri
     unsorted = [f for n, instance in enumerate(instances) for f in frames_of(instance.header, n)]
     _refuse_mixed_geometry(unsorted)
     _refuse_oblique(unsorted[0], policy)
-    frames = tuple(unsorted[n] for n in np.argsort(_heights_mm(unsorted), kind="stable"))
+    frames = tuple(unsorted[n] for n in np.argsort(heights_mm(unsorted), kind="stable"))
     acquisition = acquisition_of(instances[0].header)
     _refuse_short(frames, policy)
     _refuse_duplicates(frames, policy)
     _refuse_tilt(frames, acquisition, policy)
-    _refuse_gaps(frames, policy)
+    displaced = _displaced(frames, policy)
+    if not displaced:
+        _refuse_gaps(frames, policy)
     _refuse_coarse(frames, policy)
     orientation = _orientation(frames[0])
     grid = _grid(frames, orientation)
@@ -116,11 +122,24 @@ def check_series(instances: Sequence[Instance], policy: SeriesPolicy) -> FitSeri
         grid=grid,
         orientation=orientation,
         acquisition=acquisition,
-        cautions=_series_cautions(frames, acquisition),
+        cautions=(*_series_cautions(frames, acquisition), *_displacement_caution(displaced, frames)),
+        displaced=displaced,
     )
 
 
 # What an object is
+
+
+def _without_projections(slices: tuple[Instance, ...]) -> tuple[Instance, ...]:
+    """The images that show one place each. Raises Refusal when all of them were computed through a slab."""
+    kept = tuple(i for i in slices if not is_projection(i.header))
+    if not kept:
+        raise Refusal(
+            Reason.PROJECTIONS_ONLY,
+            "all images are projections through a slab (MIP, MinIP, average) or subtractions, which cannot be measured",
+            projections=len(slices),
+        )
+    return kept
 
 
 def _is_ct(instance: Instance) -> bool:
@@ -152,7 +171,7 @@ def _refuse_mixed_series(instances: Sequence[Instance]) -> None:
         "studies": {word(i.header, "StudyInstanceUID") for i in instances},
         "frames of reference": {word(i.header, "FrameOfReferenceUID") for i in instances},
         "kinds of object": {word(i.header, "SOPClassUID") for i in instances},
-        "reconstruction kernels": {kernel_of(i.header) for i in instances},
+        "reconstruction kernels": {kernel_of(i.header) for i in instances} - {None},
     }
     for name, values in what.items():
         if len(values) > 1:
@@ -163,6 +182,24 @@ def _refuse_mixed_series(instances: Sequence[Instance]) -> None:
         )
     if len({_plain_name(i) for i in instances}) > 1:
         raise Refusal(Reason.MIXED_PATIENTS, "the images of one series name different patients")
+
+
+def _refuse_parts(instances: Sequence[Instance]) -> None:
+    """Refuses part of a concatenation: one multi-frame object that was cut into several (PS3.3 C.7.6.16.2.2.4)."""
+    for header in (i.header for i in instances):
+        number, total = (
+            whole_number(header, "InConcatenationNumber"),
+            whole_number(header, "InConcatenationTotalNumber"),
+        )
+        is_part = (number or 1) > 1 or (total or 1) > 1 or (whole_number(header, "ConcatenationFrameOffsetNumber") or 0)
+        if is_part:
+            raise Refusal(
+                Reason.MISSING_SLICES,
+                f"the object is part {number or '?'} of {total or 'several'} of a concatenation; it is read only whole",
+                part=number,
+                expected=total,
+                found=len(instances),
+            )
 
 
 def _refuse_bombs(instances: Sequence[Instance], policy: SeriesPolicy) -> None:
@@ -182,6 +219,12 @@ def refuse_unsupported_pixels(instance: Instance) -> None:
     """CT is one 16-bit sample per pixel (PS3.3 C.8.2.1.1). MONOCHROME1 is refused: some writers invert the values,
     others only mean the display, and the two cannot be told apart."""
     header = instance.header
+    if (whole_number(header, "NumberOfFrames") or 1) > 1 and not is_multi_frame(header):
+        raise Refusal(
+            Reason.MULTI_FRAME_CT_IMAGE,
+            "one object of the class CT Image holds several frames, whose places no header says",
+            frames=whole_number(header, "NumberOfFrames"),
+        )
     photometric = word(header, "PhotometricInterpretation")
     allocated, stored = whole_number(header, "BitsAllocated"), whole_number(header, "BitsStored")
     high = whole_number(header, "HighBit")
@@ -205,6 +248,17 @@ def refuse_unsupported_pixels(instance: Instance) -> None:
 
 
 # Geometry
+
+
+def agree_in_geometry(one: Frame, other: Frame) -> bool:
+    """Whether two images have the same orientation, size and pixel spacing."""
+    turned = np.abs(np.subtract(one.row_cosines + one.column_cosines, other.row_cosines + other.column_cosines))
+    spacings = (one.row_spacing_mm, one.column_spacing_mm), (other.row_spacing_mm, other.column_spacing_mm)
+    return (
+        float(turned.max()) <= _COSINE_AGREEMENT
+        and (one.rows, one.columns) == (other.rows, other.columns)
+        and np.allclose(*spacings, rtol=_SPACING_AGREEMENT, atol=0)
+    )
 
 
 def _refuse_mixed_geometry(frames: Sequence[Frame]) -> None:
@@ -231,20 +285,21 @@ def _refuse_oblique(frame: Frame, policy: SeriesPolicy) -> None:
         )
 
 
-def _heights_mm(frames: Sequence[Frame]) -> FloatArray:
+def heights_mm(frames: Sequence[Frame]) -> FloatArray:
     """Where each slice lies along the normal of the first, in mm, towards the head."""
     heights: FloatArray = np.array([f.position for f in frames]) @ np.array(frames[0].normal)
     return heights
 
 
 def _refuse_short(frames: Sequence[Frame], policy: SeriesPolicy) -> None:
-    heights = _heights_mm(frames)
+    heights = heights_mm(frames)
     coverage_mm = float(heights[-1] - heights[0])
     if len(frames) < policy.min_slices or (coverage_mm < policy.min_coverage_mm and _has_steps(heights, policy)):
+        alone = "; an anonymiser may have given each image a series of its own" if len(frames) == 1 else ""
         raise Refusal(
             Reason.TOO_FEW_SLICES,
             f"{len(frames)} slices over {coverage_mm:.1f} mm, needed are {policy.min_slices} slices "
-            f"over {policy.min_coverage_mm:g} mm",
+            f"over {policy.min_coverage_mm:g} mm{alone}",
             slices=len(frames),
             needed=policy.min_slices,
             coverage_mm=round(coverage_mm, 2),
@@ -256,7 +311,7 @@ def _has_steps(heights: FloatArray, policy: SeriesPolicy) -> bool:
 
 
 def _refuse_duplicates(frames: Sequence[Frame], policy: SeriesPolicy) -> None:
-    heights = _heights_mm(frames)
+    heights = heights_mm(frames)
     twice = heights[1:][np.diff(heights) <= policy.coincident_slices_mm]
     if twice.size:
         at_mm = _z_of(twice, heights, frames)
@@ -290,12 +345,30 @@ def _refuse_tilt(frames: Sequence[Frame], acquisition: Acquisition, policy: Seri
         )
 
 
+def _displaced(frames: Sequence[Frame], policy: SeriesPolicy) -> tuple[int, ...]:
+    """The slices off an even stack by more than the rounding of positions and less than `max_jitter_fraction`.
+
+    Empty when the stack is even, or when it is so uneven that something else is wrong with it.
+    """
+    heights = heights_mm(frames)
+    even = np.linspace(heights[0], heights[-1], len(heights))
+    off = np.abs(heights - even)
+    positions = np.array([f.position for f in frames])
+    beside = positions - np.linspace(positions[0], positions[-1], len(frames))
+    beside -= np.outer(beside @ np.array(frames[0].normal), frames[0].normal)
+    is_straight = float(np.linalg.norm(beside, axis=1).max()) <= 2 * policy.spacing_tolerance_mm
+    limit = policy.max_jitter_fraction * _step_mm(frames)
+    if not is_straight or not policy.spacing_tolerance_mm < off.max() <= limit:
+        return ()
+    return tuple(int(k) for k in np.flatnonzero(off > policy.spacing_tolerance_mm / 2))
+
+
 def _refuse_gaps(frames: Sequence[Frame], policy: SeriesPolicy) -> None:
     """Refuses missing slices (steps of one and a half and more) and uneven steps.
 
     A series of which many steps are odd was reconstructed at several increments: that is uneven, nothing is missing.
     """
-    heights = _heights_mm(frames)
+    heights = heights_mm(frames)
     steps = np.diff(heights)
     step_mm = float(np.median(steps))
     odd = np.abs(steps - step_mm) > policy.spacing_tolerance_mm
@@ -369,7 +442,7 @@ def _refuse_coarse(frames: Sequence[Frame], policy: SeriesPolicy) -> None:
 
 
 def _step_mm(frames: Sequence[Frame]) -> float:
-    heights = _heights_mm(frames)
+    heights = heights_mm(frames)
     return float(heights[-1] - heights[0]) / (len(frames) - 1)
 
 
@@ -398,6 +471,16 @@ def _grid(frames: Sequence[Frame], orientation: Orientation) -> Grid:
     affine = np.eye(4)
     affine[:3] = np.column_stack([k, j, i, origin])
     return Grid((len(frames), rows, columns), affine)
+
+
+def _displacement_caution(displaced: Sequence[int], frames: Sequence[Frame]) -> tuple[Caution, ...]:
+    if not displaced:
+        return ()
+    heights = heights_mm(frames)
+    off_mm = float(np.abs(heights - np.linspace(heights[0], heights[-1], len(heights))).max())
+    count = f"{len(displaced)} of {len(frames)} slices"
+    text = f"{count} lie up to {off_mm:.2f} mm beside an even spacing and were interpolated."
+    return (Caution("slices-interpolated", text),)
 
 
 def _series_cautions(frames: Sequence[Frame], acquisition: Acquisition) -> tuple[Caution, ...]:

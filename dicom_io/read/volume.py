@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,14 @@ from pydicom.uid import (
 )
 from scipy import ndimage
 
-from cad.domain import BoolArray, Int16Array, Volume
+from cad.domain import BoolArray, FloatArray, Int16Array, Volume
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
 from dicom_io.read.codestreams import coded_size
-from dicom_io.read.files import PARSE_ERRORS
+from dicom_io.read.damage import PARSE_ERRORS
+from dicom_io.read.files import Instance
 from dicom_io.read.headers import Frame, frame_count, number, whole_number
-from dicom_io.read.series import FitSeries, Orientation
+from dicom_io.read.series import FitSeries, Orientation, heights_mm
 
 NATIVE_SYNTAXES = (
     ImplicitVRLittleEndian,
@@ -77,16 +79,85 @@ def read_volume(series: FitSeries, policy: SeriesPolicy) -> Volume:
     place = {(frame.instance, frame.number): k for k, frame in enumerate(series.frames)}
     below, above = 0, 0
     for index, instance in enumerate(series.instances):
-        ds = instance.with_pixels()
-        padding = _padding(ds)
-        for frame_number, raw in enumerate(raw_frames(ds)):
-            k = place[index, frame_number]
-            image = _hounsfield(raw, series.frames[k], padding, policy)
-            low, high = _implausible(image, policy)
-            below, above = below + low, above + high
-            hu[k] = _placed(np.clip(image, policy.air_hu, _INT16_MAX), series.orientation)
+        with _placed_damage(series, index):
+            ds = instance.with_pixels()
+            padding = _padding(ds)
+            for frame_number, raw in enumerate(raw_frames(ds)):
+                k = place[index, frame_number]
+                image = _hounsfield(raw, series.frames[k], padding, policy)
+                low, high = _implausible(image, policy)
+                below, above = below + low, above + high
+                hu[k] = _placed(np.clip(image, policy.air_hu, _INT16_MAX), series.orientation)
     _refuse_implausible(below, above, hu.size, policy)
+    refuse_interleaved(hu, policy)
+    _set_even(hu, series)
     return Volume(hu, series.grid, str(series.instances[0].header.FrameOfReferenceUID))
+
+
+@contextmanager
+def _placed_damage(series: FitSeries, index: int) -> Iterator[None]:
+    """A refusal of one image says which it is: the number from the feet, and where it lies."""
+    try:
+        yield
+    except Refusal as refusal:
+        k = next(n for n, frame in enumerate(series.frames) if frame.instance == index)
+        z_mm = round(series.frames[k].position[2], 2)
+        text = f"{refusal.text} (image {k + 1} of {len(series.frames)} from the feet, z = {z_mm:g} mm)"
+        raise Refusal(refusal.reason, text, **(refusal.facts | {"image": k + 1, "at_mm": (z_mm,)})) from refusal
+
+
+def _set_even(hu: Int16Array, series: FitSeries) -> None:
+    """Moves the slices that lie beside their even places there, each by linear interpolation between neighbours."""
+    if not series.displaced:
+        return
+    heights = heights_mm(series.frames)
+    even = np.linspace(heights[0], heights[-1], len(heights))
+    found = {k: _between(hu, heights, float(even[k])) for k in series.displaced}
+    for k, plane in found.items():
+        hu[k] = plane
+
+
+def _between(hu: Int16Array, heights: FloatArray, height_mm: float) -> Int16Array:
+    """The plane [j, i] at a height, between the two slices around it."""
+    above = int(np.clip(np.searchsorted(heights, height_mm), 1, len(heights) - 1))
+    share = float((height_mm - heights[above - 1]) / (heights[above] - heights[above - 1]))
+    plane: Int16Array = np.rint((1 - share) * hu[above - 1] + share * hu[above]).astype(np.int16)
+    return plane
+
+
+def refuse_interleaved(hu: Int16Array, policy: SeriesPolicy) -> None:
+    """Refuses two stacks whose slices alternate: there every second slice is more like it than the next one is.
+
+    Seen in the means of blocks, so that noise, in which all slices differ alike, hides nothing. Judged over stretches,
+    for the second breath-hold may be the shorter one.
+    """
+    blocks = max(1, round(min(hu.shape[1:]) / policy.interleaving_blocks))
+    rows, columns = (np.arange(0, n, blocks) for n in hu.shape[1:])
+    small = np.stack([np.add.reduceat(np.add.reduceat(p.astype(np.int32), rows, 0), columns, 1) for p in hu])
+    small = small.astype(np.float32) / blocks**2
+    if len(small) < 2 * policy.interleaving_slices:
+        return
+    beside = np.abs(small[1:] - small[:-1]).mean(axis=(1, 2))
+    beyond = np.abs(small[2:] - small[:-2]).mean(axis=(1, 2))
+    next_two = (beside[:-1] + beside[1:]) / 2
+    width = policy.interleaving_slices
+    odd = ndimage.uniform_filter1d(next_two, width) > policy.interleaving_ratio * ndimage.uniform_filter1d(
+        beyond, width
+    )
+    if odd.any():
+        raise Refusal(
+            Reason.AMBIGUOUS_ACQUISITIONS,
+            f"in {int(np.count_nonzero(odd))} of {len(hu)} slices every second one belongs together: two breath-holds "
+            "or phases interleave in one series, and no attribute tells them apart",
+            slices=int(np.count_nonzero(odd)),
+        )
+
+
+def frame_hu(instance: Instance, frame: Frame, policy: SeriesPolicy) -> RescaledFrame:
+    """One frame [row, column] of an object in HU, as its source stores it, padding set to air. Raises Refusal."""
+    ds = instance.with_pixels()
+    raw = next(image for number, image in enumerate(raw_frames(ds)) if number == frame.number)
+    return _hounsfield(raw, frame, _padding(ds), policy)
 
 
 def raw_frames(ds: Dataset) -> Iterator[RawFrame]:
@@ -245,7 +316,21 @@ def _hounsfield(raw: RawFrame, frame: Frame, padding: tuple[int, int] | None, po
         hu = np.rint(raw * frame.slope + frame.intercept).astype(np.int32)
     if padding is not None:
         hu[_padded_pixels(raw, frame, padding)] = policy.air_hu
+    hu[_undeclared_padding(hu, policy)] = policy.air_hu
     return hu
+
+
+def _undeclared_padding(hu: RescaledFrame, policy: SeriesPolicy) -> BoolArray:
+    """Where one constant far below air reaches the border of the image: outside the scanner's field, whatever the
+    header says. Values that vary there are a wrong rescale instead."""
+    lowest = int(hu.min())
+    padded: BoolArray = hu == lowest
+    if lowest >= policy.plausible_hu[0]:
+        return np.zeros_like(padded)
+    labels, _ = ndimage.label(padded)
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    outside: BoolArray = np.isin(labels, np.unique(border[border > 0]))
+    return outside
 
 
 def _placed(image: RescaledFrame, orientation: Orientation) -> RescaledFrame:

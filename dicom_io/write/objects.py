@@ -15,6 +15,7 @@ from dicom_io.write.pdf import encapsulated_pdf
 from dicom_io.write.seg import segmentation
 from dicom_io.write.segments import segments_of
 from dicom_io.write.source_images import source_images
+from dicom_io.write.source_texts import repeat_texts
 from dicom_io.write.sr.report import structured_report
 
 
@@ -41,10 +42,12 @@ def report_objects(statements: Statements, loaded: LoadedSeries, context: Encodi
         nodules = [one.nodule for one in statements.found]
         segments = segments_of(statements, loaded.series.series_uid)
         seg = segmentation(statements, segments, source, context) if segments else None
-        return ReportObjects(
+        objects = ReportObjects(
             sr=structured_report(statements, seg, source, context),
             page=encapsulated_pdf(pdf, statements.models, source, context),
             seg=seg,
             gsps=presentation_state(statements.models, nodules, source, context) if nodules else None,
             key_images=key_images(statements, source, context),
         )
+        repeat_texts(objects.all(), loaded.evidence.texts)
+        return objects

@@ -221,12 +221,6 @@ def _duplicated(folder: Path) -> Path:
     return save_series(datasets[:4] + datasets[4:], folder)
 
 
-def _same_file_twice(folder: Path) -> Path:
-    save_series(_series(), folder)
-    (folder / "copy.dcm").write_bytes((folder / _MIDDLE_FILE).read_bytes())
-    return folder
-
-
 def _moved(index: int, by: tuple[float, float, float]) -> Callable[[Path], Path]:
     def move(ds: Dataset) -> None:
         ds.ImagePositionPatient = [float(p) + b for p, b in zip(ds.ImagePositionPatient, by, strict=True)]
@@ -246,10 +240,6 @@ def _renumbered(datasets: list[Dataset]) -> list[Dataset]:
     return datasets
 
 
-def _two_orientations() -> list[Dataset]:
-    return _series() + _renumbered(_series(orientation=_SAGITTAL))
-
-
 def _two_patients() -> list[Dataset]:
     return _series() + _series(patient_id="PHANTOM-2", study="other")
 
@@ -259,10 +249,6 @@ def _two_names() -> list[Dataset]:
     for ds in datasets[9:]:
         ds.PatientName = "Other^Person"
     return datasets
-
-
-def _two_kernels() -> list[Dataset]:
-    return _series() + _renumbered(_series(kernel="LUNG", centre=(0.0, 0.0, 1.5)))
 
 
 def _two_sizes() -> list[Dataset]:
@@ -395,20 +381,22 @@ MALFORMED_INPUTS: tuple[MalformedInput, ...] = (
     MalformedInput("a missing slice", _saved(lambda: _series(missing={7})), Reason.MISSING_SLICES),
     MalformedInput("three missing slices", _saved(lambda: _series(missing={4, 5, 11})), Reason.MISSING_SLICES),
     MalformedInput("two images at one position", _duplicated, Reason.DUPLICATE_SLICES),
-    MalformedInput("a file and its copy", _same_file_twice, Reason.DUPLICATE_SLICES),
     MalformedInput("all images at one position", _saved(lambda: _series(step=_NOWHERE)), Reason.DUPLICATE_SLICES),
     MalformedInput("a slice out of its place", _moved(6, (0.0, 0.0, 0.8)), Reason.UNEVEN_SPACING),
     MalformedInput("a slice moved sideways", _moved(6, (4.0, 0.0, 0.0)), Reason.UNEVEN_SPACING),
     MalformedInput("two slice increments", _saved(_two_increments), Reason.UNEVEN_SPACING),
     MalformedInput("a tilted stack", _saved(lambda: _series(step=_TILT)), Reason.GANTRY_TILT),
     MalformedInput("a tilt in the header", _setting(GantryDetectorTilt=12.5), Reason.GANTRY_TILT),
-    MalformedInput("two kernels in one series", _saved(_two_kernels), Reason.MIXED_SERIES),
     MalformedInput("two studies in one series", _setting([2], StudyInstanceUID=a_uid("other")), Reason.MIXED_SERIES),
     MalformedInput("two frames of reference", _setting([2], FrameOfReferenceUID=a_uid("other")), Reason.MIXED_SERIES),
+    MalformedInput("projections alone", _setting(ImageType=["DERIVED", "SECONDARY", "MIP"]), Reason.PROJECTIONS_ONLY),
+    MalformedInput("frames in a CT image", _setting([0], NumberOfFrames=3), Reason.MULTI_FRAME_CT_IMAGE),
+    MalformedInput("a part of a concatenation", _setting(InConcatenationTotalNumber=2), Reason.MISSING_SLICES),
+    MalformedInput("a slope without bounds", _setting(RescaleSlope="1e30"), Reason.INVALID_RESCALE),
+    MalformedInput("pixels without extent", _setting(PixelSpacing=["1e-30", "1e-30"]), Reason.INVALID_GEOMETRY),
     MalformedInput("two multi-frame objects", _saved(_two_enhanced), Reason.MIXED_SERIES),
     MalformedInput("two patients", _saved(_two_patients), Reason.MIXED_PATIENTS),
     MalformedInput("two names in one series", _saved(_two_names), Reason.MIXED_PATIENTS),
-    MalformedInput("two orientations", _saved(_two_orientations), Reason.MIXED_ORIENTATIONS),
     MalformedInput("two image sizes", _saved(_two_sizes), Reason.MIXED_GEOMETRY),
     MalformedInput("two pixel spacings", _setting([5], PixelSpacing=[1.9, 1.9]), Reason.MIXED_GEOMETRY),
     MalformedInput("coronal images", _saved(lambda: _series(orientation=_CORONAL)), Reason.NOT_AXIAL),

@@ -15,7 +15,8 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
 
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
-from dicom_io.read.files import PARSE_ERRORS, find_instances
+from dicom_io.read.damage import PARSE_ERRORS
+from dicom_io.read.files import find_instances
 from dicom_io.read.headers import frames_of
 from dicom_io.read.series import refuse_unsupported_pixels
 from dicom_io.read.volume import raw_frames
@@ -26,7 +27,10 @@ SYNTAXES = (ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossles
 
 def _read_all(path: Path) -> None:
     """Everything that touches the content of one file."""
-    for instance in find_instances([path], SeriesPolicy()).instances:
+    found = find_instances([path], SeriesPolicy())
+    for damaged in found.damaged:
+        raise damaged.refusal
+    for instance in found.instances:
         frames_of(instance.header, 0)
         refuse_unsupported_pixels(instance)
         for _ in raw_frames(instance.with_pixels()):
