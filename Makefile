@@ -72,7 +72,7 @@ endef
 
 test: setup ## Every gate and every test; says what was skipped and why
 	@rm -rf $(COUNTS); mkdir $(COUNTS)
-	@start=$$SECONDS; $(MAKE) --no-print-directory --keep-going -j2 lint $(GROUPS); status=$$?; \
+	@start=$$SECONDS; $(MAKE) --no-print-directory --keep-going -j3 lint $(GROUPS); status=$$?; \
 	    for group in $(GROUPS:test-%=%); do echo "== $$group"; [ -s $(COUNTS)/$$group ] && cat $(COUNTS)/$$group || echo "not counted"; done; \
 	    rm -rf $(COUNTS); echo "== every test: $$((SECONDS - start)) s"; exit $$status
 

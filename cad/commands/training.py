@@ -32,12 +32,16 @@ from models.training.material.scans import (
     unlabelled_places,
 )
 from models.training.material.shapes import read_shapes
+from models.training.material.transplants import read_transplants
 from models.training.nodules.outline_material import Surroundings, outline_samples
 from models.training.nodules.outlines import OutlineRecipe
 from models.training.nodules.ratings import RatingRecipe
 from models.training.nodules.training import train_outlines, train_ratings
 
-CROPS, HU_CROPS = "lidc_crops.npz", "lidc_hu_crops.npz"
+CROPS, HU_CROPS, VOLUMES = "lidc_crops.npz", "lidc_hu_crops.npz", "lidc_vois.npz"
+
+WITHOUT_TRUTH = ("C3N-00247",)
+"""Scans whose nodules nobody labelled: what looks like one is left out of the loss."""
 
 AROUND_NODULE = (30, 80, 80)
 """Voxels (k, j, i) of a scan on each side of a labelled nodule in which the readers' crop of it is looked for."""
@@ -138,14 +142,16 @@ def _read_data(folder: Path, say: Callable[[str], None]) -> TrainingData:
     say("reading nodule shapes")
     shapes = tuple(read_shapes(folder / CROPS, MIN_READERS))
     crops = crop_backgrounds(folder / HU_CROPS, _spacings(folder / CROPS), RpnConfig())
-    return TrainingData(scans, crops, shapes)
+    say("reading whole nodules")
+    transplants = tuple(read_transplants(folder / VOLUMES, MIN_READERS))
+    return TrainingData(scans, crops, shapes, transplants)
 
 
 def training_scans(folder: Path, say: Callable[[str], None]) -> Iterator[tuple[str, TrainingScan]]:
     """The labelled scans by name."""
     truth = json.loads((folder / "ct" / "truth.json").read_text(encoding="utf-8"))
     unlabelled = unlabelled_places()
-    for name, nodules in sorted(truth.items()):
+    for name, nodules in sorted((truth | {name: [] for name in WITHOUT_TRUTH}).items()):
         say(f"reading {name}")
         yield name, _training_scan(name, folder / "ct" / name, (nodules, unlabelled.get(name, ())))
 

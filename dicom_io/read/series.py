@@ -286,7 +286,7 @@ def _refuse_oblique(frame: Frame, policy: SeriesPolicy) -> None:
 
 
 def heights_mm(frames: Sequence[Frame]) -> FloatArray:
-    """Where each slice lies along the normal of the first, in mm, towards the head."""
+    """Where each slice lies along the normal of the first: [n] mm, towards the head."""
     heights: FloatArray = np.array([f.position for f in frames]) @ np.array(frames[0].normal)
     return heights
 

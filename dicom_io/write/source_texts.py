@@ -37,7 +37,15 @@ def _repeat(dataset: Dataset, texts: SourceTexts) -> None:
         tag = tag_for_keyword(keyword)
         assert tag is not None, "the keywords are those of the standard"
         even = value + b" " * (len(value) % 2)
-        dataset[tag] = RawDataElement(Tag(tag), dictionary_VR(tag), len(even), even, 0, False, True)
+        dataset[tag] = RawDataElement(
+            Tag(tag),
+            dictionary_VR(tag),
+            length=len(even),
+            value=even,
+            value_tell=0,
+            is_implicit_VR=False,
+            is_little_endian=True,
+        )
 
 
 def _is_ascii(element: DataElement) -> bool:

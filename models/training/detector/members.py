@@ -19,6 +19,7 @@ from models.training.detector.patches import Background, Source, patient_of
 from models.training.loop import PhaseRecipe
 from models.training.material.scans import Protocol
 from models.training.material.shapes import NoduleShape
+from models.training.material.transplants import Transplant
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +38,8 @@ class Member:
 class Material:
     """What all members draw from: scans, other backgrounds (crops, simulated chests) and nodule shapes.
 
-    `shapes` are for training; `strange_shapes` are of patients that no member learns from, for evaluation. `protocols`
-    say how each scan was made, by name.
+    `shapes` and whole nodules, `transplants`, are for training; `strange_shapes` and `strange_transplants` are of
+    patients that no member learns from, for evaluation. `protocols` say how each scan was made, by name.
     """
 
     scans: tuple[Background, ...]
@@ -46,12 +47,16 @@ class Material:
     shapes: tuple[NoduleShape, ...]
     strange_shapes: tuple[NoduleShape, ...]
     protocols: Mapping[str, Protocol] = field(default_factory=dict)
+    transplants: tuple[Transplant, ...] = ()
+    strange_transplants: tuple[Transplant, ...] = ()
 
 
 def source_of(material: Material, left_out: Sequence[str]) -> Source:
     """What a member that leaves out those patients may draw from: none of their scans, crops and nodule shapes."""
     backgrounds = tuple(b for b in (*material.scans, *material.others) if patient_of(b) not in left_out)
-    return Source(backgrounds, tuple(s for s in material.shapes if s.patient not in left_out), ())
+    shapes = tuple(s for s in material.shapes if s.patient not in left_out)
+    transplants = tuple(t for t in material.transplants if t.patient not in left_out)
+    return Source(backgrounds, shapes, (), transplants=transplants)
 
 
 def train_member(member: Member, material: Material, config: RpnConfig, out: Path, device: torch.device) -> Rpn3d:

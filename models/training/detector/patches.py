@@ -28,6 +28,7 @@ from models.training.material.blend import (
 from models.training.material.degradation import degrade
 from models.training.material.shapes import NoduleShape
 from models.training.material.sites import Sites, draw_site
+from models.training.material.transplants import LUNG_HU, Transplant, draw_transplant, implant
 
 PATCH = 64
 
@@ -71,12 +72,14 @@ def patient_of(background: Background) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """What a batch is made of: shares of patches, the rest plain background; and the share of large nodules."""
+    """What a batch is made of: shares of patches, the rest plain background; the share of large nodules, and that of
+    whole real nodules among those put in, where there are any."""
 
     blended: float = 0.64
     real: float = 0.12
     hard: float = 0.16
     large: float = 0.27
+    transplanted: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +90,7 @@ class Source:
     shapes: tuple[NoduleShape, ...]
     hard_negatives: tuple[tuple[tuple[float, float, float], ...], ...]
     mixture: Mixture = field(default_factory=Mixture)
+    transplants: tuple[Transplant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +152,7 @@ def blend_patch(source: Source, sides: Sides, rng: np.random.Generator, *, reach
         place = first if n == 0 else _site_within(sites, diameter, (corner, sides), rng)
         local = tuple(float(p - c) for p, c in zip(place, corner, strict=True))
         if _is_free(local, diameter, sides, [*present, *added]):
-            added += _added_nodule(cube, local, diameter, (source.shapes, background.optics), rng)
+            added += _added_nodule(cube, local, diameter, (source, background), rng)
     return Patch(cube, tuple(_moved(background.lesions, corner) + added), tuple(_moved(background.untaught, corner)))
 
 
@@ -175,10 +179,53 @@ def _added_nodule(
     cube: Float32Array,
     local: Sequence[float],
     diameter_mm: float,
+    drawn_from: tuple[Source, Background],
+    rng: np.random.Generator,
+) -> list[Lesion]:
+    """Put a nodule into the box about `local` (k, j, i) in place; none where it would not be seen."""
+    source, background = drawn_from
+    if rng.random() < source.mixture.transplanted:
+        one = draw_transplant(source.transplants, diameter_mm, _is_at_wall(cube, local, diameter_mm), rng)
+        if one is not None:
+            return _implanted(cube, local, one)
+    return _blended_shape(cube, local, diameter_mm, (source.shapes, background.optics), rng)
+
+
+def _is_at_wall(cube: Float32Array, local: Sequence[float], diameter_mm: float) -> bool:
+    """Whether a good part of the box that the nodule would fill is no lung."""
+    reach = diameter_mm / 2 + 3
+    box = tuple(slice(max(0, round(v - reach)), round(v + reach) + 1) for v in local)
+    return float(np.mean(cube[box] > LUNG_HU)) > 0.25
+
+
+def _implanted(cube: Float32Array, local: Sequence[float], one: Transplant) -> list[Lesion]:
+    start = tuple(round(v - (n - 1) / 2) for v, n in zip(local, one.hu.shape, strict=True))
+    there, here = overlap(cube.shape, start, one.solid.shape)
+    before = cube[there].copy()
+    implant(cube, one, (start[0], start[1], start[2]))
+    solid = one.solid[here]
+    if solid.sum() < 0.7 * one.solid.sum() or not is_visible(before, cube[there], solid):
+        cube[there] = before
+        return []
+    mass = [
+        np.average(np.arange(n), weights=one.solid.sum(axis=_others(axis))) for axis, n in enumerate(one.solid.shape)
+    ]
+    k, j, i = (float(c + m) for c, m in zip(start, mass, strict=True))
+    return [Lesion((k, j, i), one.diameter_mm)]
+
+
+def _others(axis: int) -> tuple[int, ...]:
+    return tuple(a for a in range(3) if a != axis)
+
+
+def _blended_shape(
+    cube: Float32Array,
+    local: Sequence[float],
+    diameter_mm: float,
     kind: tuple[Sequence[NoduleShape], Optics],
     rng: np.random.Generator,
 ) -> list[Lesion]:
-    """Blend a nodule into the box about `local` (k, j, i) in place; none where it would not be seen."""
+    """A nodule of real shape and made-up tissue, blended in place; none where it would not be seen."""
     shapes, optics = kind
     shape = draw_shape(shapes, diameter_mm, rng)
     nodule = render(shape, draw_composition(rng, shape.texture), diameter_mm, optics, rng)

@@ -21,7 +21,7 @@ from models.training.detector.patches import (
     Mixture,
     PatchStream,
     Source,
-    _added_nodule,
+    _blended_shape,
     _plain_patch,
     draw_patch,
     targets_of,
@@ -210,7 +210,7 @@ def test_what_cannot_be_seen_is_no_target_and_leaves_no_trace() -> None:
     kind = ((replace(_ball(8.0), texture=1.0),), replace(OPTICS, noise_hu=0.0))
     for seed in range(20):
         box = wall.copy()
-        added = _added_nodule(box, (20.0, 20.0, 20.0), 8.0, kind, np.random.default_rng(seed))
+        added = _blended_shape(box, (20.0, 20.0, 20.0), 8.0, kind, np.random.default_rng(seed))
         assert added or np.array_equal(box, wall)
         if added:
             assert box.max() > 200
