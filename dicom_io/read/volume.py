@@ -126,7 +126,7 @@ def _between(hu: Int16Array, heights: FloatArray, height_mm: float) -> Int16Arra
 
 
 def refuse_interleaved(hu: Int16Array, policy: SeriesPolicy) -> None:
-    """Refuses a volume [k, j, i] of two stacks whose slices alternate: there every second slice is more like it than the next one is.
+    """Refuses a volume [k, j, i] of two stacks whose slices alternate: every second slice is the more alike one there.
 
     Seen in the means of blocks, so that noise, in which all slices differ alike, hides nothing. Judged over stretches,
     for the second breath-hold may be the shorter one.
