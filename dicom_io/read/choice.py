@@ -11,7 +11,7 @@ from cad.errors import Refusal
 from cad.policy import SeriesPolicy
 from dicom_io.read.coverage import lungs_in_view_ml
 from dicom_io.read.files import DamagedFile, Instance
-from dicom_io.read.headers import word
+from dicom_io.read.headers import is_reconstruction_of_scanner, word
 from dicom_io.read.parts import parts_of
 from dicom_io.read.series import FitSeries, check_series
 
@@ -37,10 +37,10 @@ class ChosenSeries:
 def choose_series(instances: Sequence[Instance], damaged: Sequence[DamagedFile], policy: SeriesPolicy) -> ChosenSeries:
     """The best of the stacks that these objects form.
 
-    Of the latest study: whole lungs before a part of them, thin before thick slices, lung and soft kernels before
-    others, without contrast before with. `damaged` are the files beside the objects; one that belongs to the series,
-    by its own word or by its name, makes the series unfit. When no series is fit, raises the Refusal of the one with
-    most objects.
+    Of the latest study: whole lungs before a part of them, original before reconstructed planes, thin before thick
+    slices, lung and soft kernels before others, without contrast before with. `damaged` are the files beside the
+    objects; one that belongs to the series, by its own word or by its name, makes the series unfit. When no series is
+    fit, raises the Refusal of the one with most objects.
     """
     groups: dict[str, list[Instance]] = {}
     for instance in instances:
@@ -131,6 +131,7 @@ def _rank(
         is_whole = lungs_ml[series] >= _COVERAGE_AGREEMENT * max(lungs_ml.values())
     return (
         not is_whole,
+        is_reconstruction_of_scanner(series.acquisition.image_type),
         round(series.slice_thickness_mm or series.grid.spacing_kji_mm[0], 1),
         kernel_rank(series.acquisition.kernel),
         _CONTRAST_RANK[series.acquisition.contrast],

@@ -227,7 +227,10 @@ def is_projection(ds: Dataset) -> bool:
     original is never a reformat, whatever it is described as.
     """
     kinds = image_type(ds)
-    if not _PROJECTION_TYPES.isdisjoint(re.sub(r"[ -]+", "_", kind) for kind in kinds):
+    named = {re.sub(r"[ -]+", "_", kind) for kind in kinds}
+    if is_reconstruction_of_scanner(kinds):
+        named -= {"MPR"}
+    if not _PROJECTION_TYPES.isdisjoint(named):
         return True
     frame = _scope(ds, 0, "CTImageFrameTypeSequence")
     if any(word(d, "VolumetricProperties") not in _VOLUMES for d in (ds, frame)):
@@ -238,6 +241,14 @@ def is_projection(ds: Dataset) -> bool:
     if _PURPOSE_WORDS.search(said):
         return False
     return bool(_PROJECTION_WORDS.search(said)) or ("ORIGINAL" not in kinds and bool(_REFORMAT_WORDS.search(said)))
+
+
+def is_reconstruction_of_scanner(kinds: tuple[str, ...]) -> bool:
+    """Whether an ImageType is that of slices which a scanner reconstructs along other planes from its own data.
+
+    Volume scanners call them derived, but primary, and MPR; a reformat of a workstation is secondary.
+    """
+    return kinds[:2] == ("DERIVED", "PRIMARY") and "MPR" in kinds
 
 
 def _readable(ds: Dataset, keyword: str) -> str:

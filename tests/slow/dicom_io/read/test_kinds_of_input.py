@@ -330,6 +330,13 @@ def test_a_projection_is_never_measured(values: dict[str, object]) -> None:
     assert load_datasets(series + original, POLICY).series.series_uid == a_uid("original")
 
 
+def test_planes_that_a_scanner_reconstructs_are_read_when_there_are_no_others() -> None:
+    planes = set_all(chest(), ImageType=["DERIVED", "PRIMARY", "MPR"])
+    assert load_datasets(planes, POLICY).series.slices == SLICES
+    original = again(chest(slice_thickness_mm=5.0), "original", SeriesInstanceUID=a_uid("original"))
+    assert load_datasets(planes + original, POLICY).series.series_uid == a_uid("original")
+
+
 @pytest.mark.parametrize(
     "text", ["Thin for MIP", "1.0 mm for MPR/MIP", "Lung 1.25 ax", "Hemipelvis Chest", "MIPA chest"]
 )
