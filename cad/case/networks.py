@@ -68,15 +68,19 @@ class DetectorOnDemand:
 def load_tools(choice: NetworkChoice) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
     from models.calcium.reader import load_calcium_reader
+    from models.lungs.reader import load_lung_reader
 
     if not choice.nodules:
-        return CaseTools(Networks(DetectorOnDemand(lambda: _detector(choice)), calcium=load_calcium_reader()))
+        on_demand = DetectorOnDemand(lambda: _detector(choice))
+        lungs = load_lung_reader(choice.device)
+        return CaseTools(Networks(on_demand, calcium=load_calcium_reader(), lungs=lungs))
     from models.nodules.reader import load_nodule_networks
     from models.registration.registrar import TorchRegistrar
 
     device = choice.device
     reader, registrar = load_nodule_networks(device), TorchRegistrar(device)
-    return CaseTools(Networks(_detector(choice), reader, registrar, load_calcium_reader()))
+    lungs = load_lung_reader(device)
+    return CaseTools(Networks(_detector(choice), reader, registrar, load_calcium_reader(), lungs))
 
 
 def _detector(choice: NetworkChoice) -> Detector:

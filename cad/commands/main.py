@@ -17,6 +17,7 @@ from cad.case.folders import FolderInUse
 from cad.commands import (
     analyze,
     bench,
+    bench_lungs,
     bench_registration,
     demo,
     evaluate_crops,
@@ -44,6 +45,7 @@ COMMANDS = (
     evaluate_followup,
     register,
     bench,
+    bench_lungs,
     bench_registration,
     demo,
 )

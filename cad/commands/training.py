@@ -18,12 +18,14 @@ from dicom_io.read.reading import load_series
 from models.detector.rpn3d import RpnConfig
 from models.nodules.cards import load_outline_members, read_outline_card
 from models.nodules.lidc_crops import read_crops
+from models.phantom.simulation import StudyRecipe, simulate_volume
 from models.running.device import device_named
 from models.training.calcium.traces import read_traces
 from models.training.calcium.training import CalciumRecipe, CalciumScan, train_calcium
 from models.training.detector.plan import DetectorRecipe, TrainingData
 from models.training.detector.training import compare_variants, train_detector
 from models.training.loop import Place
+from models.training.lungs.training import LungRecipe, chest_of, measured_on, train_lungs, write_card
 from models.training.material.scans import (
     LabelledNodule,
     TrainingScan,
@@ -39,6 +41,9 @@ from models.training.nodules.ratings import RatingRecipe
 from models.training.nodules.training import train_outlines, train_ratings
 
 CROPS, HU_CROPS, VOLUMES = "lidc_crops.npz", "lidc_hu_crops.npz", "lidc_vois.npz"
+
+VARIED_COPIES = 25
+"""How often each left-out scan is varied to measure the lung network."""
 
 WITHOUT_TRUTH = ("C3N-00247",)
 """Scans whose nodules nobody labelled: what looks like one is left out of the loss."""
@@ -110,11 +115,33 @@ def train_calcium_from(order: TrainingOrder, say: Callable[[str], None]) -> Path
     return train_calcium(scans, CalciumRecipe(), order.out, say)
 
 
+def train_lungs_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
+    """Train what says where lungs are to be expected, on all scans of such a folder; the path of the card.
+
+    Raises Refusal when a scan cannot be read.
+    """
+    recipe, place = LungRecipe(), order.place()
+    chests = {
+        name: chest_of(scan.volume, scan.lungs, [(n.centre, n.diameter_mm) for n in scan.nodules])
+        for name, scan in training_scans(order.data, say)
+    }
+    learnt = {name: chest for name, chest in chests.items() if name not in recipe.left_out}
+    for seed in recipe.phantoms:
+        volume = simulate_volume(StudyRecipe(seed=seed, nodules=0))
+        learnt[f"phantom-{seed}"] = chest_of(volume, segment_lungs(volume, LungPolicy()).lungs, ())
+    say(f"learning from {len(learnt)} chests")
+    network = train_lungs(tuple(learnt.values()), recipe, place)
+    left_out = {name: chest for name, chest in chests.items() if name in recipe.left_out}
+    agreements = measured_on(network, left_out, VARIED_COPIES)
+    return write_card(network, recipe, agreements, len(chests) - len(left_out), order.out)
+
+
 TRAININGS: Mapping[str, Callable[[TrainingOrder, Callable[[str], None]], Path]] = {
     "detector": train_detector_from,
     "segmentation": train_segmentation_from,
     "malignancy": train_malignancy_from,
     "calcium": train_calcium_from,
+    "lungs": train_lungs_from,
 }
 
 

@@ -70,6 +70,8 @@ from cad.domain.guidelines import (
 from cad.domain.networks import (
     CalciumReader as CalciumReader,
     Detector as Detector,
+    ExpectedLungs as ExpectedLungs,
+    LungReader as LungReader,
     Marks as Marks,
     Networks as Networks,
     NoduleReader as NoduleReader,

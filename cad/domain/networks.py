@@ -85,6 +85,26 @@ class CalciumReader(Protocol):
     ) -> tuple[tuple[Artery | OtherCalcium, float], ...]: ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpectedLungs:
+    """Where a network expects the lungs: probabilities float32 [k, j, i] of the right and of the left one.
+
+    The cells divide the volume evenly along each axis; their number does not depend on its grid but on its size.
+    """
+
+    right: Float32Array
+    left: Float32Array
+
+
+class LungReader(Protocol):
+    """A network that says where the lungs of a volume are to be expected, with all that lies in them."""
+
+    @property
+    def identity(self) -> ModelIdentity: ...
+
+    def __call__(self, volume: Volume) -> ExpectedLungs: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Networks:
     """The trained parts of the pipeline, and those that run where networks run, as callables."""
@@ -93,11 +113,18 @@ class Networks:
     reader: NoduleReader | None = None
     registrar: Registrar | None = None
     calcium: CalciumReader | None = None
+    lungs: LungReader | None = None
 
     @property
     def nodule_identities(self) -> tuple[ModelIdentity, ...]:
         """Of every network that reads nodules."""
-        return (self.detector.identity, *(() if self.reader is None else self.reader.identities))
+        readers = () if self.reader is None else self.reader.identities
+        return (self.detector.identity, *readers, *self.lung_identities)
+
+    @property
+    def lung_identities(self) -> tuple[ModelIdentity, ...]:
+        """Of the network that says where lungs are to be expected."""
+        return () if self.lungs is None else (self.lungs.identity,)
 
     @property
     def calcium_identities(self) -> tuple[ModelIdentity, ...]:

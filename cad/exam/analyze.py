@@ -26,6 +26,8 @@ from cad.exam.nodules import Scene, describe, detect, measure
 from cad.policy import POLICY_VERSION, Policy
 from cad.science.calcium.stage import Scan, assess_calcium
 from cad.science.lungs import segment_lungs
+from cad.science.lungs.opacities import opacities_of, unassessed
+from cad.science.lungs.search_limits import search_limits, searched_lung
 
 CALCIUM_NOT_AVAILABLE = NotAssessed(
     NotAssessedReason.NOT_AVAILABLE, "Coronary calcium was not scored: what finds the heart is not installed."
@@ -68,9 +70,11 @@ def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request
         findings = _nodules(volume, networks, policy, request, stage)
     else:
         with stage("lungs"):
-            lungs, cautions = _lungs_if_any(volume, policy, request)
+            lungs, cautions = _lungs_if_any(volume, networks, policy, request)
         not_asked = NotAssessed(NotAssessedReason.NOT_REQUESTED)
-        findings = Findings(not_asked, lungs, cautions, (), POLICY_VERSION, followup=_not_compared(request))
+        findings = Findings(
+            not_asked, lungs, cautions, networks.lung_identities, POLICY_VERSION, followup=_not_compared(request)
+        )
     if not request.with_calcium:
         return findings
     if networks.calcium is None:
@@ -83,9 +87,12 @@ def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request
 def _nodules(volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Findings:
     """Nodules and what follows from them. Raises Refusal when there are no lungs in view."""
     with stage("lungs"):
-        segmented = segment_lungs(volume, policy.lungs)
-    lungs, cautions = segmented.lungs, segmented.cautions
-    scene = Scene(volume, lungs, request.identity_seed, request.contrast)
+        segmented = segment_lungs(volume, policy.lungs, networks.lungs)
+        opacities = opacities_of(volume, segmented.lungs, policy.opacities)
+        thickness = None if request.series is None else request.series.slice_thickness_mm
+        limits = search_limits(searched_lung(volume, segmented.lungs, opacities, thickness), policy.search)
+    lungs, cautions = segmented.lungs, (*limits, *segmented.cautions, *unassessed(opacities, policy.opacities))
+    scene = Scene(volume, lungs, request.identity_seed, request.contrast, opacities)
     compared = _compared(scene, networks, policy, request, stage)
     nodules = compared.nodules
     return Findings(
@@ -99,10 +106,12 @@ def _nodules(volume: Volume, networks: Networks, policy: Policy, request: Reques
     )
 
 
-def _lungs_if_any(volume: Volume, policy: Policy, request: Request) -> tuple[LungMask | None, tuple[Caution, ...]]:
+def _lungs_if_any(
+    volume: Volume, networks: Networks, policy: Policy, request: Request
+) -> tuple[LungMask | None, tuple[Caution, ...]]:
     """Lungs where nothing but calcium may be asked of them. Raises Refusal when not even calcium is."""
     try:
-        segmented = segment_lungs(volume, policy.lungs)
+        segmented = segment_lungs(volume, policy.lungs, networks.lungs)
     except Refusal as refusal:
         if not request.with_calcium:
             raise

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from cad.domain import AxisLengths, Candidate, LungMask, Marks, Networks, Nodule, NoduleReading, NoduleSize, Volume
 from cad.policy import Policy
 from cad.science.lobes.location import find_borders, locate
+from cad.science.lungs.opacities import Opacity, outline_at, with_masses
 from cad.science.nodules import characterise
 from cad.science.nodules.attributes import attributes_of
 from cad.science.nodules.candidates import select_candidates
@@ -17,13 +18,15 @@ class Scene:
     """One scan in which nodules are measured.
 
     `identity_seed` makes their tracking UIDs deterministic: the series UID. `contrast` says whether the patient was
-    given contrast agent, None when that is not known.
+    given contrast agent, None when that is not known. `opacities` are what is dense in the lungs and larger than a
+    nodule.
     """
 
     volume: Volume
     lungs: LungMask
     identity_seed: str
     contrast: bool | None = None
+    opacities: tuple[Opacity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,9 @@ def detect(scene: Scene, networks: Networks, min_score: float, policy: Policy, *
     """
     least = min(min_score, policy.followup.again_min_score) if faint else min_score
     marks = networks.detector(scene.volume, scene.lungs, least)
-    candidates = select_candidates(marks, scene.lungs, policy.candidates)
+    candidates = with_masses(
+        select_candidates(marks, scene.lungs, policy.candidates), scene.opacities, policy.opacities
+    )
     return Detected(
         sure=tuple(candidate for candidate in candidates if candidate.score >= min_score),
         faint=tuple(candidate for candidate in candidates if candidate.score < min_score),
@@ -70,7 +75,14 @@ def measure_as(scene: Scene, candidate: Candidate, outline: NoduleReading | None
 
 def marks_read(scene: Scene, candidates: tuple[Candidate, ...], networks: Networks) -> Marks:
     """The candidates with what the networks see at each, where there are such networks."""
-    return Marks(candidates, () if networks.reader is None else networks.reader(scene.volume, scene.lungs, candidates))
+    outlines = [outline_at(candidate, scene.opacities) for candidate in candidates]
+    if networks.reader is not None:
+        read = networks.reader(scene.volume, scene.lungs, candidates)
+        outlines = [
+            reading if outline is None else replace(outline, ratings=reading.ratings)
+            for outline, reading in zip(outlines, read, strict=True)
+        ]
+    return Marks(candidates, tuple(outlines) if any(outline is not None for outline in outlines) else ())
 
 
 def _characterised(scene: Scene, marks: Marks, policy: Policy) -> tuple[Nodule, ...]:

@@ -4,7 +4,8 @@ Bump `POLICY_VERSION` and write a line under *Clinical behaviour* in CHANGELOG.m
 Import from here: `from cad.policy import Policy`.
 
 - `version`, `whole`: the version, and all policies of one analysis.
-- `series`, `lungs`, `lobes`: which series are read; constants of the segmentations.
+- `series`, `lungs`, `opacities`, `lobes`: which series are read; constants of the segmentations.
+- `search`: when a search for nodules is less than what is promised.
 - `nodules`, `signs`: borders, measures and signs of nodules: constants of filters, and the limits that decide.
 - `risk`, `followup`: coefficients of models, limits of growth and of a comparison.
 - `calcium`, `calcium_rules`: scores of calcium, and the codes of their rules.
@@ -31,6 +32,7 @@ from cad.policy.guidelines.volumetric import EuPositionPolicy as EuPositionPolic
 from cad.policy.lobes import FissurePrior as FissurePrior, LobePolicy as LobePolicy
 from cad.policy.lungs import LungPolicy as LungPolicy
 from cad.policy.nodules import CandidatePolicy as CandidatePolicy, NodulePolicy as NodulePolicy
+from cad.policy.opacities import OpacityPolicy as OpacityPolicy
 from cad.policy.report import HeartLungPolicy as HeartLungPolicy, WordingPolicy as WordingPolicy
 from cad.policy.risk import (
     Brock2aPolicy as Brock2aPolicy,
@@ -39,6 +41,7 @@ from cad.policy.risk import (
     MayoPolicy as MayoPolicy,
     RiskPolicy as RiskPolicy,
 )
+from cad.policy.search import LIMITING as LIMITING, SearchPolicy as SearchPolicy
 from cad.policy.series import SeriesPolicy as SeriesPolicy
 from cad.policy.signs import AttributePolicy as AttributePolicy
 from cad.policy.version import POLICY_VERSION as POLICY_VERSION

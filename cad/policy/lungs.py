@@ -24,6 +24,9 @@ class LungPolicy:
     min_enclosed_fraction: float = 0.5
     """Air that has the patient on two opposite sides in less than half of its voxels lies outside the patient."""
 
+    plainly_open: float = 0.15
+    """The same for air that hangs together with enclosed air: in front of a mouth hardly any of it is enclosed."""
+
     tracheal_gas_hu: float = -800.0
     """The lumen of the windpipe is near −960 HU on the reduced copy; partial volume of its rim is above −800 HU."""
 
@@ -83,3 +86,25 @@ class LungPolicy:
 
     dense_fraction: float = 0.25
     """A healthy lung has 5 to 12 % of voxels denser than the air threshold; twice that is consolidation or a mass."""
+
+    expected_air_fraction: float = 0.35
+    """A network that expects less air than this share in the lungs is not followed: the densest lungs that it learnt
+    from, with an effusion or a collapse on one side, hold more."""
+
+    expected_share_of_piece: float = 0.2
+    """A drawn piece of which the network expects less than this share is no lung: bowel, foam of a couch, a cyst."""
+
+    drawn_share_of_expected: float = 0.6
+    """Of a lung of which less than this share was drawn the network draws the rest: the airway carried it outside."""
+
+    completion_reach_mm: float = 6.0
+    """How far from the network's outline the border of the air is taken: the side of one of its cells."""
+
+    dense_radius_mm: float = 6.0
+    """Tissue thinner than 12 mm at the rim of a lung is disagreement about a border, not a mass."""
+
+    dense_piece_ml: float = 4.0
+    """The ball of 20 mm that closing bridges already."""
+
+    second_opinion_agreement: float = 0.9
+    """Dice below which a reader is asked to look; on unchanged shared scans it is 0.96 to 0.98."""

@@ -35,8 +35,10 @@ class SeriesPolicy:
     interleaving_slices: int = 12
     interleaving_blocks: int = 48
     interleaving_ratio: float = 1.0
+    interleaving_hu: float = 4.0
     """Stretch of slices over which, blocks across the image in which, and how much more neighbours must differ than
-    next neighbours do, for two stacks to interleave. In one stack of the shared scans the ratio is 0.55 to 0.63."""
+    next neighbours do, by a factor and in HU, for two stacks to interleave. In one stack of the shared scans the factor
+    is 0.55 to 0.63, and neighbours differ by 20 to 45 HU."""
 
     coincident_slices_mm: float = 0.01
     """Positions closer than this are one position: a tenth of the coarsest rounding that scanners use."""

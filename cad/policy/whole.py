@@ -10,8 +10,10 @@ from cad.policy.guidelines.all import GuidelinePolicy
 from cad.policy.lobes import LobePolicy
 from cad.policy.lungs import LungPolicy
 from cad.policy.nodules import CandidatePolicy, NodulePolicy
+from cad.policy.opacities import OpacityPolicy
 from cad.policy.report import WordingPolicy
 from cad.policy.risk import RiskPolicy
+from cad.policy.search import SearchPolicy
 from cad.policy.series import SeriesPolicy
 from cad.policy.signs import AttributePolicy
 
@@ -22,6 +24,8 @@ class Policy:
 
     series: SeriesPolicy = SeriesPolicy()
     lungs: LungPolicy = LungPolicy()
+    opacities: OpacityPolicy = OpacityPolicy()
+    search: SearchPolicy = SearchPolicy()
     candidates: CandidatePolicy = CandidatePolicy()
     nodules: NodulePolicy = NodulePolicy()
     lobes: LobePolicy = LobePolicy()

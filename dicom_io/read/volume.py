@@ -141,9 +141,8 @@ def refuse_interleaved(hu: Int16Array, policy: SeriesPolicy) -> None:
     beyond = np.abs(small[2:] - small[:-2]).mean(axis=(1, 2))
     next_two = (beside[:-1] + beside[1:]) / 2
     width = policy.interleaving_slices
-    odd = ndimage.uniform_filter1d(next_two, width) > policy.interleaving_ratio * ndimage.uniform_filter1d(
-        beyond, width
-    )
+    near, far = (ndimage.uniform_filter1d(differences, width) for differences in (next_two, beyond))
+    odd = near > policy.interleaving_ratio * far + policy.interleaving_hu
     if odd.any():
         raise Refusal(
             Reason.AMBIGUOUS_ACQUISITIONS,

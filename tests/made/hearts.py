@@ -98,3 +98,10 @@ def voxel_at(volume: Volume, point: PointLps) -> Index:
     """The voxel that holds a position."""
     k, j, i = (round(v) for v in index_of(volume.grid, point))
     return k, j, i
+
+
+def flanked(volume: Volume) -> LungMask:
+    """Lungs at the outermost columns of a volume on both sides of the heart in it."""
+    labels = np.zeros(volume.hu.shape, dtype=np.uint8)
+    labels[:, :, 0], labels[:, :, -1] = LungMask.RIGHT, LungMask.LEFT
+    return LungMask(labels, volume.grid)

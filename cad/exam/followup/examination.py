@@ -29,6 +29,7 @@ from cad.exam.nodules import Scene, describe, detect, measure, nodule_size
 from cad.geometry import indices_of
 from cad.policy import FollowUpPolicy, Policy
 from cad.science.lungs import segment_lungs
+from cad.science.lungs.opacities import opacities_of
 
 AFFINE = "affine"
 """`RegistrationQuality.method` of a registration without a trusted deformation."""
@@ -71,10 +72,11 @@ def examine(scan: PriorScan, current: Scene, tools: Tools) -> Examined | Caution
     if registrar is None:
         return Caution("registration-not-available", "Earlier examinations were not compared: nothing registers scans.")
     try:
-        lungs = segment_lungs(scan.volume, tools.policy.lungs).lungs
+        lungs = segment_lungs(scan.volume, tools.policy.lungs, tools.networks.lungs).lungs
     except Refusal as refusal:
         return Caution("prior-unsuitable", f"The examination of {scan.acquired} was not compared: {refusal.text}.")
-    scene = Scene(scan.volume, lungs, scan.series.series_uid, scan.series.contrast)
+    opacities = opacities_of(scan.volume, lungs, tools.policy.opacities)
+    scene = Scene(scan.volume, lungs, scan.series.series_uid, scan.series.contrast, opacities)
     transform, seconds = _registered(current, scene, registrar, tools)
     doubt = _doubt(transform.quality, tools.policy.followup)
     if doubt is not None:

@@ -214,7 +214,9 @@ def _cards(case: CalciumCase, both: HeartLung) -> Table:
 def _lung_card(case: CalciumCase, both: HeartLung) -> _Card:
     level, nodule = None if both.lung is None else both.lung.level, case.statements.shown
     title = _title(case, lambda labels: labels.lung, lambda words: words.level(level))
-    found = [paragraph(plain.summary(case.statements.nodules), Look(BODY)) for _, plain in case.words]
+    said = case.statements
+    summaries = [plain.summary(said.nodules, is_limited=said.is_search_limited) for _, plain in case.words]
+    found = [paragraph(summary, Look(BODY)) for summary in summaries]
     why = [paragraph(lung_reason(words, both), Look(SMALL, FAINT)) for words, _ in case.words]
     shown: list[Flowable] = []
     if nodule is not None:

@@ -294,7 +294,9 @@ def _technique(case: ReportCase) -> Technique:
 
 
 def _summary(case: ReportCase) -> Iterator[Flowable]:
-    yield from _lines(case, lambda words: words.summary(case.statements.nodules), Look(10, bold=True))
+    said = case.statements
+    limited = said.is_search_limited
+    yield from _lines(case, lambda words: words.summary(said.nodules, is_limited=limited), Look(10, bold=True))
     technique = _technique(case)
     yield from _lines(case, lambda words: f"{words.technique(technique)} {words.lungs(technique)}", Look(SMALL, FAINT))
     yield Spacer(0, 1.5 * mm)

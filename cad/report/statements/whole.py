@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cad.domain import Assessment, Caution, Findings, LungMask, ModelIdentity, Nodule, NotAssessed, NotAssessedReason
-from cad.policy import WordingPolicy
+from cad.policy import LIMITING, WordingPolicy
 from cad.report.statements.calcium import CalciumStatement, state_calcium
 from cad.report.statements.followup import FollowupStatement, state_followup
 from cad.report.statements.heart_lung import HeartLung, most_suspicious, state_heart_lung
@@ -37,6 +37,11 @@ class Statements:
     def found(self) -> tuple[NoduleStatement, ...]:
         """The nodules; none also when they were not assessed."""
         return self.nodules or ()
+
+    @property
+    def is_search_limited(self) -> bool:
+        """Whether a caution says that nodules may be where nobody looked, or may have been missed."""
+        return self.nodules is not None and any(caution.code in LIMITING for caution in self.cautions)
 
     @property
     def mentions_calcium(self) -> bool:

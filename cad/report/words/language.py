@@ -72,8 +72,9 @@ class Words(Protocol):
     @property
     def LABELS(self) -> Labels: ...  # noqa: N802 - a constant of the module
 
-    def summary(self, nodules: Sequence[NoduleStatement] | None) -> str:
-        """What was found, in one sentence; None is that nodules were not assessed."""
+    def summary(self, nodules: Sequence[NoduleStatement] | None, *, is_limited: bool = False) -> str:
+        """What was found, in one sentence; None is that nodules were not assessed, `is_limited` that not all of the
+        lungs was searched as it should be."""
 
     def label(self, nodule: Nodule) -> str:
         """The name of a nodule."""

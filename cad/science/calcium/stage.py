@@ -27,7 +27,14 @@ from cad.science.calcium.candidates import find_lesions
 from cad.science.calcium.division import divide
 from cad.science.calcium.scores import LesionScore, categories_of, score_lesion, site_score, tier_of
 from cad.science.calcium.slabs import Slabs, scored_slabs
-from cad.science.calcium.suitability import caveats_of, measure_heart, no_heart, technique_of, unsuitable
+from cad.science.calcium.suitability import (
+    caveats_of,
+    measure_heart,
+    no_heart,
+    not_between_lungs,
+    technique_of,
+    unsuitable,
+)
 
 SITES: tuple[CalciumSite, ...] = (*Artery, *OtherCalcium)
 
@@ -47,6 +54,9 @@ def assess_calcium(scan: Scan, reader: CalciumReader, policy: CalciumPolicy) -> 
     heart = reader.heart(slabs.volume, slabs.lungs(scan.lungs))
     if heart is None:
         return no_heart()
+    misplaced = not_between_lungs(heart, slabs.lungs(scan.lungs), policy.suitability)
+    if misplaced is not None:
+        return misplaced
     image = measure_heart(slabs.volume, heart, policy.suitability)
     if image is None:
         return no_heart()

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cad.domain import Caution, CtSeries, Heart, NotAssessed, NotAssessedReason, Volume
+from cad.domain import (
+    BoolArray,
+    Caution,
+    CtSeries,
+    Heart,
+    LungMask,
+    NotAssessed,
+    NotAssessedReason,
+    UInt8Array,
+    Volume,
+)
 from cad.policy import CalciumPolicy, CalciumSuitabilityPolicy
 from cad.science.calcium.candidates import is_near, surroundings
 
@@ -104,6 +114,31 @@ def no_heart() -> NotAssessed:
     """What is said when no heart was found."""
     text = "Coronary calcium was not scored: no heart was found in the field of view."
     return NotAssessed(NotAssessedReason.HEART_NOT_COVERED, text)
+
+
+def not_between_lungs(heart: Heart, lungs: LungMask | None, policy: CalciumSuitabilityPolicy) -> NotAssessed | None:
+    """Why what was found is no heart in a chest: of a size that none has, or without a lung on both sides of it."""
+    ml = float(np.count_nonzero(heart.heart.voxels)) * heart.heart.grid.voxel_volume_mm3 / 1000
+    low, high = policy.heart_ml
+    if not low <= ml <= high:
+        text = f"Coronary calcium was not scored: what looks like the heart measures {ml:.0f} ml."
+        return NotAssessed(NotAssessedReason.HEART_NOT_COVERED, text, (("heart_ml", round(ml, 1)),))
+    share = 0.0 if lungs is None else _flanked(heart.heart.voxels, lungs.labels)
+    if share >= policy.min_flanked:
+        return None
+    text = "Coronary calcium was not scored: no heart was found between two lungs."
+    return NotAssessed(NotAssessedReason.HEART_NOT_COVERED, text, (("flanked", round(share, 3)),))
+
+
+def _flanked(heart: BoolArray, labels: UInt8Array) -> float:
+    """In which share of the slices of a heart [k, j, i] the right lung lies to its right and the left to its left."""
+    slices = np.flatnonzero(heart.any(axis=(1, 2)))
+    flanked = 0
+    for k in slices:
+        middle = float(np.nonzero(heart[k])[1].mean())
+        right, left = (np.nonzero(labels[k] == side)[1] for side in (LungMask.RIGHT, LungMask.LEFT))
+        flanked += bool(len(right) and len(left) and right.mean() < middle < left.mean())
+    return flanked / max(1, len(slices))
 
 
 def _not_covered(image: HeartImage, policy: CalciumSuitabilityPolicy) -> NotAssessed | None:

@@ -42,6 +42,7 @@ from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.sr.coding import Code
 
 from cad.domain import AxialAxis, Nodule
+from cad.policy import LIMITING
 from cad.report.statements import Statements, Subject
 from cad.report.statements.followup import ChangeStatement
 from cad.report.words.numbers import percent
@@ -123,12 +124,21 @@ def _content(
     ]
     items = [
         *([] if statements.found else _evaluations(statements, source)),
+        *_limit_items(statements),
         *guideline_items(statements.guidelines),
         *calcium_items(statements),
     ]
     report = _report_with(groups, items, context) if groups else _report_without_groups(items, context)
     _append_comparison(report[0], statements)
     return report
+
+
+def _limit_items(statements: Statements) -> Iterator[ContentItem]:
+    """What kept the search for nodules from being what is promised, sentence by sentence."""
+    if statements.is_search_limited:
+        for caution in statements.cautions:
+            if caution.code in LIMITING:
+                yield TextContentItem(codes.COMMENT, caution.text, RelationshipTypeValues.CONTAINS)
 
 
 def _report_with(groups: Sequence[Group], items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:

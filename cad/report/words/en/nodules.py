@@ -185,8 +185,10 @@ def cells(said: NoduleStatement) -> Cells:
     )
 
 
-def summary(nodules: Sequence[NoduleStatement] | None) -> str:
-    """What was found, in one sentence; None is that nodules were not assessed."""
+def summary(nodules: Sequence[NoduleStatement] | None, *, is_limited: bool = False) -> str:
+    """What was found, in one sentence; None is that nodules were not assessed. `is_limited`: not all was searched."""
+    if is_limited and nodules is not None:
+        return f"{summary(nodules).removesuffix('.')}; the search was limited, see the cautions."
     if nodules is None:
         return "Nodules were not asked for and not assessed."
     if not nodules:

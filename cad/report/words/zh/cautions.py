@@ -10,6 +10,16 @@ from collections.abc import Mapping
 from cad.domain import Caution
 
 SENTENCE: Mapping[str, str] = {
+    "search-limited": "结节检出受限：可检索的肺野不完整，或噪声、层厚、肺野密度使小结节不易显示",
+    "opacity-not-assessed": "肺内有较大的致密影，未按结节评估：实变、不张、积液或肿块",
+    "lung-completed": "阈值法仅画出部分肺，其余由网络补充",
+    "lungs-uncertain": "两种方法得到的肺轮廓不一致，请查看",
+    "space-unlike-lung-left-out": "有不在肺部位置的含气区，未计入肺",
+    "odd-images-left-out": "序列中有不属于该组的图像，未被采用",
+    "several-stacks-in-series": "序列包含多组图像（多次采集、期相或重建），仅分析了最完整的一组",
+    "unusable-files-left-out": "序列之外有无法使用的文件，未被采用",
+    "undeclared-character-set": "患者文字的字符集与文件头所述不符，结果按原字节重复或不予重复",
+    "slices-interpolated": "部分层面偏离等间距，已插值",
     "acquisition-date-unknown": "图像无采集日期，无法区分更早与更晚的检查",
     "change-of-the-mark": "部分结节当前或既往未找到边界，其大小变化仅为粗略值",
     "date-not-of-acquisition": "采集日期未知，检查间隔按文件头中的其他日期计算",

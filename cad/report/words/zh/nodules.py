@@ -187,8 +187,10 @@ def cells(said: NoduleStatement) -> Cells:
     )
 
 
-def summary(nodules: Sequence[NoduleStatement] | None) -> str:
-    """What was found, in one sentence; None is that nodules were not assessed."""
+def summary(nodules: Sequence[NoduleStatement] | None, *, is_limited: bool = False) -> str:
+    """What was found, in one sentence; None is that nodules were not assessed. `is_limited`: not all was searched."""
+    if is_limited and nodules is not None:
+        return f"{summary(nodules).removesuffix('。')}；检出受限，见提示。"
     if nodules is None:
         return "未要求评估结节，未作评估。"
     if not nodules:

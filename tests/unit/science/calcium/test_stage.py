@@ -11,22 +11,24 @@ from cad.domain import (
     Artery,
     CalciumScore,
     CalciumTier,
+    LungMask,
     NotAssessed,
     NotAssessedReason,
     OtherCalcium,
     PointLps,
     Volume,
 )
-from cad.policy import CalciumPolicy
+from cad.policy import CalciumPolicy, CalciumSuitabilityPolicy
 from cad.report.words.en import calcium as english
 from cad.science.calcium.stage import Scan, assess_calcium
-from tests.made.hearts import Index, ToldReader, a_row, a_volume, heart_box, volume_of
+from tests.made.hearts import Index, ToldReader, a_row, a_volume, flanked, heart_box, volume_of
 
-POLICY = CalciumPolicy()
+POLICY = CalciumPolicy(suitability=CalciumSuitabilityPolicy(heart_ml=(0.1, 2500.0)))
+"""The digital hearts are small."""
 
 
 def scored(volume: Volume, reader: ToldReader | None = None) -> CalciumScore:
-    result = assess_calcium(Scan(volume, None, None), reader or ToldReader(), POLICY)
+    result = assess_calcium(Scan(volume, flanked(volume), None), reader or ToldReader(), POLICY)
     assert isinstance(result, CalciumScore), result
     return result
 
@@ -131,20 +133,24 @@ def test_lesions_of_averaged_slices_lie_on_the_slices_of_the_series() -> None:
 
 
 def test_without_a_heart_nothing_is_scored() -> None:
-    result = assess_calcium(Scan(a_volume(THREE), None, None), ToldReader(heart_of=lambda _: None), POLICY)
+    result = assess_calcium(
+        Scan(a_volume(THREE), flanked(a_volume(THREE)), None), ToldReader(heart_of=lambda _: None), POLICY
+    )
     assert isinstance(result, NotAssessed)
     assert result.reason is NotAssessedReason.HEART_NOT_COVERED
 
 
 def test_enhanced_blood_gives_a_reason_and_no_number() -> None:
-    result = assess_calcium(Scan(a_volume(THREE, blood_hu=125), None, None), ToldReader(), POLICY)
+    result = assess_calcium(
+        Scan(a_volume(THREE, blood_hu=125), flanked(a_volume(THREE, blood_hu=125)), None), ToldReader(), POLICY
+    )
     assert isinstance(result, NotAssessed)
     assert result.reason is NotAssessedReason.CONTRAST
 
 
 def test_a_pacemaker_lead_gives_a_reason_and_no_number() -> None:
     lead = a_volume({(k, 20, i): 3071 for k in range(3, 9) for i in range(18, 22)})
-    result = assess_calcium(Scan(lead, None, None), ToldReader(), POLICY)
+    result = assess_calcium(Scan(lead, flanked(lead), None), ToldReader(), POLICY)
     assert isinstance(result, NotAssessed)
     assert result.reason is NotAssessedReason.METAL
 
@@ -158,7 +164,32 @@ def test_a_mirrored_scan_has_the_same_score(axis: int) -> None:
 
 def test_another_threshold_of_policy_is_followed_and_named() -> None:
     policy = replace(POLICY, threshold_hu=260.0)
-    result = assess_calcium(Scan(a_volume(THREE), None, None), ToldReader(site_of=by_height), policy)
+    result = assess_calcium(
+        Scan(a_volume(THREE), flanked(a_volume(THREE)), None), ToldReader(site_of=by_height), policy
+    )
     assert isinstance(result, CalciumScore)
     assert dict(result.arteries)[Artery.LAD].agatston == 0
     assert ">= 260 HU" in english.variant(result)
+
+
+@pytest.mark.parametrize("lungs", [None, "one", "swapped"])
+def test_a_heart_without_a_lung_on_both_sides_is_not_scored(lungs: str | None) -> None:
+    volume = a_volume(THREE)
+    mask = None
+    if lungs is not None:
+        labels = flanked(volume).labels.copy()
+        labels = np.where(labels == 2, 0, labels) if lungs == "one" else np.array([0, 2, 1])[labels]
+        mask = LungMask(labels.astype(np.uint8), volume.grid)
+    result = assess_calcium(Scan(volume, mask, None), ToldReader(), POLICY)
+    assert isinstance(result, NotAssessed)
+    assert result.reason is NotAssessedReason.HEART_NOT_COVERED
+    assert "between two lungs" in result.text
+
+
+@pytest.mark.parametrize("heart_ml", [(100.0, 2500.0), (0.001, 0.002)])
+def test_a_heart_of_a_size_that_none_has_is_not_scored(heart_ml: tuple[float, float]) -> None:
+    volume = a_volume(THREE)
+    policy = replace(POLICY, suitability=replace(POLICY.suitability, heart_ml=heart_ml))
+    result = assess_calcium(Scan(volume, flanked(volume), None), ToldReader(), policy)
+    assert isinstance(result, NotAssessed)
+    assert "ml" in result.text

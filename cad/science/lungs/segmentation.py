@@ -16,13 +16,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
+import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from cad.domain import BoolArray, Caution, Float32Array, Int16Array, LungMask, Side, UInt8Array, Volume
+from cad.domain import (
+    BoolArray,
+    Caution,
+    Float32Array,
+    FloatArray,
+    Int16Array,
+    LungMask,
+    LungReader,
+    Side,
+    UInt8Array,
+    Volume,
+)
 from cad.errors import Reason, Refusal
 from cad.policy import LungPolicy
+from cad.science.lungs.morphology import (
+    FAR_MM,
+    Spacing,
+    box_of,
+    closed,
+    closed_in_slices,
+    connected_to,
+    distance_mm,
+    holes,
+    without_holes,
+)
+from cad.science.lungs.second_opinion import Drawn, labels_on, reconciled
 
 AIR_HU = -1000
 """Attenuation of air by definition of the Hounsfield scale."""
@@ -30,12 +53,11 @@ AIR_HU = -1000
 PADDING_HU = -1024
 """The lowest value of 12-bit CT, which also stands for pixels outside the scanner's field."""
 
-FAR_MM = 1e4
-"""A distance that no patient has."""
-
 BLOCK = np.ones((3, 3, 3), dtype=np.bool_)
 
-Spacing = tuple[float, float, float]
+_IN_SLICES = np.zeros((3, 3, 3), dtype=np.bool_)
+_IN_SLICES[1] = ndimage.generate_binary_structure(2, 1)
+"""Neighbours within an axial slice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,8 +109,8 @@ class _Regions:
     lungs: UInt8Array
 
 
-def segment_lungs(volume: Volume, policy: LungPolicy) -> SegmentedLungs:
-    """Right and left lung of a CT volume in canonical orientation.
+def segment_lungs(volume: Volume, policy: LungPolicy, reader: LungReader | None = None) -> SegmentedLungs:
+    """Right and left lung of a CT volume in canonical orientation; `reader` is the second opinion, where there is one.
 
     Juxtapleural nodules, vessels and nodules inside are part of the lungs; trachea, main bronchi, hilar vessels,
     mediastinum and gas of the bowel are not. A lung that is out of view is absent. Cautions say what may be wrong
@@ -101,12 +123,27 @@ def segment_lungs(volume: Volume, policy: LungPolicy) -> SegmentedLungs:
     air = reduced.hu < threshold_hu
     air &= ~_outside_air(reduced, air, policy)
     airway = _airway(reduced, air, policy)
-    aerated = _parenchyma(reduced, air & ~airway.tree, policy)
+    expected = None if reader is None else labels_on(reader(volume), air.shape)
+    try:
+        aerated = _parenchyma(reduced, air & ~airway.tree, policy)
+    except Refusal:
+        if expected is None:
+            raise
+        aerated = _parenchyma(reduced, air & ~airway.tree & (expected > 0), policy)
     midline = _midline(reduced, aerated, airway, policy)
     sides = _sides(reduced, aerated, midline, policy)
     regions = _Regions(sides, _filled(reduced, sides, airway, midline, policy))
+    doubts: tuple[Caution, ...] = ()
+    if expected is not None:
+        drawn = Drawn(
+            reduced.hu, air, aerated=sides, lungs=regions.lungs, airway=airway.main, spacing_mm=reduced.spacing_mm
+        )
+        found = reconciled(drawn, expected, policy)
+        regions, doubts = _Regions(found.aerated, found.lungs), found.cautions
+        if not regions.lungs.any():
+            raise Refusal(Reason.NO_LUNGS_IN_VIEW, "the air inside the patient does not lie where lungs lie")
     lungs = LungMask(_at_full_resolution(volume, reduced, regions, airway, threshold_hu), volume.grid)
-    return SegmentedLungs(lungs, _cautions(reduced, regions, midline, policy))
+    return SegmentedLungs(lungs, (*doubts, *_cautions(reduced, regions, midline, policy)))
 
 
 # Reduced copy
@@ -117,7 +154,7 @@ def _reduced(volume: Volume, target_mm: float) -> _Reduced:
     k, j, i = (max(1, round(target_mm / s)) for s in spacing)
     starts = range(0, volume.hu.shape[0], k)
     hu = np.stack([_block_mean(volume.hu[n : n + k], j, i) for n in starts])
-    padding = _connected_to(hu <= PADDING_HU, _rim(hu.shape))
+    padding = connected_to(hu <= PADDING_HU, _rim(hu.shape))
     np.maximum(hu, AIR_HU, out=hu)
     return _Reduced(hu, padding, (spacing[0] * k, spacing[1] * j, spacing[2] * i), (k, j, i))
 
@@ -141,16 +178,6 @@ def _rim(shape: tuple[int, ...]) -> BoolArray:
     return rim
 
 
-def _connected_to(mask: BoolArray, seed: BoolArray) -> BoolArray:
-    """The components of the mask that meet the seed."""
-    labels, count = ndimage.label(mask)
-    met = np.zeros(count + 1, dtype=np.bool_)
-    met[labels[seed]] = True
-    met[0] = False
-    connected: BoolArray = met[labels]
-    return connected
-
-
 # Air
 
 
@@ -171,24 +198,41 @@ def _air_threshold_hu(hu: Float32Array, policy: LungPolicy) -> float:
 
 
 def _outside_air(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolArray:
-    """Air around the patient: it reaches the side of the image and has no body on two opposite sides, or is padding.
+    """Air around the patient, slice by slice: it has no body on two opposite sides, or is padding.
 
-    A lung that the field of view cuts at the side still has the chest wall before and behind it. Where even that is
-    cut off, density and vessels tell lung from free air, and a mattress lies behind the patient.
+    Judged in each axial slice, so that room air which reaches the lungs through an open mouth, a stoma or a phantom's
+    windpipe stays outside, and what lies in the foam of a couch as well, whatever it is connected to. A lung that the
+    field of view cuts at the side still has the chest wall before and behind it. Where even that is cut off, density
+    and vessels tell lung from free air, and a mattress lies behind the patient.
     """
-    labels, count = ndimage.label(air & ~reduced.padding)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
     body = _body(reduced, policy)
-    enclosed = np.bincount(labels[_enclosed(body)], minlength=count + 1)
+    enclosed, space = _enclosed(body), air & ~reduced.padding
+    whole, in_slices = ndimage.label(space)[0], ndimage.label(space, _IN_SLICES)[0]
+    share, own = (_share_within(labels, enclosed) for labels in (whole, in_slices))
+    # of what is enclosed as a whole only what is plainly open is taken away, such as the air in front of a mouth
+    limit = np.where(share[whole] < policy.min_enclosed_fraction, policy.min_enclosed_fraction, policy.plainly_open)
+    outside: BoolArray = space & (own[in_slices] < limit)
+    return (outside & ~_cut_lungs(reduced, outside, body, policy)) | reduced.padding
+
+
+def _share_within(labels: npt.NDArray[np.int32], mask: BoolArray) -> FloatArray:
+    """Which share of each label [n] lies in the mask."""
+    sizes = np.bincount(labels.ravel())
+    share: FloatArray = np.bincount(labels[mask], minlength=len(sizes)) / np.maximum(1, sizes)
+    return share
+
+
+def _cut_lungs(reduced: _Reduced, outside: BoolArray, body: BoolArray, policy: LungPolicy) -> BoolArray:
+    """What of the air without body on two sides is a lung that the field of view cuts, by density and vessels."""
+    labels, count = ndimage.label(outside)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
     behind = np.bincount(labels[np.logical_or.accumulate(body, axis=1)], minlength=count + 1)
-    outside = np.zeros(count + 1, dtype=np.bool_)
     across = np.intersect1d(labels[:, :, 0], labels[:, :, -1])  # from side to side, as no single lung reaches
-    for label in np.unique(labels[_rim(air.shape) & (labels > 0)]):
-        is_open = enclosed[label] < policy.min_enclosed_fraction * sizes[label]
+    cut = np.zeros(count + 1, dtype=np.bool_)
+    for label in np.unique(labels[_rim(outside.shape) & outside]):
         could_be = sizes[label] * reduced.voxel_ml >= policy.min_lungs_ml and behind[label] < sizes[label] / 2
-        could_be &= label not in across
-        outside[label] = is_open and not (could_be and _is_like_lung(reduced, labels == label, policy))
-    found: BoolArray = outside[labels] | reduced.padding
+        cut[label] = could_be and label not in across and _is_like_lung(reduced, labels == label, policy)
+    found: BoolArray = cut[labels]
     return found
 
 
@@ -229,13 +273,13 @@ def _airway(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> _Airway:
         return _Airway(seed, seed)
     lumen = seed
     for threshold_hu in policy.airway_thresholds_hu:
-        grown = _connected_to(((reduced.hu < threshold_hu) & air) | seed, seed)
+        grown = connected_to(((reduced.hu < threshold_hu) & air) | seed, seed)
         if np.count_nonzero(grown) * reduced.voxel_ml > policy.max_airway_ml:
             break
         lumen = grown
-    box = _box_of(lumen, 2 * policy.main_airway_radius_mm, reduced.spacing_mm)
+    box = box_of(lumen, 2 * policy.main_airway_radius_mm, reduced.spacing_mm)
     tree, main = np.zeros_like(lumen), np.zeros_like(lumen)
-    tree[box] = _distance_mm(lumen[box], reduced.spacing_mm) <= policy.airway_wall_mm
+    tree[box] = distance_mm(lumen[box], reduced.spacing_mm) <= policy.airway_wall_mm
     main[box] = _main_airway(lumen[box], seed[box], reduced.spacing_mm, policy)
     return _Airway(tree, main)
 
@@ -243,9 +287,9 @@ def _airway(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> _Airway:
 def _main_airway(lumen: BoolArray, seed: BoolArray, spacing_mm: Spacing, policy: LungPolicy) -> BoolArray:
     """The wide part of the airways that hangs together with the windpipe, with its wall."""
     radius = policy.main_airway_radius_mm
-    wide = (_distance_mm(~lumen, spacing_mm) > radius) | seed
-    main = _connected_to(lumen & (_distance_mm(wide, spacing_mm) <= radius), seed)
-    walled: BoolArray = _distance_mm(main, spacing_mm) <= policy.airway_wall_mm
+    wide = (distance_mm(~lumen, spacing_mm) > radius) | seed
+    main = connected_to(lumen & (distance_mm(wide, spacing_mm) <= radius), seed)
+    walled: BoolArray = distance_mm(main, spacing_mm) <= policy.airway_wall_mm
     return walled
 
 
@@ -309,7 +353,11 @@ def _parenchyma(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolAr
     lung = np.zeros(count + 1, dtype=np.bool_)
     for label in np.flatnonzero(sizes_ml >= policy.min_component_ml):
         limit_hu = policy.gas_hu if sizes_ml[label] < policy.max_bowel_ml else policy.emphysema_hu
-        lung[label] = _core_hu(reduced.hu, labels == label) > limit_hu
+        part = labels == label
+        lung[label] = _core_hu(reduced.hu, part) > limit_hu or (
+            sizes_ml[label] >= policy.max_bowel_ml  # a phantom with air for lung: gas in a belly has no vessels
+            and _vessel_fraction(reduced, part, policy) >= 2 * policy.min_vessel_fraction
+        )
     found: BoolArray = lung[labels]
     found_ml = float(sizes_ml[lung].sum())
     vessels = _vessel_fraction(reduced, found, policy) if found_ml >= policy.min_lungs_ml else 0.0
@@ -328,7 +376,7 @@ def _parenchyma(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolAr
 
 def _core_hu(hu: Float32Array, component: BoolArray) -> float:
     """Median inside a component, without the outer voxels that mix with its wall."""
-    box = _box_of(component)
+    box = box_of(component)
     part, values = component[box], hu[box]
     core = ndimage.binary_erosion(part, BLOCK[:1], border_value=1)
     return float(np.median(values[core if core.any() else part]))
@@ -336,8 +384,8 @@ def _core_hu(hu: Float32Array, component: BoolArray) -> float:
 
 def _vessel_fraction(reduced: _Reduced, space: BoolArray, policy: LungPolicy) -> float:
     """How much of a space, its holes included and its border left out, stands out like vessels do."""
-    box = _box_of(space)
-    inner = ndimage.binary_erosion(space[box] | _holes(space[box], axis=0), BLOCK[:1], iterations=2, border_value=1)
+    box = box_of(space)
+    inner = ndimage.binary_erosion(space[box] | holes(space[box], axis=0), BLOCK[:1], iterations=2, border_value=1)
     values = reduced.hu[box][inner]
     if values.size == 0:
         return 0.0
@@ -393,7 +441,7 @@ def _parted(hu: Float32Array, part: BoolArray, spacing_mm: Spacing, middle: floa
 
     The flood prefers dark and deep voxels, so that the lungs meet in the junction line or at the narrowest place.
     """
-    depth = _distance_mm(~part, spacing_mm)
+    depth = distance_mm(~part, spacing_mm)
     markers = _side_markers(hu, part, depth, middle)
     hu_per_mm_of_depth = 25  # 6 mm of depth weigh as much as the contrast of a junction line, about 150 HU
     parted: UInt8Array = watershed(hu - hu_per_mm_of_depth * depth, markers, mask=part).astype(np.uint8)
@@ -432,11 +480,11 @@ def _filled(reduced: _Reduced, sides: UInt8Array, airway: _Airway, midline: _Mid
         lung = sides == side
         if not lung.any():
             continue
-        box = _box_of(lung, policy.costal_radius_mm, reduced.spacing_mm)
+        box = box_of(lung, policy.costal_radius_mm, reduced.spacing_mm)
         part = lung[box]
-        whole = _closed(part, reduced.spacing_mm, policy.fill_radius_mm)
-        whole |= _closed_in_slices(part, reduced.spacing_mm, policy.costal_radius_mm) & wall[box]
-        whole = _without_holes(whole) & ~airway.main[box] & ((sides[box] == 0) | part) & (filled[box] == 0)
+        whole = closed(part, reduced.spacing_mm, policy.fill_radius_mm)
+        whole |= closed_in_slices(part, reduced.spacing_mm, policy.costal_radius_mm) & wall[box]
+        whole = without_holes(whole) & ~airway.main[box] & ((sides[box] == 0) | part) & (filled[box] == 0)
         filled[box][whole] = side
     return filled
 
@@ -445,69 +493,13 @@ def _chest_wall(reduced: _Reduced, lungs: BoolArray, midline: _Midline, policy: 
     """The zone [k, j, i] along the outline of both lungs in each axial slice, without breast bone and spine."""
     k_mm, j_mm, i_mm = reduced.spacing_mm
     coarse_mm = (k_mm, 2 * j_mm, 2 * i_mm)  # the zone is wide; a quarter of the voxels draws it well
-    outline = _closed_in_slices(lungs[:, ::2, ::2], coarse_mm, 3 * policy.costal_radius_mm)
-    outline |= _holes(outline, axis=0)
-    zone = outline & (_distance_mm(~outline, (FAR_MM, *coarse_mm[1:])) <= policy.costal_depth_mm)
+    outline = closed_in_slices(lungs[:, ::2, ::2], coarse_mm, 3 * policy.costal_radius_mm)
+    outline |= holes(outline, axis=0)
+    zone = outline & (distance_mm(~outline, (FAR_MM, *coarse_mm[1:])) <= policy.costal_depth_mm)
     zone = np.repeat(np.repeat(zone, 2, axis=1), 2, axis=2)[:, : lungs.shape[1], : lungs.shape[2]]
     band = np.abs(np.arange(lungs.shape[2]) - midline.column) < policy.midline_band_mm / i_mm
     zone[:, :, band] = False
     return zone
-
-
-def _closed(mask: BoolArray, spacing_mm: Spacing, radius_mm: float) -> BoolArray:
-    """Closing with a ball; what lies beyond the border of the array counts as neither inside nor outside."""
-    near = _distance_mm(mask, spacing_mm) <= radius_mm
-    closed: BoolArray = (_distance_mm(~near, spacing_mm) > radius_mm) | mask
-    return closed
-
-
-def _closed_in_slices(mask: BoolArray, spacing_mm: Spacing, radius_mm: float) -> BoolArray:
-    """Closing of each axial slice with a disc, as if the image had no border."""
-    rows, columns = (int(radius_mm / s) + 2 for s in spacing_mm[1:])
-    padded = np.pad(mask, ((0, 0), (rows, rows), (columns, columns)))
-    return _closed(padded, (FAR_MM, *spacing_mm[1:]), radius_mm)[:, rows:-rows, columns:-columns]
-
-
-def _without_holes(mask: BoolArray) -> BoolArray:
-    """The mask with what it surrounds in at least two of the three planes; the dome of the diaphragm is open below."""
-    holes = [_holes(mask, axis) for axis in range(3)]
-    surrounded: BoolArray = (holes[0] & holes[1]) | (holes[0] & holes[2]) | (holes[1] & holes[2])
-    return mask | surrounded
-
-
-def _holes(mask: BoolArray, axis: int) -> BoolArray:
-    """Background that the mask cuts off from the border within each plane across the axis."""
-    links = ndimage.generate_binary_structure(3, 1)
-    links[tuple([0, 2] if n == axis else 1 for n in range(3))] = False
-    labels, count = ndimage.label(~mask, links)
-    is_hole = np.ones(count + 1, dtype=np.bool_)
-    is_hole[0] = False
-    for across in {0, 1, 2} - {axis}:
-        is_hole[labels.take([0, -1], axis=across)] = False
-    holes: BoolArray = is_hole[labels]
-    return holes
-
-
-def _distance_mm(mask: BoolArray, spacing_mm: Spacing) -> Float32Array:
-    """Distance [k, j, i] in mm of every voxel centre to the nearest voxel of the mask; 0 inside, far when empty."""
-    if not mask.any():
-        return np.full(mask.shape, FAR_MM, dtype=np.float32)
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    image.SetSpacing(spacing_mm[::-1])
-    distance = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
-    found: Float32Array = np.maximum(sitk.GetArrayViewFromImage(distance), 0)
-    return found
-
-
-def _box_of(mask: BoolArray, margin_mm: float = 0, spacing_mm: Spacing = (1, 1, 1)) -> tuple[slice, slice, slice]:
-    """The smallest box around the mask, wider by a margin as far as the array reaches."""
-    spans = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    margins = [0 if margin_mm == 0 else round(margin_mm / s) + 2 for s in spacing_mm]
-    k, j, i = (
-        slice(max(0, int(span[0]) - margin), min(size, int(span[-1]) + 1 + margin))
-        for span, margin, size in zip(spans, margins, mask.shape, strict=True)
-    )
-    return k, j, i
 
 
 # Full resolution
