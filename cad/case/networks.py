@@ -91,5 +91,6 @@ def _detector(choice: NetworkChoice) -> Detector:
 
         return load_monai_bundle(Path(choice.detector.removeprefix(MONAI_BUNDLE)), device_named(choice.device))
     from models.detector.detector import load_detector
+    from models.detector.masses import MassDetector
 
-    return load_detector(choice.device, choice.runtime)
+    return MassDetector(load_detector(choice.device, choice.runtime))

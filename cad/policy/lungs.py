@@ -24,6 +24,9 @@ class LungPolicy:
     min_enclosed_fraction: float = 0.5
     """Air that has the patient on two opposite sides in less than half of its voxels lies outside the patient."""
 
+    body_piece_fraction: float = 0.05
+    """Pieces of the body of at least this share of the largest are body too, unless they lie behind it like a table."""
+
     plainly_open: float = 0.15
     """The same for air that hangs together with enclosed air: in front of a mouth hardly any of it is enclosed."""
 

@@ -209,8 +209,12 @@ def _outside_air(reduced: _Reduced, air: BoolArray, policy: LungPolicy) -> BoolA
     enclosed, space = _enclosed(body), air & ~reduced.padding
     whole, in_slices = ndimage.label(space)[0], ndimage.label(space, _IN_SLICES)[0]
     share, own = (_share_within(labels, enclosed) for labels in (whole, in_slices))
-    # of what is enclosed as a whole only what is plainly open is taken away, such as the air in front of a mouth
-    limit = np.where(share[whole] < policy.min_enclosed_fraction, policy.min_enclosed_fraction, policy.plainly_open)
+    at_rim = np.zeros(len(share), dtype=np.bool_)
+    at_rim[whole[_rim(space.shape)]] = True
+    # of what is enclosed, or ends within the image, only what is plainly open is taken away: the air in front of a
+    # mouth, the foam of a couch
+    is_open = at_rim & (share < policy.min_enclosed_fraction)
+    limit = np.where(is_open[whole], policy.min_enclosed_fraction, policy.plainly_open)
     outside: BoolArray = space & (own[in_slices] < limit)
     return (outside & ~_cut_lungs(reduced, outside, body, policy)) | reduced.padding
 
@@ -244,12 +248,21 @@ def _is_like_lung(reduced: _Reduced, component: BoolArray, policy: LungPolicy) -
 
 
 def _body(reduced: _Reduced, policy: LungPolicy) -> BoolArray:
-    """Soft tissue and bone of the patient without the skin: the largest compact piece, so no table and no clothes."""
+    """Soft tissue and bone of the patient without the skin: the largest compact piece, so no table and no clothes, and
+    others of a stated share of it that do not lie behind it; the wall of a thin chest is in several pieces."""
     core: BoolArray = ndimage.binary_erosion(reduced.hu > policy.tissue_hu, BLOCK[:1], iterations=2, border_value=1)
     labels, count = ndimage.label(core)
     if count == 0:
         return core
-    body: BoolArray = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    rows = np.bincount(labels.ravel(), np.broadcast_to(np.arange(core.shape[1])[:, None], core.shape).ravel())
+    mean_row = rows / np.maximum(1, sizes)
+    largest = int(np.argmax(sizes))
+    back = float(np.percentile(np.nonzero(labels == largest)[1], 90))
+    own = (sizes >= policy.body_piece_fraction * sizes[largest]) & (mean_row <= back)
+    own[largest] = True
+    body: BoolArray = own[labels]
     return body
 
 
