@@ -31,8 +31,11 @@ class CalciumSuitabilityPolicy:
     """Four voxels of 0.8 × 0.8 × 3 mm: less may be a damaged pixel."""
     metal_margin_mm: float = 15.0
     """Metal in the heart gives no score; nearer than this to it, the wires of a sternotomy, a caveat."""
-    heart_ml: tuple[float, float] = (100.0, 2500.0)
-    """A child's heart to a much enlarged one with its pericardium, as far as it is in view."""
+    heart_ml: tuple[float, float] = (20.0, 2500.0)
+    """A newborn's heart to a much enlarged one with its pericardium, as far as it is in view."""
+
+    heart_field_mm: float = 250.0
+    """Fields of view up to here are those of cardiac scans, in which lungs may not be told; a chest is wider."""
 
     min_flanked: float = 0.3
     """Share of the heart's slices with a lung on both sides: a chest after removal of one lung has the rest of it."""

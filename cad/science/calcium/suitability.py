@@ -12,6 +12,7 @@ from cad.domain import (
     BoolArray,
     Caution,
     CtSeries,
+    Grid,
     Heart,
     LungMask,
     NotAssessed,
@@ -124,10 +125,17 @@ def not_between_lungs(heart: Heart, lungs: LungMask | None, policy: CalciumSuita
         text = f"Coronary calcium was not scored: what looks like the heart measures {ml:.0f} ml."
         return NotAssessed(NotAssessedReason.HEART_NOT_COVERED, text, (("heart_ml", round(ml, 1)),))
     share = 0.0 if lungs is None else _flanked(heart.heart.voxels, lungs.labels)
-    if share >= policy.min_flanked:
+    if share >= policy.min_flanked or (lungs is None and _shows_a_heart_alone(heart.heart.grid, policy)):
         return None
     text = "Coronary calcium was not scored: no heart was found between two lungs."
     return NotAssessed(NotAssessedReason.HEART_NOT_COVERED, text, (("flanked", round(share, 3)),))
+
+
+def _shows_a_heart_alone(grid: Grid, policy: CalciumSuitabilityPolicy) -> bool:
+    """Whether the field of view is one of the heart, in which no lungs need be."""
+    _, rows, columns = grid.shape
+    _, row_mm, column_mm = grid.spacing_kji_mm
+    return max(rows * row_mm, columns * column_mm) <= policy.heart_field_mm
 
 
 def _flanked(heart: BoolArray, labels: UInt8Array) -> float:

@@ -172,18 +172,21 @@ def test_another_threshold_of_policy_is_followed_and_named() -> None:
     assert ">= 260 HU" in english.variant(result)
 
 
-@pytest.mark.parametrize("lungs", [None, "one", "swapped"])
-def test_a_heart_without_a_lung_on_both_sides_is_not_scored(lungs: str | None) -> None:
+@pytest.mark.parametrize("lungs", ["none", "one", "swapped"])
+def test_a_heart_without_a_lung_on_both_sides_is_not_scored(lungs: str) -> None:
     volume = a_volume(THREE)
-    mask = None
-    if lungs is not None:
-        labels = flanked(volume).labels.copy()
-        labels = np.where(labels == 2, 0, labels) if lungs == "one" else np.array([0, 2, 1])[labels]
-        mask = LungMask(labels.astype(np.uint8), volume.grid)
-    result = assess_calcium(Scan(volume, mask, None), ToldReader(), POLICY)
+    labels = flanked(volume).labels.copy()
+    labels = np.where(labels == 2, 0, labels) if lungs == "one" else np.array([0, 2, 1])[labels]
+    mask = None if lungs == "none" else LungMask(labels.astype(np.uint8), volume.grid)
+    wide = replace(POLICY, suitability=replace(POLICY.suitability, heart_field_mm=1.0))
+    result = assess_calcium(Scan(volume, mask, None), ToldReader(), wide)
     assert isinstance(result, NotAssessed)
     assert result.reason is NotAssessedReason.HEART_NOT_COVERED
     assert "between two lungs" in result.text
+
+
+def test_a_field_of_view_of_the_heart_alone_needs_no_lungs() -> None:
+    assert isinstance(assess_calcium(Scan(a_volume(THREE), None, None), ToldReader(), POLICY), CalciumScore)
 
 
 @pytest.mark.parametrize("heart_ml", [(100.0, 2500.0), (0.001, 0.002)])
