@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from cad.domain import FloatArray, Grid, PointLps
+from cad.domain import BoolArray, FloatArray, Grid, PointLps
 
 
 def grid_from(shape: tuple[int, int, int], spacing_kji_mm: tuple[float, float, float], origin: PointLps) -> Grid:
@@ -69,3 +69,9 @@ def sphere_volume_mm3(diameter_mm: float) -> float:
 def sphere_diameter_mm(volume_mm3: float) -> float:
     """Diameter of the sphere that has this volume, in mm."""
     return math.cbrt(6 * volume_mm3 / math.pi)
+
+
+def dice(a: BoolArray, b: BoolArray) -> float:
+    """Overlap 2 |a and b| / (|a| + |b|) of two masks [...] of one shape (Dice 1945); 1 when both are empty."""
+    total = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
+    return 2 * int(np.count_nonzero(a & b)) / total if total else 1.0

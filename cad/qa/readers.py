@@ -16,12 +16,6 @@ from cad.domain import BoolArray, FloatArray
 RESAMPLES = 1000
 
 
-def dice(a: BoolArray, b: BoolArray) -> float:
-    """Overlap 2 |a and b| / (|a| + |b|) of two masks [...] of one shape (Dice 1945); 1 when both are empty."""
-    total = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
-    return 2 * int(np.count_nonzero(a & b)) / total if total else 1.0
-
-
 def reader_dice(votes: npt.NDArray[np.integer], readers: int) -> float:
     """Overlap of each reader with the consensus of the others, pooled, from the votes [k, j, i] for one nodule.
 

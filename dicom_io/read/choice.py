@@ -12,7 +12,7 @@ from cad.policy import SeriesPolicy
 from dicom_io.read.coverage import lungs_in_view_ml
 from dicom_io.read.files import DamagedFile, Instance
 from dicom_io.read.headers import is_reconstruction_of_scanner, word
-from dicom_io.read.parts import parts_of
+from dicom_io.read.parts import Part, parts_of
 from dicom_io.read.series import FitSeries, check_series
 
 _COVERAGE_AGREEMENT = 0.9
@@ -69,18 +69,19 @@ def _stacks(
     except Refusal as refusal:
         return [], refusal
     found: list[FitSeries] = []
-    for part in parts_of(group, policy):
+    parts = parts_of(group, policy)
+    for part in parts:
         try:
             series = check_series(part.instances, policy)
         except Refusal:
             continue
         found.append(replace(series, cautions=(*part.cautions, *series.cautions)))
-    return found, None if found else _refusal_of(group, policy)
+    return found, None if found else _refusal_of(group, parts[0], policy)
 
 
-def _refusal_of(group: Sequence[Instance], policy: SeriesPolicy) -> Refusal:
+def _refusal_of(group: Sequence[Instance], fullest: Part, policy: SeriesPolicy) -> Refusal:
     """Why a series without a fit stack is unfit: what is wrong with it as a whole, else with its fullest stack."""
-    for instances in (group, parts_of(group, policy)[0].instances):
+    for instances in (group, fullest.instances):
         try:
             check_series(instances, policy)
         except Refusal as refusal:

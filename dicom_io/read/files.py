@@ -14,7 +14,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -108,8 +108,9 @@ class _FileEntry:
     def named_like(self) -> str:
         """Equal for files whose paths differ in the digits of their names alone."""
         pattern = re.sub(r"[0-9]+", "0", self.name.name)
-        place = (str(self.path), str(id(self.archive)) if self.archive else "", str(self.name.parent), pattern)
-        return hashlib.sha256("\n".join(place[self.archive is None :]).encode(errors="surrogateescape")).hexdigest()
+        archive = (str(self.path), str(id(self.archive))) if self.archive else ()
+        place = "\n".join((*archive, str(self.name.parent), pattern))
+        return hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()
 
 
 def find_instances(source: Sequence[Path], policy: SeriesPolicy) -> FoundInstances:
@@ -178,7 +179,7 @@ def _files_below(path: Path) -> Iterator[Path]:
 
 def _is_directory_record(path: Path) -> bool:
     """Whether a file is the index of a medium (DICOMDIR, PS3.10 8): the images lie in folders beside it."""
-    with _quiet_permission(), path.open("rb") as file:
+    with suppress(PermissionError), path.open("rb") as file:  # told apart later, where it is read
         return MediaStorageDirectoryStorage.encode() in file.read(_PREFIX_END + 512)
     return False
 
@@ -187,16 +188,9 @@ def _is_visible_file(folder: str, name: str) -> bool:
     return not name.startswith(".") and Path(folder, name).is_file()
 
 
-@contextmanager
-def _quiet_permission() -> Iterator[None]:
-    """A file that may not be opened is told apart later, where it is read."""
-    with suppress(PermissionError):
-        yield
-
-
 def _is_archive(path: Path) -> bool:
     """Whether a file is a zip; the free preamble of a DICOM file may look like one."""
-    with _quiet_permission(), path.open("rb") as file:
+    with suppress(PermissionError), path.open("rb") as file:  # told apart later, where it is read
         return _starts_like_an_archive(file.read(_PREFIX_END))
     return False
 

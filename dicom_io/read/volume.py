@@ -301,10 +301,15 @@ def _padded_pixels(raw: RawFrame, frame: Frame, padding: tuple[int, int]) -> Boo
     highest_hu = padding[1] * frame.slope + frame.intercept
     if highest_hu <= _NO_TISSUE_BELOW_HU or not padded.any():
         return padded
-    labels, _ = ndimage.label(padded)
+    return _at_border(padded)
+
+
+def _at_border(mask: BoolArray) -> BoolArray:
+    """The pieces of a mask [row, column] that reach the border of the image."""
+    labels, _ = ndimage.label(mask)
     border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    outside: BoolArray = np.isin(labels, np.unique(border[border > 0]))
-    return outside
+    reaching: BoolArray = np.isin(labels, np.unique(border[border > 0]))
+    return reaching
 
 
 def _hounsfield(raw: RawFrame, frame: Frame, padding: tuple[int, int] | None, policy: SeriesPolicy) -> RescaledFrame:
@@ -326,10 +331,7 @@ def _undeclared_padding(hu: RescaledFrame, policy: SeriesPolicy) -> BoolArray:
     padded: BoolArray = hu == lowest
     if lowest >= policy.plausible_hu[0]:
         return np.zeros_like(padded)
-    labels, _ = ndimage.label(padded)
-    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    outside: BoolArray = np.isin(labels, np.unique(border[border > 0]))
-    return outside
+    return _at_border(padded)
 
 
 def _placed(image: RescaledFrame, orientation: Orientation) -> RescaledFrame:

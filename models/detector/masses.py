@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy import ndimage
-from torch.nn import functional as F
 
-from cad.domain import Candidate, Detector, Float32Array, LungMask, ModelIdentity, PointLps, Volume
+from cad.domain import Candidate, Detector, LungMask, ModelIdentity, PointLps, Volume
 from cad.geometry import distance_mm, grid_from, index_of, position_of
+from models.running.resample import cell_means, cells_of
 
 CELL_MM = 2.5
 """Side of the cells that the network takes for its own of 1 mm."""
@@ -53,27 +52,14 @@ class Coarsened:
 
 def coarsened(volume: Volume, lungs: LungMask) -> Coarsened:
     """The scan and its lungs, closed, as means over cells."""
-    spacing = volume.grid.spacing_kji_mm
-    shape = tuple(max(1, round(n * mm / CELL_MM)) for n, mm in zip(volume.hu.shape, spacing, strict=True))
-    size = (shape[0], shape[1], shape[2])
-    hu = _means([plane.astype(np.float32) for plane in volume.hu], size)
-    share = _means([(plane > 0).astype(np.float32) for plane in lungs.labels], size)
+    size = cells_of(volume.hu.shape, volume.grid.spacing_kji_mm, CELL_MM)
+    hu = cell_means((plane.astype(np.float32) for plane in volume.hu), size)
+    share = cell_means(((plane > 0).astype(np.float32) for plane in lungs.labels), size)
     whole = np.pad(share >= 0.5, HULL_CELLS)
     closed = ndimage.binary_closing(whole, iterations=HULL_CELLS)[tuple(slice(HULL_CELLS, -HULL_CELLS) for _ in size)]
     grid = grid_from(size, (1.0, 1.0, 1.0), PointLps(0, 0, 0))
     small = Volume(hu.round().astype(np.int16), grid, volume.frame_of_reference_uid)
     return Coarsened(small, LungMask(closed.astype(np.uint8), grid), volume)
-
-
-def _means(planes: Sequence[Float32Array], size: tuple[int, int, int]) -> Float32Array:
-    """Means [k, j, i] of planes [j, i] over cells; where slices are thicker than a cell they are interpolated."""
-    small = [F.interpolate(torch.from_numpy(p)[None, None], size=size[1:], mode="area")[0, 0] for p in planes]
-    stack = torch.stack(small).permute(1, 2, 0)
-    if size[0] <= stack.shape[2]:
-        stack = F.interpolate(stack, size=size[0], mode="area")
-    else:
-        stack = F.interpolate(stack, size=size[0], mode="linear", align_corners=False)
-    return np.ascontiguousarray(stack.permute(2, 0, 1).numpy())
 
 
 def joined(marks: Sequence[Candidate], masses: Sequence[Candidate]) -> tuple[Candidate, ...]:

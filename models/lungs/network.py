@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cad.domain import ExpectedLungs, Float32Array, Int16Array, Volume
+from models.running.resample import cell_means, cells_of
 
 SPACING_MM = 6.0
 WINDOW_HU = (-1100.0, 300.0)
@@ -83,22 +84,8 @@ def coarse(volume: Volume) -> Float32Array:
 
 def coarse_hu(hu: Int16Array, spacing_kji_mm: tuple[float, float, float]) -> Float32Array:
     """The means [k, j, i] of `hu` [k, j, i] over cells of about 6 mm; in slabs, so that memory is bounded."""
-    shape = coarse_shape(hu.shape, spacing_kji_mm)
-    planes = [
-        F.interpolate(torch.from_numpy(plane.astype(np.float32))[None, None], size=shape[1:], mode="area")[0, 0]
-        for plane in hu
-    ]
-    stack = torch.stack(planes).permute(1, 2, 0)
-    length = shape[0]
-    mode = "area" if length <= stack.shape[2] else "linear"
-    resampled = F.interpolate(stack, size=length, mode=mode)
-    return np.ascontiguousarray(resampled.permute(2, 0, 1).numpy())
-
-
-def coarse_shape(shape: tuple[int, ...], spacing_kji_mm: tuple[float, float, float]) -> tuple[int, int, int]:
-    """Cells along k, j and i."""
-    k, j, i = (max(1, round(n * mm / SPACING_MM)) for n, mm in zip(shape, spacing_kji_mm, strict=True))
-    return k, j, i
+    shape = cells_of(hu.shape, spacing_kji_mm, SPACING_MM)
+    return cell_means((plane.astype(np.float32) for plane in hu), shape)
 
 
 def expected_lungs(network: LungNet, volume: Volume) -> ExpectedLungs:

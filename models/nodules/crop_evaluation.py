@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cad.domain import BoolArray
-from cad.qa.readers import dice, rank_correlation, ranking_auc, reader_dice, resampled
+from cad.geometry import dice
+from cad.qa.readers import rank_correlation, ranking_auc, reader_dice, resampled
 from cad.qa.reliability import bins_of, expected_calibration_error
 from models.nodules.inputs import MIN_PROBABILITY, Crop, contrast_of_crop
 from models.nodules.lidc_crops import RatedNodule

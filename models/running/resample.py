@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
-from cad.domain import FloatArray, Grid, Volume
+from cad.domain import Float32Array, FloatArray, Grid, Volume
 from cad.geometry import crop_grid, positions_of
 
 
@@ -68,3 +70,22 @@ def isotropic_grid(source: Grid, spacing_mm: float) -> Grid:
     affine[:3, :3] = source.affine[:3, :3] @ np.diag([spacing_mm / s for s in old])
     affine[:3, 3] = positions_of(source, first)[0]
     return Grid((shape[0], shape[1], shape[2]), affine)
+
+
+def cells_of(
+    shape: tuple[int, ...], spacing_kji_mm: tuple[float, float, float], cell_mm: float
+) -> tuple[int, int, int]:
+    """How many cells of about this side divide a volume evenly along k, j and i."""
+    k, j, i = (max(1, round(n * mm / cell_mm)) for n, mm in zip(shape, spacing_kji_mm, strict=True))
+    return k, j, i
+
+
+def cell_means(planes: Iterable[Float32Array], size: tuple[int, int, int]) -> Float32Array:
+    """Means [k, j, i] of planes [j, i] over cells, plane by plane, so that memory is bounded.
+
+    Where there are fewer planes than cells along k they are interpolated.
+    """
+    small = [F.interpolate(torch.from_numpy(p)[None, None], size=size[1:], mode="area")[0, 0] for p in planes]
+    stack = torch.stack(small).permute(1, 2, 0)
+    stack = F.interpolate(stack, size=size[0], mode="area" if size[0] <= stack.shape[2] else "linear")
+    return np.ascontiguousarray(stack.permute(2, 0, 1).numpy())

@@ -1,8 +1,11 @@
-"""Mathematical morphology in millimetres on arrays [k, j, i]."""
+"""Mathematical morphology in millimetres on arrays [k, j, i], and sums over blocks of their planes."""
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+import numpy.typing as npt
 import SimpleITK as sitk
 from scipy import ndimage
 
@@ -12,6 +15,19 @@ FAR_MM = 1e4
 """A distance that no patient has."""
 
 Spacing = tuple[float, float, float]
+
+Number = TypeVar("Number", np.int32, np.float32)
+
+
+def block_sums(plane: npt.NDArray[Number], j: int, i: int) -> tuple[npt.NDArray[Number], Float32Array]:
+    """Sums of a plane [j, i] over blocks of j × i pixels, and how many pixels each has: fewer at the ends."""
+    height, width = plane.shape
+    rows, columns = np.arange(0, height, j), np.arange(0, width, i)
+    sums = np.add.reduceat(np.add.reduceat(plane, rows, axis=0), columns, axis=1)
+    heights = np.diff(rows, append=height).astype(np.float32)
+    widths = np.diff(columns, append=width).astype(np.float32)
+    areas: Float32Array = np.outer(heights, widths)
+    return sums, areas
 
 
 def connected_to(mask: BoolArray, seed: BoolArray) -> BoolArray:

@@ -28,7 +28,7 @@ from cad.domain import (
 )
 from cad.geometry import index_of, position_of, sphere_diameter_mm
 from cad.policy import OpacityPolicy
-from cad.science.lungs.morphology import distance_mm
+from cad.science.lungs.morphology import block_sums, distance_mm
 
 Factors = tuple[int, int, int]
 
@@ -94,11 +94,8 @@ def _coarse(volume: Volume, lungs: LungMask, target_mm: float) -> _Coarse:
 
 def _means(plane: Float32Array, j: int, i: int) -> Float32Array:
     """Means of a plane [j, i] over blocks, smaller ones at the ends."""
-    rows, columns = np.arange(0, plane.shape[0], j), np.arange(0, plane.shape[1], i)
-    total = np.add.reduceat(np.add.reduceat(plane, rows, axis=0), columns, axis=1)
-    heights = np.diff([*rows, plane.shape[0]]).astype(np.float32)
-    widths = np.diff([*columns, plane.shape[1]]).astype(np.float32)
-    means: Float32Array = (total / np.outer(heights, widths)).astype(np.float32)
+    sums, areas = block_sums(plane, j, i)
+    means: Float32Array = (sums / areas).astype(np.float32)
     return means
 
 

@@ -33,7 +33,7 @@ def searched_lung(
     volume: Volume, lungs: LungMask, opacities: tuple[Opacity, ...], thickness_mm: float | None
 ) -> SearchedLung:
     """The quality of a search in these lungs."""
-    step = tuple(slice(None, None, max(1, n // 64)) for n in volume.hu.shape[:1])
+    step = slice(None, None, max(1, len(volume.hu) // 64))
     hu, inside = volume.hu[step], lungs.labels[step] > 0
     values = hu[inside]
     parenchyma = values[(values > -1000) & (values < -500)]

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from cad.domain import BoolArray, Caution, ExpectedLungs, Float32Array, LungMask, Side, UInt8Array
+from cad.geometry import dice
 from cad.policy import LungPolicy
 from cad.science.lungs.morphology import Spacing, distance_mm
 
@@ -85,12 +86,6 @@ def reconciled(drawn: Drawn, expected: UInt8Array, policy: LungPolicy) -> Reconc
         text = f"Two ways of finding the lungs agree by {100 * overlap:.0f} % only: look at their outline."
         cautions.append(Caution("lungs-uncertain", text))
     return Reconciled(aerated, lungs, tuple(cautions))
-
-
-def dice(one: BoolArray, other: BoolArray) -> float:
-    """The overlap of two masks [k, j, i] over their mean size; 1 when both are empty."""
-    total = int(np.count_nonzero(one)) + int(np.count_nonzero(other))
-    return 1.0 if total == 0 else 2 * int(np.count_nonzero(one & other)) / total
 
 
 def _is_credible(drawn: Drawn, expected: UInt8Array, policy: LungPolicy) -> bool:

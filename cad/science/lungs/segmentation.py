@@ -37,6 +37,7 @@ from cad.policy import LungPolicy
 from cad.science.lungs.morphology import (
     FAR_MM,
     Spacing,
+    block_sums,
     box_of,
     closed,
     closed_in_slices,
@@ -162,11 +163,8 @@ def _reduced(volume: Volume, target_mm: float) -> _Reduced:
 def _block_mean(slab: Int16Array, j: int, i: int) -> Float32Array:
     """Mean [rows, columns] of a slab over its slices and over blocks of j × i voxels, smaller ones at the end."""
     total = np.maximum(slab, PADDING_HU).sum(axis=0, dtype=np.int32)
-    rows, columns = np.arange(0, total.shape[0], j), np.arange(0, total.shape[1], i)
-    total = np.add.reduceat(np.add.reduceat(total, rows, axis=0), columns, axis=1)
-    heights = np.diff([*rows, slab.shape[1]]).astype(np.float32)
-    widths = np.diff([*columns, slab.shape[2]]).astype(np.float32)
-    mean: Float32Array = (total / (slab.shape[0] * np.outer(heights, widths))).astype(np.float32)
+    sums, areas = block_sums(total, j, i)
+    mean: Float32Array = (sums / (slab.shape[0] * areas)).astype(np.float32)
     return mean
 
 

@@ -18,6 +18,7 @@ from models.detector.rpn3d import REFERENCE_DIAMETER_MM, STRIDE, RpnConfig, norm
 from models.training.material.blend import (
     Optics,
     blend,
+    centre_of_mass,
     draw_composition,
     draw_diameter_mm,
     draw_shape,
@@ -207,15 +208,8 @@ def _implanted(cube: Float32Array, local: Sequence[float], one: Transplant) -> l
     if solid.sum() < 0.7 * one.solid.sum() or not is_visible(before, cube[there], solid):
         cube[there] = before
         return []
-    mass = [
-        np.average(np.arange(n), weights=one.solid.sum(axis=_others(axis))) for axis, n in enumerate(one.solid.shape)
-    ]
-    k, j, i = (float(c + m) for c, m in zip(start, mass, strict=True))
+    k, j, i = (float(c + m) for c, m in zip(start, centre_of_mass(one.solid), strict=True))
     return [Lesion((k, j, i), one.diameter_mm)]
-
-
-def _others(axis: int) -> tuple[int, ...]:
-    return tuple(a for a in range(3) if a != axis)
 
 
 def _blended_shape(

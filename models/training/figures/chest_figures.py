@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cad.domain import BoolArray, LungMask, Volume
+from cad.domain import LungMask, Volume
 from cad.errors import Refusal
+from cad.geometry import dice
 from models.training.figures.chests import CHESTS, VariedChest, without_lungs
 
 EMPTY = ("abdomen", "water", "couch alone")
@@ -53,16 +54,9 @@ def _read(scan: str, change: str, chest: VariedChest, segment: SegmentLungs) -> 
         found = segment(chest.volume).labels
     except Refusal:
         return ChestReading(scan, change, None, None, None)
-    sides = [overlap(found == side, chest.lungs == side) for side in (1, 2) if (chest.lungs == side).any()]
+    sides = [dice(found == side, chest.lungs == side) for side in (1, 2) if (chest.lungs == side).any()]
     held = None if chest.put_in is None else float(np.mean(found[chest.put_in] > 0))
-    return ChestReading(scan, change, overlap(found > 0, chest.lungs > 0), min(sides, default=0.0), held)
-
-
-def overlap(one: BoolArray, other: BoolArray) -> float:
-    """Dice of two masks [k, j, i]; 1 when both are empty."""
-    total = int(np.count_nonzero(one)) + int(np.count_nonzero(other))
-    both = int(np.count_nonzero(np.logical_and(one, other)))
-    return 1.0 if total == 0 else 2 * both / total
+    return ChestReading(scan, change, dice(found > 0, chest.lungs > 0), min(sides, default=0.0), held)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import torch
 from scipy import ndimage
 from torch.nn import functional as F
 
-from cad.domain import Composition, Float32Array
+from cad.domain import Composition, Float32Array, FloatArray
 from models.training.material.shapes import NoduleShape
 
 MIN_DIAMETER_MM, MAX_DIAMETER_MM = 3.5, 36.0
@@ -198,3 +198,10 @@ def overlap(whole: Sequence[int], corner: Sequence[int], part: Sequence[int]) ->
         there.append(slice(low, high))
         here.append(slice(low - start, high - start) if high > low else slice(0, 0))
     return (there[0], there[1], there[2]), (here[0], here[1], here[2])
+
+
+def centre_of_mass(opacity: Float32Array) -> FloatArray:
+    """The centre (k, j, i) of an opacity map [k, j, i], in voxels."""
+    others = ((1, 2), (0, 2), (0, 1))
+    sums = [opacity.sum(axis=axes) for axes in others]
+    return np.array([np.average(np.arange(len(weights)), weights=weights) for weights in sums])

@@ -15,7 +15,16 @@ from scipy.spatial import cKDTree
 from cad.domain import BoolArray, Composition, Float32Array, FloatArray, Int16Array, PointLps, UInt8Array
 from cad.qa.froc import Reference
 from models.training.detector.patches import Background, Lesion
-from models.training.material.blend import RenderedNodule, blend, contrast_hu, draw_shape, is_visible, overlap, render
+from models.training.material.blend import (
+    RenderedNodule,
+    blend,
+    centre_of_mass,
+    contrast_hu,
+    draw_shape,
+    is_visible,
+    overlap,
+    render,
+)
 from models.training.material.shapes import NoduleShape
 
 SIZES_MM: Mapping[str, tuple[float, float]] = {
@@ -261,7 +270,7 @@ def _blended(
     hu: Float32Array, nodule: RenderedNodule, site: FloatArray, background: Background, rng: np.random.Generator
 ) -> Inserted | None:
     """Blend the nodule with its centre of mass near `site`; None, with `hu` as it was, when it cannot be seen."""
-    mass = _centre_of_mass(nodule.opacity)
+    mass = centre_of_mass(nodule.opacity)
     k, j, i = (int(v) for v in np.rint(site - mass))
     there, here = overlap(hu.shape, (k, j, i), nodule.opacity.shape)
     before = hu[there].copy()
@@ -271,9 +280,3 @@ def _blended(
         return None
     centre = (float(k + mass[0]), float(j + mass[1]), float(i + mass[2]))
     return Inserted(Lesion(centre, nodule.diameter_mm), contrast_hu(before, hu[there], nodule.opacity[here]))
-
-
-def _centre_of_mass(opacity: Float32Array) -> FloatArray:
-    return np.array(
-        [np.average(np.arange(n), weights=opacity.sum(axis=_others(axis))) for axis, n in enumerate(opacity.shape)]
-    )

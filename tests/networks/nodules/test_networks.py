@@ -11,8 +11,7 @@ import torch
 
 from cad.domain import Candidate, LungMask, PointLps, Volume
 from cad.errors import Reason, Refusal
-from cad.geometry import grid_from, position_of
-from cad.qa.readers import dice
+from cad.geometry import dice, grid_from, position_of
 from models.nodules.crop_evaluation import CropReading, crop_of, evaluation, measurable, suspicion_of
 from models.nodules.folds import FOLDS, MEMBERS, fold_of, honest_member
 from models.nodules.inputs import (

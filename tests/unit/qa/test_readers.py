@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from cad.qa.readers import dice, rank_correlation, ranking_auc, reader_dice, resampled
+from cad.geometry import dice
+from cad.qa.readers import rank_correlation, ranking_auc, reader_dice, resampled
 
 
 def test_dice_is_twice_the_shared_part_over_both() -> None:
