@@ -1,4 +1,8 @@
-"""One training of one network: recipe, place, and the loop with averaged weights and checkpoints."""
+"""One training of one network: recipe, place, and the loop with averaged weights and checkpoints.
+
+A checkpoint is two files: all that the training needs, and beside it the averaged weights in half precision, a few MB
+that can be kept with the code. A training that finds only the second goes on from it with a fresh optimiser.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, cast
 
 import numpy as np
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -33,6 +39,7 @@ class PhaseRecipe:
     warm_up: int = 80
     mine_every: int = 500
     mine_from: int = 500
+    save_every: int = 250
     seed: int = 20261122
     loss: Literal["focal", "quality"] = "focal"
 
@@ -45,6 +52,9 @@ class Place:
     device: str
     processes: int
 
+
+KEPT = Path(__file__).parent / "kept"
+"""Compact checkpoints of trainings that are not done."""
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -152,7 +162,7 @@ def train_network(
 
 
 def save(state: TrainingState[Net], checkpoint: Path) -> None:
-    """Write the checkpoint, complete or not at all."""
+    """Write the checkpoint and its compact form, each complete or not at all."""
     parts = {
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
@@ -162,14 +172,45 @@ def save(state: TrainingState[Net], checkpoint: Path) -> None:
     temporary = checkpoint.with_suffix(".tmp")
     torch.save(parts, temporary)
     temporary.replace(checkpoint)
+    halves = {name: _half(tensor) for name, tensor in state.average.state_dict().items()}
+    save_file(halves, temporary, {"step": str(state.step)})
+    temporary.replace(compact_of(checkpoint))
 
 
-def resume(state: TrainingState[Net], checkpoint: Path) -> None:
-    """Load the checkpoint into `state` when there is one."""
-    if not checkpoint.exists():
+def compact_of(checkpoint: Path) -> Path:
+    """The compact form of a checkpoint."""
+    return checkpoint.with_suffix(".safetensors")
+
+
+def _fits(weights: Mapping[str, torch.Tensor], network: nn.Module) -> bool:
+    own = network.state_dict()
+    return weights.keys() == own.keys() and all(weights[name].shape == own[name].shape for name in own)
+
+
+def _half(tensor: torch.Tensor) -> torch.Tensor:
+    return (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+
+
+def resume(state: TrainingState[Net], checkpoint: Path, kept: Path | None = None) -> None:
+    """Load into `state` the checkpoint, or its compact form beside it or else in the folder `kept`, if there is one.
+
+    A compact form of another network is none.
+    """
+    if checkpoint.exists():
+        parts = torch.load(checkpoint, weights_only=True)
+        state.network.load_state_dict(parts["network"])
+        state.average.load_state_dict(parts["average"])
+        state.optimiser.load_state_dict(parts["optimiser"])
+        state.step = int(parts["step"])
         return
-    parts = torch.load(checkpoint, weights_only=True)
-    state.network.load_state_dict(parts["network"])
-    state.average.load_state_dict(parts["average"])
-    state.optimiser.load_state_dict(parts["optimiser"])
-    state.step = int(parts["step"])
+    compact = compact_of(checkpoint)
+    files = [compact] if kept is None else [compact, kept / compact.name]
+    for file in files:
+        weights = load_file(file) if file.exists() else {}
+        if _fits(weights, state.network):
+            # copied into the networks' own precision
+            state.network.load_state_dict(weights)
+            state.average.load_state_dict(weights)
+            with safe_open(file, "pt") as opened:
+                state.step = int(opened.metadata()["step"])
+            return

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from models.detector.proposals import propose
 from models.detector.rpn3d import Rpn3d, RpnConfig, on_device
 from models.training.detector.patches import Background, Example, PatchStream, Source
-from models.training.loop import PhaseRecipe, TrainingState, new_state, resume, run, save
+from models.training.loop import KEPT, PhaseRecipe, TrainingState, new_state, resume, run, save
 
 logger = logging.getLogger(__name__)
 
@@ -60,20 +60,25 @@ def new_rpn(config: RpnConfig, recipe: PhaseRecipe, device: torch.device) -> Tra
 
 
 def fit(source: Source, config: RpnConfig, recipe: PhaseRecipe, state: TrainingState[Rpn3d], checkpoint: Path) -> Rpn3d:
-    """The averaged network after `recipe.steps` steps; resumes from `checkpoint` when it exists."""
-    resume(state, checkpoint)
+    """The averaged network after `recipe.steps` steps; resumes from `checkpoint` or from one that is kept, if any."""
+    resume(state, checkpoint, KEPT)
 
     def loss_of(network: Rpn3d, example: Example) -> torch.Tensor:
         image = example[0].to(memory_format=torch.channels_last_3d)
         return rpn_loss(network(image).float(), example, recipe.loss)
 
+    mined = -1
     while state.step < recipe.steps:
-        until = min(recipe.steps, (state.step // recipe.mine_every + 1) * recipe.mine_every)
-        if state.step >= recipe.mine_from:
-            source = with_hard_negatives(source, config, state.average)
+        if state.step >= recipe.mine_from and mined != state.step // recipe.mine_every:
+            source, mined = with_hard_negatives(source, config, state.average), state.step // recipe.mine_every
+        until = min(recipe.steps, *(_next(state.step, every) for every in (recipe.mine_every, recipe.save_every)))
         run(PatchStream(source, config, recipe.seed + state.step), loss_of, recipe, state, until)
         save(state, checkpoint)
     return state.average
+
+
+def _next(step: int, every: int) -> int:
+    return (step // every + 1) * every
 
 
 def with_hard_negatives(source: Source, config: RpnConfig, network: Rpn3d) -> Source:

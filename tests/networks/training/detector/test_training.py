@@ -27,7 +27,7 @@ from models.training.detector.patches import (
     targets_of,
 )
 from models.training.detector.plan import DetectorRecipe
-from models.training.loop import PhaseRecipe, learning_rate_at
+from models.training.loop import PhaseRecipe, learning_rate_at, resume, save
 from models.training.material.blend import Optics, blend, is_visible, overlap, render
 from models.training.material.scans import unlabelled_places
 from models.training.material.shapes import NoduleShape, split_by_patient
@@ -214,3 +214,22 @@ def test_what_cannot_be_seen_is_no_target_and_leaves_no_trace() -> None:
         assert added or np.array_equal(box, wall)
         if added:
             assert box.max() > 200
+
+
+def test_a_training_goes_on_from_a_compact_checkpoint_that_was_kept(tmp_path: Path) -> None:
+    recipe = PhaseRecipe(steps=4, batch=2, mine_every=4, save_every=2, warm_up=1)
+    state = new_rpn(TINY, recipe, torch.device("cpu"))
+    state.step = 3
+    save(state, tmp_path / "run.pt")
+    (tmp_path / "run.pt").unlink()
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (tmp_path / "run.safetensors").rename(kept / "run.safetensors")
+    again = new_rpn(TINY, recipe, torch.device("cpu"))
+    resume(again, tmp_path / "run.pt", kept)
+    assert again.step == 3
+    for name, tensor in again.network.state_dict().items():
+        assert torch.allclose(tensor.float(), state.average.state_dict()[name].float(), rtol=1e-3, atol=1e-6)
+    other = new_rpn(replace(TINY, channels=(4, 4, 8, 8, 8)), recipe, torch.device("cpu"))
+    resume(other, tmp_path / "run.pt", kept)
+    assert other.step == 0
