@@ -34,7 +34,7 @@ from pydicom.uid import (
 
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
-from dicom_io.read.damage import PARSE_ERRORS
+from dicom_io.read.damage import ARCHIVE_ERRORS, PARSE_ERRORS
 from dicom_io.read.patient_keywords import COPIED_KEYWORDS
 from dicom_io.read.texts import odd_texts
 
@@ -206,7 +206,9 @@ def _archive_entries(
     unpacked to disk."""
     try:
         archive = zipfile.ZipFile(content or path)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+    except PermissionError:
+        raise
+    except ARCHIVE_ERRORS as error:
         raise Refusal(Reason.UNREADABLE_ARCHIVE, "the archive is damaged") from error
     members = [info for info in archive.infolist() if not info.is_dir()]
     if any(info.flag_bits & _ENCRYPTED_FLAG for info in members):
@@ -309,7 +311,7 @@ def _opened(entry: _FileEntry) -> BinaryIO:
         return entry.path.open("rb")
     try:
         return io.BytesIO(entry.archive.read(entry.member))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except ARCHIVE_ERRORS as error:
         raise Refusal(Reason.UNREADABLE_ARCHIVE, "a member of the archive is damaged") from error
 
 

@@ -36,16 +36,16 @@ def odd_texts(ds: Dataset, keywords: Iterable[str]) -> Mapping[str, bytes]:
 
 def _raw(ds: Dataset, keyword: str) -> bytes | None:
     tag = tag_for_keyword(keyword)
-    element = None if tag is None else ds.get_item(tag)
-    if element is None:
+    try:
+        element = None if tag is None else ds.get_item(tag)
+        value = None if element is None else element.value
+    except PARSE_ERRORS:  # a VR that does not exist
         return None
-    value = element.value
     if isinstance(element, RawDataElement):
         return value if isinstance(value, bytes) else None
-    names = list(value) if isinstance(value, MultiValue) else [value]
-    if names and all(isinstance(name, PersonName) and isinstance(name.original_string, bytes) for name in names):
-        return b"\\".join(name.original_string for name in names)
-    return None
+    names = [name for name in (value if isinstance(value, MultiValue) else [value]) if isinstance(name, PersonName)]
+    texts = [name.original_string for name in names if isinstance(name.original_string, bytes)]
+    return b"\\".join(texts) if texts else None
 
 
 def _declared(ds: Dataset) -> list[str] | None:
