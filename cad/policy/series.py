@@ -46,6 +46,10 @@ class SeriesPolicy:
     max_tilt_degrees: float = 1.0
     """The stack may lean this much against the slice normal (rounded cosines and positions); more is gantry tilt."""
 
+    max_corrected_tilt_degrees: float = 20.0
+    """Slices of a gantry tilted up to this much are set upright, each moved by whole pixels in its own plane; as much
+    as slices may be oblique, for they stay it."""
+
     max_obliquity_degrees: float = 20.0
     """Slices may be turned this much from axial (angled patient or oblique reconstruction of the chest)."""
 

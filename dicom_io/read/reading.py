@@ -23,8 +23,8 @@ from dicom_io.read.files import FoundInstances, find_instances, instance_of
 from dicom_io.read.headers import word
 from dicom_io.read.identifiers import require_identifiers, supply_identifiers
 from dicom_io.read.patient import patient_factors_of
-from dicom_io.read.series import FitSeries, Orientation, select_ct_images
-from dicom_io.read.volume import read_volume
+from dicom_io.read.series import FitSeries, Orientation, Shifts, select_ct_images
+from dicom_io.read.volume import read_volume, settle_values
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -35,6 +35,7 @@ class SourceLayout:
 
     `instance_of_k` is the index in `Evidence.datasets` of the object that holds slice k, `frame_of_k` the number of
     the frame in that object (from 0; always 0 in a single-frame series). `rows` and `columns` are of the source.
+    `shifts` say where on the canonical plane (j, i) the image of slice k begins; None when all images fill it.
     """
 
     instance_of_k: tuple[int, ...]
@@ -42,6 +43,7 @@ class SourceLayout:
     rows: int
     columns: int
     orientation: Orientation
+    shifts: Shifts | None = None
 
     def to_source(self, array_kji: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
         """An array [k, j, i] of the volume as [frame, row, column] in the order of the source frames.
@@ -50,11 +52,15 @@ class SourceLayout:
         multi-frame object.
         """
         order = np.lexsort((self.frame_of_k, self.instance_of_k))
-        return np.ascontiguousarray(self.planes_to_source(array_kji)[order])
+        return np.ascontiguousarray(self.planes_to_source(array_kji, range(len(array_kji)))[order])
 
-    def planes_to_source(self, planes: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
-        """Canonical planes [n, j, i] as source frames [n, row, column], in the order given."""
+    def planes_to_source(self, planes: npt.NDArray[_Scalar], slices: Sequence[int]) -> npt.NDArray[_Scalar]:
+        """Canonical planes [n, j, i] of these slices k as source frames [n, row, column], in the order given."""
         o = self.orientation
+        if self.shifts is not None:
+            rows, columns = (self.columns, self.rows) if o.transposed else (self.rows, self.columns)
+            starts = [self.shifts[k] for k in slices]
+            planes = np.stack([p[j : j + rows, i : i + columns] for p, (j, i) in zip(planes, starts, strict=True)])
         flipped = planes[:, :: -1 if o.j_flipped else 1, :: -1 if o.i_flipped else 1]
         return flipped.transpose(0, 2, 1) if o.transposed else flipped
 
@@ -135,7 +141,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _loaded(chosen: ChosenSeries, cautions: tuple[Caution, ...], policy: SeriesPolicy) -> LoadedSeries:
-    fit = chosen.series
+    fit = settle_values(chosen.series, policy)
     volume = read_volume(fit, policy)
     order = list(dict.fromkeys(f.instance for f in fit.frames))
     headers = tuple(fit.instances[n].header for n in order)
@@ -159,6 +165,7 @@ def _layout(fit: FitSeries, order: list[int]) -> SourceLayout:
         rows=first.rows,
         columns=first.columns,
         orientation=fit.orientation,
+        shifts=fit.shifts,
     )
 
 

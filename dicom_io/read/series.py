@@ -48,6 +48,9 @@ class Orientation:
     i_flipped: bool
 
 
+Shifts = tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FitSeries:
     """A series that passed every check on its headers; `frames` run from feet to head, as the k axis of `grid`."""
@@ -60,6 +63,12 @@ class FitSeries:
     cautions: tuple[Caution, ...]
     displaced: tuple[int, ...] = ()
     """The slices k that lie beside their place on `grid`, to be moved there by interpolation."""
+
+    shifts: Shifts | None = None
+    """Where on the plane (j, i) of `grid` each slice begins, of a tilted gantry; None when all fill it."""
+
+    is_inverted: bool = False
+    """Whether the stored values are the complement of what the rescale is meant for."""
 
     @property
     def slice_thickness_mm(self) -> float | None:
@@ -109,21 +118,28 @@ def check_series(instances: Sequence[Instance], policy: SeriesPolicy) -> FitSeri
     acquisition = acquisition_of(instances[0].header)
     _refuse_short(frames, policy)
     _refuse_duplicates(frames, policy)
-    _refuse_tilt(frames, acquisition, policy)
+    is_tilted = _is_tilted(frames, acquisition, policy)
     displaced = _displaced(frames, policy)
     if not displaced:
         _refuse_gaps(frames, policy)
     _refuse_coarse(frames, policy)
     orientation = _orientation(frames[0])
-    grid = _grid(frames, orientation)
+    grid, shifts = _grid(frames, orientation), None
+    if is_tilted:
+        grid, shifts = _upright(grid)
     return FitSeries(
         tuple(instances),
         frames,
         grid=grid,
         orientation=orientation,
         acquisition=acquisition,
-        cautions=(*_series_cautions(frames, acquisition), *_displacement_caution(displaced, frames)),
+        cautions=(
+            *_series_cautions(frames, acquisition),
+            *_displacement_caution(displaced, frames),
+            *_tilt_caution(frames, is_tilted=is_tilted),
+        ),
         displaced=displaced,
+        shifts=shifts,
     )
 
 
@@ -171,6 +187,7 @@ def _refuse_mixed_series(instances: Sequence[Instance]) -> None:
         "studies": {word(i.header, "StudyInstanceUID") for i in instances},
         "frames of reference": {word(i.header, "FrameOfReferenceUID") for i in instances},
         "kinds of object": {word(i.header, "SOPClassUID") for i in instances},
+        "photometric interpretations": {word(i.header, "PhotometricInterpretation") for i in instances} - {None},
         "reconstruction kernels": {kernel_of(i.header) for i in instances} - {None},
     }
     for name, values in what.items():
@@ -216,8 +233,7 @@ def _refuse_bombs(instances: Sequence[Instance], policy: SeriesPolicy) -> None:
 
 
 def refuse_unsupported_pixels(instance: Instance) -> None:
-    """CT is one 16-bit sample per pixel (PS3.3 C.8.2.1.1). MONOCHROME1 is refused: some writers invert the values,
-    others only mean the display, and the two cannot be told apart."""
+    """CT is one 16-bit sample per pixel (PS3.3 C.8.2.1.1)."""
     header = instance.header
     if (whole_number(header, "NumberOfFrames") or 1) > 1 and not is_multi_frame(header):
         raise Refusal(
@@ -230,7 +246,7 @@ def refuse_unsupported_pixels(instance: Instance) -> None:
     high = whole_number(header, "HighBit")
     fits = (
         (whole_number(header, "SamplesPerPixel") or 1) == 1
-        and photometric in ("MONOCHROME2", None)
+        and photometric in ("MONOCHROME2", "MONOCHROME1", None)
         and allocated == 16
         and stored is not None
         and 8 <= stored <= 16
@@ -240,7 +256,7 @@ def refuse_unsupported_pixels(instance: Instance) -> None:
     if not fits:
         raise Refusal(
             Reason.UNSUPPORTED_PIXELS,
-            "the pixels are not 16-bit MONOCHROME2 with a known sign",
+            "the pixels are not 16-bit MONOCHROME1 or MONOCHROME2 with a known sign",
             bits_allocated=allocated,
             bits_stored=stored,
             high_bit=high,
@@ -329,20 +345,32 @@ def _z_of(wanted: FloatArray, heights: FloatArray, frames: Sequence[Frame]) -> t
     return tuple(round(float(v), 2) for v in np.interp(wanted, heights, z))
 
 
-def _refuse_tilt(frames: Sequence[Frame], acquisition: Acquisition, policy: SeriesPolicy) -> None:
-    """Refuses when the stack leans against the slice normal, or when the header says that the gantry did.
+def _lean_degrees(frames: Sequence[Frame]) -> float:
+    """How far the stack leans against the slices' normal."""
+    along = np.subtract(frames[-1].position, frames[0].position)
+    return math.degrees(math.acos(min(1.0, abs(float(along @ frames[0].normal)) / float(np.linalg.norm(along)))))
+
+
+def _is_tilted(frames: Sequence[Frame], acquisition: Acquisition, policy: SeriesPolicy) -> bool:
+    """Whether the positions show a tilted gantry. Refuses one that leans further than is corrected.
 
     A header that names a tilt which the positions do not show leaves open which of the two is wrong.
     """
-    along = np.subtract(frames[-1].position, frames[0].position)
-    lean = math.degrees(math.acos(min(1.0, abs(float(along @ frames[0].normal)) / float(np.linalg.norm(along)))))
-    tilt = max(lean, abs(acquisition.tilt_degrees))
-    if tilt > policy.max_tilt_degrees:
+    lean, named = _lean_degrees(frames), abs(acquisition.tilt_degrees)
+    limit = policy.max_tilt_degrees
+    if lean > policy.max_corrected_tilt_degrees:
         raise Refusal(
             Reason.GANTRY_TILT,
-            f"the gantry was tilted by {tilt:.1f}°, at most {policy.max_tilt_degrees:g}° are read",
-            degrees=round(tilt, 2),
+            f"the gantry was tilted by {lean:.1f}°, at most {policy.max_corrected_tilt_degrees:g}° are corrected",
+            degrees=round(lean, 2),
         )
+    if named > limit and abs(named - lean) > limit:
+        raise Refusal(
+            Reason.GANTRY_TILT,
+            f"the header says that the gantry was tilted by {named:.1f}°, the positions of the images say {lean:.1f}°",
+            degrees=round(max(lean, named), 2),
+        )
+    return lean > limit
 
 
 def _displaced(frames: Sequence[Frame], policy: SeriesPolicy) -> tuple[int, ...]:
@@ -471,6 +499,35 @@ def _grid(frames: Sequence[Frame], orientation: Orientation) -> Grid:
     affine = np.eye(4)
     affine[:3] = np.column_stack([k, j, i, origin])
     return Grid((len(frames), rows, columns), affine)
+
+
+def _upright(grid: Grid) -> tuple[Grid, Shifts]:
+    """The grid whose k axis is normal to the slices of a leaning one and that holds all of them, and where each begins.
+
+    Slices are moved by whole pixels, so that no value changes; none lies further than half a pixel from its place.
+    """
+    slices, rows, columns = grid.shape
+    k, j, i, origin = grid.affine[:3].T
+    normal = np.cross(i, j)
+    normal /= np.linalg.norm(normal) * np.sign(normal @ k)
+    step = float(normal @ k)
+    along = k - step * normal
+    numbers = np.arange(slices)
+    shifts = np.rint(np.outer(numbers, [along @ j / (j @ j), along @ i / (i @ i)])).astype(int)
+    low = shifts.min(axis=0)
+    shifts -= low
+    affine = grid.affine.copy()
+    affine[:3] = np.column_stack([normal * step, j, i, origin + low[0] * j + low[1] * i])
+    high = shifts.max(axis=0)
+    shape = (slices, rows + int(high[0]), columns + int(high[1]))
+    return Grid(shape, affine), tuple((int(dj), int(di)) for dj, di in shifts)
+
+
+def _tilt_caution(frames: Sequence[Frame], *, is_tilted: bool) -> tuple[Caution, ...]:
+    if not is_tilted:
+        return ()
+    text = f"The gantry was tilted by {_lean_degrees(frames):.1f}°: slices were set upright, each moved in its plane."
+    return (Caution("gantry-tilt-corrected", text),)
 
 
 def _displacement_caution(displaced: Sequence[int], frames: Sequence[Frame]) -> tuple[Caution, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,13 @@ from pydicom.uid import (
 )
 from scipy import ndimage
 
-from cad.domain import BoolArray, FloatArray, Int16Array, Volume
+from cad.domain import BoolArray, Caution, FloatArray, Int16Array, Volume
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
 from dicom_io.read.codestreams import coded_size
 from dicom_io.read.damage import PARSE_ERRORS
 from dicom_io.read.files import Instance
-from dicom_io.read.headers import Frame, frame_count, number, whole_number
+from dicom_io.read.headers import Frame, frame_count, number, whole_number, word
 from dicom_io.read.series import FitSeries, Orientation, heights_mm
 
 NATIVE_SYNTAXES = (
@@ -61,6 +62,9 @@ DECODERS: dict[UID, tuple[str, ...]] = {
 }
 """The compressed transfer syntaxes that are read, each with pydicom's plugins for it, the fastest first."""
 
+_AROUND_HU = -300.0
+"""A border of the image whose mean is below this has air around the patient."""
+
 RawFrame = npt.NDArray[np.integer[Any]]
 RescaledFrame = npt.NDArray[np.int32]
 
@@ -76,6 +80,8 @@ def read_volume(series: FitSeries, policy: SeriesPolicy) -> Volume:
     cannot be HU.
     """
     hu: Int16Array = np.empty(series.grid.shape, dtype=np.int16)
+    if series.shifts is not None:
+        hu[:] = policy.air_hu
     place = {(frame.instance, frame.number): k for k, frame in enumerate(series.frames)}
     below, above = 0, 0
     for index, instance in enumerate(series.instances):
@@ -84,12 +90,15 @@ def read_volume(series: FitSeries, policy: SeriesPolicy) -> Volume:
             padding = _padding(ds)
             for frame_number, raw in enumerate(raw_frames(ds)):
                 k = place[index, frame_number]
-                image = _hounsfield(raw, series.frames[k], padding, policy)
+                values = _complement(raw, ds) if series.is_inverted else raw
+                image = _hounsfield(values, series.frames[k], padding, policy)
                 low, high = _implausible(image, policy)
                 below, above = below + low, above + high
-                hu[k] = _placed(np.clip(image, policy.air_hu, _INT16_MAX), series.orientation)
+                plane = _placed(np.clip(image, policy.air_hu, _INT16_MAX), series.orientation)
+                j, i = (0, 0) if series.shifts is None else series.shifts[k]
+                hu[k, j : j + plane.shape[0], i : i + plane.shape[1]] = plane
     _refuse_implausible(below, above, hu.size, policy)
-    refuse_interleaved(hu, policy)
+    refuse_interleaved(_as_imaged(hu, series), policy)
     _set_even(hu, series)
     return Volume(hu, series.grid, str(series.instances[0].header.FrameOfReferenceUID))
 
@@ -125,14 +134,22 @@ def _between(hu: Int16Array, heights: FloatArray, height_mm: float) -> Int16Arra
     return plane
 
 
-def refuse_interleaved(hu: Int16Array, policy: SeriesPolicy) -> None:
-    """Refuses a volume [k, j, i] of two stacks whose slices alternate: every second slice is the more alike one there.
+def _as_imaged(hu: Int16Array, series: FitSeries) -> Sequence[Int16Array]:
+    """The planes [j, i] as they were imaged: moved by whole pixels, those of a tilted gantry jump to and fro."""
+    if series.shifts is None:
+        return list(hu)
+    rows, columns = (n - max(starts) for n, starts in zip(hu.shape[1:], zip(*series.shifts, strict=True), strict=True))
+    return [plane[j : j + rows, i : i + columns] for plane, (j, i) in zip(hu, series.shifts, strict=True)]
+
+
+def refuse_interleaved(hu: Sequence[Int16Array], policy: SeriesPolicy) -> None:
+    """Refuses planes [j, i], feet first, of two stacks whose slices alternate: every second one is the more alike.
 
     Seen in the means of blocks, so that noise, in which all slices differ alike, hides nothing. Judged over stretches,
     for the second breath-hold may be the shorter one.
     """
-    blocks = max(1, round(min(hu.shape[1:]) / policy.interleaving_blocks))
-    rows, columns = (np.arange(0, n, blocks) for n in hu.shape[1:])
+    blocks = max(1, round(min(hu[0].shape) / policy.interleaving_blocks))
+    rows, columns = (np.arange(0, n, blocks) for n in hu[0].shape)
     small = np.stack([np.add.reduceat(np.add.reduceat(p.astype(np.int32), rows, 0), columns, 1) for p in hu])
     small = small.astype(np.float32) / blocks**2
     if len(small) < 2 * policy.interleaving_slices:
@@ -154,9 +171,65 @@ def refuse_interleaved(hu: Int16Array, policy: SeriesPolicy) -> None:
 
 def frame_hu(instance: Instance, frame: Frame, policy: SeriesPolicy) -> RescaledFrame:
     """One frame [row, column] of an object in HU, as its source stores it, padding set to air. Raises Refusal."""
+    plain, inverted = _both_senses(instance, frame, policy)
+    is_turned = inverted is not None and not _shows_a_patient(plain, policy) and _shows_a_patient(inverted, policy)
+    return inverted if inverted is not None and is_turned else plain
+
+
+def _shows_a_patient(image: RescaledFrame, policy: SeriesPolicy) -> bool:
+    """Whether the outermost twentieth of an image [row, column] in HU is air, and hardly a value impossible in CT."""
+    width = [max(1, n // 40) for n in image.shape]
+    inner = image[width[0] : -width[0], width[1] : -width[1]]
+    border = (int(image.sum()) - int(inner.sum())) / max(1, image.size - inner.size)
+    below, above = _implausible(image, policy)
+    possible = (policy.max_fraction_below_plausible, policy.max_fraction_above_plausible)
+    return border < _AROUND_HU and below <= possible[0] * image.size and above <= possible[1] * image.size
+
+
+def _both_senses(instance: Instance, frame: Frame, policy: SeriesPolicy) -> tuple[RescaledFrame, RescaledFrame | None]:
+    """One frame [row, column] in HU, and for MONOCHROME1 also by the complement of its stored values."""
     ds = instance.with_pixels()
     raw = next(image for number, image in enumerate(raw_frames(ds)) if number == frame.number)
-    return _hounsfield(raw, frame, _padding(ds), policy)
+    plain = _hounsfield(raw, frame, _padding(ds), policy)
+    if word(ds, "PhotometricInterpretation") != "MONOCHROME1":
+        return plain, None
+    return plain, _hounsfield(_complement(raw, ds), frame, _padding(ds), policy)
+
+
+def settle_values(series: FitSeries, policy: SeriesPolicy) -> FitSeries:
+    """The series with what its pixels say of their sense, and a caution when they are turned round. Raises Refusal."""
+    if not _is_stored_inverted(series, policy):
+        return series
+    text = "The images are MONOCHROME1 and store their values turned round; they were turned back."
+    return replace(series, is_inverted=True, cautions=(*series.cautions, Caution("values-inverted", text)))
+
+
+def _is_stored_inverted(series: FitSeries, policy: SeriesPolicy) -> bool:
+    """Whether a series in MONOCHROME1 stores the complement of its values.
+
+    By PS3.3 C.7.6.3.1.2 MONOCHROME1 changes the display alone; some writers turn the values round as well. What lies
+    around the patient tells the two apart: it is air. Raises Refusal where neither sense shows air there.
+    """
+    if word(series.instances[0].header, "PhotometricInterpretation") != "MONOCHROME1":
+        return False
+    for part in (2, 4, 1, 3):
+        frame = series.frames[part * (len(series.frames) - 1) // 5]
+        plain, inverted = _both_senses(series.instances[frame.instance], frame, policy)
+        if _shows_a_patient(plain, policy):
+            return False
+        if inverted is not None and _shows_a_patient(inverted, policy):
+            return True
+    raise Refusal(
+        Reason.UNSUPPORTED_PIXELS,
+        "the images are MONOCHROME1, and nothing around the patient tells whether their values are turned round",
+    )
+
+
+def _complement(raw: RawFrame, ds: Dataset) -> RawFrame:
+    """Stored values [row, column] turned round within their bits."""
+    if whole_number(ds, "PixelRepresentation") == 1:
+        return -1 - raw.astype(np.int32)
+    return (1 << (whole_number(ds, "BitsStored") or 16)) - 1 - raw.astype(np.int32)
 
 
 def raw_frames(ds: Dataset) -> Iterator[RawFrame]:

@@ -107,7 +107,7 @@ def _pixels(
     """Segment numbers [frame, row, column]; [frame, row, column, segment] of 0 and 1 when masks overlap."""
     planes = _canonical_planes(segments, slices)
     if planes is not None:
-        return source.to_source_planes(planes)
+        return source.to_source_planes(planes, slices)
     return _stacked_planes(segments, slices, source)
 
 
@@ -126,7 +126,7 @@ def _stacked_planes(
         for k in segment_slices(segment):
             plane = stacked[number * len(slices) + row_of[k]]
             plane[in_j, in_i] = segment.mask.voxels[k - segment.mask.offset[0]]
-    planes = source.loaded.layout.planes_to_source(stacked)
+    planes = source.loaded.layout.planes_to_source(stacked, [*slices] * len(segments))
     return np.moveaxis(planes.reshape(len(segments), len(slices), *planes.shape[1:]), 0, -1)
 
 

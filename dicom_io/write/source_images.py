@@ -128,9 +128,9 @@ class SourceImages:
         """The source frames of canonical slices, in the order given."""
         return tuple(self.frame(k) for k in slices)
 
-    def to_source_planes(self, planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
-        """Canonical planes [n, j, i] as source frames [n, row, column]."""
-        return np.ascontiguousarray(self.loaded.layout.planes_to_source(planes))
+    def to_source_planes(self, planes: npt.NDArray[np.uint16], slices: Sequence[int]) -> npt.NDArray[np.uint16]:
+        """Canonical planes [n, j, i] of these slices k as source frames [n, row, column]."""
+        return np.ascontiguousarray(self.loaded.layout.planes_to_source(planes, slices))
 
     def to_pixels(self, points: Sequence[PointLps], k: int) -> FloatArray:
         """Positions as image coordinates [n, 2] of (column, row) on the source frame of slice `k`.

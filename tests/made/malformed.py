@@ -324,7 +324,7 @@ _JPEG_2000_CUT = _replaced(b"\xff\x4f\xff\x51", bytes(4))
 _JPEG_LS_CUT = _replaced(b"\xff\xd8\xff\xf7", bytes(4))
 _NO_AXES = [1, 0, 0, 1, 0, 0]
 _NOWHERE = (0.0, 0.0, 0.0)
-_TILT = (0.0, 3.0 * np.tan(np.radians(15)), 3.0)
+_TILT = (0.0, 3.0 * np.tan(np.radians(24)), 3.0)
 
 MALFORMED_INPUTS: tuple[MalformedInput, ...] = (
     MalformedInput("an empty folder", _files(), Reason.EMPTY_INPUT),
@@ -372,7 +372,7 @@ MALFORMED_INPUTS: tuple[MalformedInput, ...] = (
     MalformedInput("no pixel data", _without("PixelData"), Reason.NO_PIXEL_DATA),
     MalformedInput("colour images", _with(_in_colour), Reason.UNSUPPORTED_PIXELS),
     MalformedInput("8-bit images", _with(_eight_bit), Reason.UNSUPPORTED_PIXELS),
-    MalformedInput("inverted images", _setting(PhotometricInterpretation="MONOCHROME1"), Reason.UNSUPPORTED_PIXELS),
+    MalformedInput("colour images", _setting(PhotometricInterpretation="RGB"), Reason.UNSUPPORTED_PIXELS),
     MalformedInput("bits in an odd place", _setting(BitsStored=12, HighBit=15), Reason.UNSUPPORTED_PIXELS),
     MalformedInput("a video", _unsupported_syntax, Reason.UNSUPPORTED_TRANSFER_SYNTAX),
     MalformedInput("five slices", _saved(lambda: _series(slices=5)), Reason.TOO_FEW_SLICES),

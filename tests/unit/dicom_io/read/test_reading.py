@@ -178,8 +178,8 @@ def test_missing_slices_are_named_where_they_are() -> None:
 
 def test_a_tilt_is_named_in_degrees() -> None:
     with pytest.raises(Refusal) as refusal:
-        load_datasets(_small(step=(0.0, 3.0 * np.tan(np.radians(15)), 3.0)), POLICY)
-    assert refusal.value.facts["degrees"] == pytest.approx(15, abs=0.01)
+        load_datasets(_small(step=(0.0, 3.0 * np.tan(np.radians(25)), 3.0)), POLICY)
+    assert refusal.value.facts["degrees"] == pytest.approx(25, abs=0.01)
 
 
 def test_evidence_keeps_a_chinese_name_and_shows_nothing_of_the_patient() -> None:
