@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cad.case.folders import check_free
+from cad.case.folders import check_can_write
 from cad.commands.options import (
     RUNTIMES,
     Commands,
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     from cad.case.stopwatch import Stopwatch
     from cad.commands.reading import SeriesOrder, read_series
 
-    check_free(arguments.out)
+    check_can_write(arguments.out)
     stopwatch = Stopwatch(say)
     order = SeriesOrder(
         series=tuple(arguments.series),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cad.case.folders import check_file
 from cad.commands.options import Commands, Whole, add_device, existing
 
 
@@ -21,6 +22,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
+    if arguments.json is not None:
+        check_file(arguments.json)
     from cad.commands.detector_bench import BenchOrder, as_json, bench, table
 
     order = BenchOrder(tuple(arguments.series), arguments.device, arguments.runs, not arguments.skip_peer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cad.case.folders import check_file
 from cad.commands.options import Commands, Whole, add_device, existing, say
 
 
@@ -21,6 +22,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
+    if arguments.json is not None:
+        check_file(arguments.json)
     from cad.commands.lungs_bench import LungsBenchOrder, as_json, lungs_bench, table
 
     order = LungsBenchOrder(tuple(arguments.series), arguments.copies, arguments.alone, arguments.device)

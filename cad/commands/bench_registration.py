@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cad.case.folders import check_file
 from cad.commands.options import WRONG_ARGUMENTS, Commands, add_device, add_lungs, existing, existing_file, say
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def _landmarks(text: str) -> tuple[FloatArray, FloatArray]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
+    if arguments.json is not None:
+        check_file(arguments.json)
     from cad.commands.registered_points import RegisterOrder
     from cad.commands.registration_bench import RegistrationBenchOrder, as_json, registration_bench, table
     from models.registration.registrar import RegistrationSettings

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from cad.case.folders import check_file
 from cad.commands.options import Commands, add_device, existing_file, say
 
 
@@ -22,6 +23,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
+    check_file(arguments.out)
     from cad.commands.crop_figures import evaluate_crops, summary_line
 
     document = evaluate_crops(arguments.crops, arguments.device, say)

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from cad.case.folders import check_file
 from cad.commands.options import Commands, Whole, add_device, existing, say
 
 
@@ -21,6 +22,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
+    check_file(arguments.out)
     from cad.case.choices import NetworkChoice
     from cad.commands.followup_figures import PairsOrder, evaluate_followup, summary_line
 

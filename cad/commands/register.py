@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cad.case.folders import check_file
 from cad.commands.options import Commands, add_device, add_lungs, existing, existing_file, say
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def _points(text: str) -> FloatArray:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command and returns its exit code."""
+    check_file(arguments.out)
     from cad.commands.registered_points import RegisterOrder, registered_points, write_document
     from cad.policy import Policy
     from models.registration.registrar import TorchRegistrar

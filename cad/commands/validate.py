@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cad.case.folders import check_free
+from cad.case.folders import check_can_write
 from cad.commands.options import (
     RUNTIMES,
     WRONG_ARGUMENTS,
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from cad.commands.validation_references import BadReference, ManifestRow, read_manifest
     from cad.policy import Policy
 
-    check_free(arguments.out)
+    check_can_write(arguments.out)
     try:
         rows = read_manifest(arguments.manifest)
     except BadReference as problem:
