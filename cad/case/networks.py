@@ -68,7 +68,7 @@ class DetectorOnDemand:
 def load_tools(choice: NetworkChoice) -> CaseTools:
     """The tools with trained networks. Raises Unavailable when device, runtime or bundle cannot be used."""
     from models.calcium.reader import load_calcium_reader
-    from models.lungs.reader import load_lung_reader
+    from models.lungs.reader import load_lung_reader, load_mass_reader
 
     if not choice.nodules:
         on_demand = DetectorOnDemand(lambda: _detector(choice))
@@ -78,9 +78,16 @@ def load_tools(choice: NetworkChoice) -> CaseTools:
     from models.registration.registrar import TorchRegistrar
 
     device = choice.device
-    reader, registrar = load_nodule_networks(device), TorchRegistrar(device)
-    lungs = load_lung_reader(device)
-    return CaseTools(Networks(_detector(choice), reader, registrar, load_calcium_reader(), lungs))
+    return CaseTools(
+        Networks(
+            _detector(choice),
+            load_nodule_networks(device),
+            TorchRegistrar(device),
+            calcium=load_calcium_reader(),
+            lungs=load_lung_reader(device),
+            masses=load_mass_reader(device),
+        )
+    )
 
 
 def _detector(choice: NetworkChoice) -> Detector:

@@ -18,6 +18,7 @@ from cad.commands import (
     analyze,
     bench,
     bench_lungs,
+    bench_masses,
     bench_registration,
     demo,
     evaluate_crops,
@@ -46,6 +47,7 @@ COMMANDS = (
     register,
     bench,
     bench_lungs,
+    bench_masses,
     bench_registration,
     demo,
 )

@@ -24,6 +24,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_training(networks, "malignancy", "the networks that rate nodules, on outlines of the installed ones")
     _add_training(networks, "calcium", "what finds the heart and names calcified lesions")
     _add_training(networks, "lungs", "what says where lungs are to be expected")
+    _add_training(networks, "masses", "what finds and outlines masses")
 
 
 def _add_training(networks: Commands[argparse.ArgumentParser], name: str, words: str) -> argparse.ArgumentParser:

@@ -25,6 +25,14 @@ from models.training.calcium.training import CalciumRecipe, CalciumScan, train_c
 from models.training.detector.plan import DetectorRecipe, TrainingData
 from models.training.detector.training import compare_variants, train_detector
 from models.training.loop import Place
+from models.training.lungs.masses import (
+    MassChest,
+    MassRecipe,
+    held_out_figures,
+    mass_chest,
+    train_masses,
+    write_mass_card,
+)
 from models.training.lungs.training import LungRecipe, chest_of, measured_on, train_lungs, write_card
 from models.training.material.scans import (
     LabelledNodule,
@@ -50,6 +58,9 @@ WITHOUT_TRUTH = ("C3N-00247",)
 
 AROUND_NODULE = (30, 80, 80)
 """Voxels (k, j, i) of a scan on each side of a labelled nodule in which the readers' crop of it is looked for."""
+
+LARGE_MM = 18.0
+"""Nodules from here on are neither mass nor background to what learns masses."""
 
 MIN_READERS = 2
 """Nodules that fewer readers saw are neither learnt as nodules nor as background."""
@@ -136,12 +147,35 @@ def train_lungs_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
     return write_card(network, recipe, agreements, len(chests) - len(left_out), order.out)
 
 
+def train_masses_from(order: TrainingOrder, say: Callable[[str], None]) -> Path:
+    """Train what finds and outlines masses, on all scans of such a folder; the path of the card.
+
+    Raises Refusal when a scan cannot be read.
+    """
+    recipe, place = MassRecipe(), order.place()
+    chests: list[MassChest] = []
+    left_out: list[MassChest] = []
+    for name, scan in training_scans(order.data, say):
+        large = [(n.centre, n.diameter_mm) for n in scan.nodules if n.diameter_mm >= LARGE_MM]
+        (left_out if name in recipe.left_out else chests).append(mass_chest(scan.volume, scan.lungs, large))
+    scans = len(chests)
+    for seed in recipe.phantoms:
+        volume = simulate_volume(StudyRecipe(seed=seed, nodules=0))
+        chests.append(mass_chest(volume, segment_lungs(volume, LungPolicy()).lungs, ()))
+    shapes = tuple(read_shapes(order.data / CROPS, MIN_READERS))
+    say(f"learning from {len(chests)} chests and {len(shapes)} shapes")
+    network = train_masses(chests, shapes, recipe, place)
+    figures = held_out_figures(network, left_out, shapes, recipe)
+    return write_mass_card(network, recipe, figures, scans, order.out)
+
+
 TRAININGS: Mapping[str, Callable[[TrainingOrder, Callable[[str], None]], Path]] = {
     "detector": train_detector_from,
     "segmentation": train_segmentation_from,
     "malignancy": train_malignancy_from,
     "calcium": train_calcium_from,
     "lungs": train_lungs_from,
+    "masses": train_masses_from,
 }
 
 

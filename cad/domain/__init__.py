@@ -73,9 +73,11 @@ from cad.domain.networks import (
     ExpectedLungs as ExpectedLungs,
     LungReader as LungReader,
     Marks as Marks,
+    MassReader as MassReader,
     Networks as Networks,
     NoduleReader as NoduleReader,
     NoduleReading as NoduleReading,
+    SeenMass as SeenMass,
     StageTimer as StageTimer,
 )
 from cad.domain.nodules import (

@@ -105,6 +105,23 @@ class LungReader(Protocol):
     def __call__(self, volume: Volume) -> ExpectedLungs: ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenMass:
+    """A mass as a network sees it: its voxels, and how sure the network is of them, in 0..1."""
+
+    mask: NoduleMask
+    score: float
+
+
+class MassReader(Protocol):
+    """A network that finds and outlines what is larger than a nodule and still one thing."""
+
+    @property
+    def identity(self) -> ModelIdentity: ...
+
+    def __call__(self, volume: Volume, lungs: LungMask) -> tuple[SeenMass, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Networks:
     """The trained parts of the pipeline, and those that run where networks run, as callables."""
@@ -114,12 +131,14 @@ class Networks:
     registrar: Registrar | None = None
     calcium: CalciumReader | None = None
     lungs: LungReader | None = None
+    masses: MassReader | None = None
 
     @property
     def nodule_identities(self) -> tuple[ModelIdentity, ...]:
         """Of every network that reads nodules."""
         readers = () if self.reader is None else self.reader.identities
-        return (self.detector.identity, *readers, *self.lung_identities)
+        masses = () if self.masses is None else (self.masses.identity,)
+        return (self.detector.identity, *readers, *masses, *self.lung_identities)
 
     @property
     def lung_identities(self) -> tuple[ModelIdentity, ...]:

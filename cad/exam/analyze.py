@@ -22,11 +22,11 @@ from cad.domain import (
 from cad.errors import Refusal
 from cad.exam.assessment import assess, assessment_cautions
 from cad.exam.followup import Comparison, CurrentScan, Tools, compare
-from cad.exam.nodules import Scene, describe, detect, measure
+from cad.exam.nodules import Scene, describe, detect, look_for_masses, measure, soft_copy
 from cad.policy import POLICY_VERSION, Policy
 from cad.science.calcium.stage import Scan, assess_calcium
 from cad.science.lungs import segment_lungs
-from cad.science.lungs.opacities import opacities_of, unassessed
+from cad.science.lungs.opacities import unassessed
 from cad.science.lungs.search_limits import search_limits, searched_lung
 
 CALCIUM_NOT_AVAILABLE = NotAssessed(
@@ -88,11 +88,13 @@ def _nodules(volume: Volume, networks: Networks, policy: Policy, request: Reques
     """Nodules and what follows from them. Raises Refusal when there are no lungs in view."""
     with stage("lungs"):
         segmented = segment_lungs(volume, policy.lungs, networks.lungs)
-        opacities = opacities_of(volume, segmented.lungs, policy.opacities)
+    with stage("masses"):
+        lungs, opacities = look_for_masses(volume, segmented.lungs, networks, policy.opacities)
         thickness = None if request.series is None else request.series.slice_thickness_mm
-        limits = search_limits(searched_lung(volume, segmented.lungs, opacities, thickness), policy.search)
-    lungs, cautions = segmented.lungs, (*limits, *segmented.cautions, *unassessed(opacities, policy.opacities))
-    scene = Scene(volume, lungs, request.identity_seed, request.contrast, opacities)
+        limits = search_limits(searched_lung(volume, lungs, opacities, thickness), policy.search)
+        soft = soft_copy(volume, policy)
+    cautions = (*limits, *segmented.cautions, *unassessed(opacities, policy.opacities))
+    scene = Scene(volume, lungs, request.identity_seed, request.contrast, opacities=opacities, soft=soft)
     compared = _compared(scene, networks, policy, request, stage)
     nodules = compared.nodules
     return Findings(

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cad.domain import AxisLengths, Candidate, LungMask, Marks, Networks, Nodule, NoduleReading, NoduleSize, Volume
-from cad.policy import Policy
+from cad.domain import (
+    AxisLengths,
+    Candidate,
+    Composition,
+    LungMask,
+    Marks,
+    Networks,
+    Nodule,
+    NoduleReading,
+    NoduleSize,
+    Volume,
+)
+from cad.policy import OpacityPolicy, Policy
 from cad.science.lobes.location import find_borders, locate
-from cad.science.lungs.opacities import Opacity, outline_at, with_masses
+from cad.science.lungs.opacities import Opacity, holding, opacities_of, outline_at, with_masses
 from cad.science.nodules import characterise
-from cad.science.nodules.attributes import attributes_of
+from cad.science.nodules.attributes import Imaged, attributes_of, calcium_hu
 from cad.science.nodules.candidates import select_candidates
+from cad.science.nodules.softening import softened
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +31,7 @@ class Scene:
 
     `identity_seed` makes their tracking UIDs deterministic: the series UID. `contrast` says whether the patient was
     given contrast agent, None when that is not known. `opacities` are what is dense in the lungs and larger than a
-    nodule.
+    nodule. `soft` is the scan as a soft kernel would show it, on which calcium is judged; None when its own is soft.
     """
 
     volume: Volume
@@ -27,6 +39,22 @@ class Scene:
     identity_seed: str
     contrast: bool | None = None
     opacities: tuple[Opacity, ...] = ()
+    soft: Volume | None = None
+
+
+def soft_copy(volume: Volume, policy: Policy) -> Volume | None:
+    """The scan as a soft kernel would show it; None when its own is soft."""
+    soft = softened(volume, policy.kernels)
+    return None if soft is volume else soft
+
+
+def look_for_masses(
+    volume: Volume, lungs: LungMask, networks: Networks, policy: OpacityPolicy
+) -> tuple[LungMask, tuple[Opacity, ...]]:
+    """The lungs with the masses that lie in them or on their border, and what is dense in them."""
+    seen = () if networks.masses is None else networks.masses(volume, lungs)
+    whole = holding(lungs, seen)
+    return whole, opacities_of(volume, whole, policy, seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +114,28 @@ def marks_read(scene: Scene, candidates: tuple[Candidate, ...], networks: Networ
 
 
 def _characterised(scene: Scene, marks: Marks, policy: Policy) -> tuple[Nodule, ...]:
-    return characterise(scene.volume, scene.lungs, marks, policy.nodules, scene.identity_seed)
+    nodules = replace(policy.nodules, calcified_from_hu=calcium_hu(scene.contrast, policy.attributes))
+    found = characterise(scene.volume, scene.lungs, marks, nodules, scene.identity_seed)
+    if scene.soft is None or all(n.composition is not Composition.CALCIFIED for n in found):
+        return found
+    soft = characterise(scene.soft, scene.lungs, marks, nodules, scene.identity_seed)
+    by_mark = {n.tracking_uid: n.composition for n in soft}
+    return tuple(
+        replace(n, composition=by_mark.get(n.tracking_uid, n.composition))
+        if n.composition is Composition.CALCIFIED
+        else n
+        for n in found
+    )
 
 
 def describe(scene: Scene, nodules: tuple[Nodule, ...], policy: Policy) -> tuple[Nodule, ...]:
     """The measured nodules with their places and signs."""
     if not nodules:
         return ()
+    imaged = Imaged(scene.volume, scene.contrast, scene.soft)
     borders = find_borders(scene.volume, scene.lungs, policy.lobes)
     located = (replace(n, location=locate(n.mask, n.side, borders, policy.lobes)) for n in nodules)
-    return tuple(
-        replace(n, attributes=attributes_of(scene.volume, n, n.location, policy.attributes, scene.contrast))
-        for n in located
-    )
+    return tuple(replace(n, attributes=attributes_of(imaged, n, n.location, policy.attributes)) for n in located)
 
 
 def nodule_size(nodule: Nodule) -> NoduleSize:

@@ -29,6 +29,7 @@ from cad.policy.guidelines.choice import GuidelineChoicePolicy as GuidelineChoic
 from cad.policy.guidelines.fleischner import FleischnerPolicy as FleischnerPolicy
 from cad.policy.guidelines.lung_rads import LungRadsPolicy as LungRadsPolicy
 from cad.policy.guidelines.volumetric import EuPositionPolicy as EuPositionPolicy, NelsonPolicy as NelsonPolicy
+from cad.policy.kernels import KernelPolicy as KernelPolicy
 from cad.policy.lobes import FissurePrior as FissurePrior, LobePolicy as LobePolicy
 from cad.policy.lungs import LungPolicy as LungPolicy
 from cad.policy.nodules import CandidatePolicy as CandidatePolicy, NodulePolicy as NodulePolicy

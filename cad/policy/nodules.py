@@ -123,7 +123,8 @@ class NodulePolicy:
     min_solid_voxels: int = 4
     """A solid component of fewer source voxels cannot be measured."""
     calcified_from_hu: float = 200.0
-    """Calcium on non-enhanced CT (Siegelman 1986 and later practice: 200 HU)."""
+    """Calcium on non-enhanced CT (Siegelman 1986 and later practice: 200 HU); with contrast, or when that is not known,
+    the limit of the signs takes its place."""
     calcified_share: float = 0.1
     """A part of the cross-section that reads as calcified (Siegelman 1986: at least 10 %)."""
     fat_range_hu: tuple[float, float] = (-150.0, -40.0)

@@ -36,5 +36,8 @@ class OpacityPolicy:
     same_size: float = 0.7
     """A mark of the detector on a mass stands when its diameter is at least this share of the mass's."""
 
+    same_mass: float = 0.3
+    """A compact region that shares so much of the smaller one with a mass that a network saw is the same mass."""
+
     said_from_ml: float = 10.0
     """An opacity that is no mass is said from this volume on: the ball of 27 mm."""

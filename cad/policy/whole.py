@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cad.policy.calcium import CalciumPolicy
 from cad.policy.followup import FollowUpPolicy, GrowthPolicy, MatchingPolicy
 from cad.policy.guidelines.all import GuidelinePolicy
+from cad.policy.kernels import KernelPolicy
 from cad.policy.lobes import LobePolicy
 from cad.policy.lungs import LungPolicy
 from cad.policy.nodules import CandidatePolicy, NodulePolicy
@@ -28,6 +29,7 @@ class Policy:
     search: SearchPolicy = SearchPolicy()
     candidates: CandidatePolicy = CandidatePolicy()
     nodules: NodulePolicy = NodulePolicy()
+    kernels: KernelPolicy = KernelPolicy()
     lobes: LobePolicy = LobePolicy()
     attributes: AttributePolicy = AttributePolicy()
     risk: RiskPolicy = RiskPolicy()

@@ -28,9 +28,10 @@ CLASSES = 3
 
 @dataclass(frozen=True, slots=True)
 class LungNetConfig:
-    """Channels at 6, 12, 24 and 48 mm."""
+    """Channels at 1, 2, 4 and 8 times the side of a cell, and what is told apart."""
 
     channels: tuple[int, int, int, int] = (8, 16, 32, 64)
+    classes: int = CLASSES
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -42,7 +43,7 @@ def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class LungNet(nn.Module):
-    """A small U-Net: [n, 1, k, j, i] at 6 mm, scaled by `scaled`, → logits [n, 3, k, j, i]."""
+    """A small U-Net: [n, 1, k, j, i], scaled by `scaled`, → logits [n, classes, k, j, i]."""
 
     def __init__(self, config: LungNetConfig) -> None:
         super().__init__()
@@ -54,10 +55,10 @@ class LungNet(nn.Module):
         self.up2 = _block(d + c, c)
         self.up1 = _block(c + b, b)
         self.up0 = _block(b + a, a)
-        self.head = nn.Conv3d(a, CLASSES, 1)
+        self.head = nn.Conv3d(a, config.classes, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Logits [n, 3, k, j, i] of an image [n, 1, k, j, i] whose sides are multiples of 8."""
+        """Logits [n, classes, k, j, i] of an image [n, 1, k, j, i] whose sides are multiples of 8."""
         fine = self.stem(image)
         at12 = self.down1(fine)
         at24 = self.down2(at12)

@@ -25,11 +25,10 @@ from cad.domain import (
     Volume,
 )
 from cad.errors import Refusal
-from cad.exam.nodules import Scene, describe, detect, measure, nodule_size
+from cad.exam.nodules import Scene, describe, detect, look_for_masses, measure, nodule_size, soft_copy
 from cad.geometry import indices_of
 from cad.policy import FollowUpPolicy, Policy
 from cad.science.lungs import segment_lungs
-from cad.science.lungs.opacities import opacities_of
 
 AFFINE = "affine"
 """`RegistrationQuality.method` of a registration without a trusted deformation."""
@@ -75,8 +74,9 @@ def examine(scan: PriorScan, current: Scene, tools: Tools) -> Examined | Caution
         lungs = segment_lungs(scan.volume, tools.policy.lungs, tools.networks.lungs).lungs
     except Refusal as refusal:
         return Caution("prior-unsuitable", f"The examination of {scan.acquired} was not compared: {refusal.text}.")
-    opacities = opacities_of(scan.volume, lungs, tools.policy.opacities)
-    scene = Scene(scan.volume, lungs, scan.series.series_uid, scan.series.contrast, opacities)
+    lungs, opacities = look_for_masses(scan.volume, lungs, tools.networks, tools.policy.opacities)
+    soft = soft_copy(scan.volume, tools.policy)
+    scene = Scene(scan.volume, lungs, scan.series.series_uid, scan.series.contrast, opacities=opacities, soft=soft)
     transform, seconds = _registered(current, scene, registrar, tools)
     doubt = _doubt(transform.quality, tools.policy.followup)
     if doubt is not None:

@@ -29,7 +29,7 @@ from cad.report.statements.provenance import Provenance
 SCHEMA = "lungcad.findings/1"
 REFUSAL_SCHEMA = "lungcad.refusal/1"
 
-STAGES = ("read", "lungs", "detect", "characterize", "followup", "calcium", "write", "total")
+STAGES = ("read", "lungs", "masses", "detect", "characterize", "followup", "calcium", "write", "total")
 
 
 @dataclass(frozen=True, slots=True)

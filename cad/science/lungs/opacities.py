@@ -8,6 +8,7 @@ place and volume.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,9 @@ from cad.domain import (
     NoduleMask,
     NoduleReading,
     PointLps,
+    SeenMass,
     Side,
+    UInt8Array,
     Volume,
 )
 from cad.geometry import index_of, position_of, sphere_diameter_mm
@@ -34,6 +37,8 @@ Factors = tuple[int, int, int]
 
 MASS_ORIGIN = "shape of a dense region"
 """What a mass was found by, in the place of a detector's name."""
+
+SEEN_ORIGIN = "mass network"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +55,8 @@ class Opacity:
     is_mass: bool
     height: float
     """Where its middle lies between the lowest (0) and the highest (1) slice of the lungs."""
+    score: float | None = None
+    """How sure a network is that it is a mass; None when its shape alone says so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +69,105 @@ class _Coarse:
     factors: Factors
 
 
-def opacities_of(volume: Volume, lungs: LungMask, policy: OpacityPolicy) -> tuple[Opacity, ...]:
-    """The dense regions of the lungs that are thicker than `policy.min_thickness_mm`, the largest first."""
+def opacities_of(
+    volume: Volume, lungs: LungMask, policy: OpacityPolicy, seen: tuple[SeenMass, ...] = ()
+) -> tuple[Opacity, ...]:
+    """The masses that a network saw, and what else of the lungs is dense and thicker than `policy.min_thickness_mm`.
+
+    The largest come first. A network may see a part of a mass: what is dense and compact about it is the same mass.
+    """
+    if seen:
+        compact = [o for o in _dense_regions(volume, lungs, policy) if o.is_mass]
+        seen = tuple(_completed(mass, compact, policy) for mass in seen)
+    rest = without(lungs, seen)
+    masses = tuple(_seen_opacity(mass, lungs, policy) for mass in seen)
+    shaped = _dense_regions(volume, rest, policy)
+    return tuple(sorted((*masses, *shaped), key=lambda o: -o.volume_ml))
+
+
+def _completed(seen: SeenMass, compact: Sequence[Opacity], policy: OpacityPolicy) -> SeenMass:
+    """The mass with the compact regions of which it holds a good part, or that hold a good part of it."""
+    mask = seen.mask
+    for region in compact:
+        shared = _shared_voxels(mask, region.mask)
+        if shared >= policy.same_mass * min(mask.voxel_count, region.mask.voxel_count):
+            mask = _united(mask, region.mask)
+    return seen if mask is seen.mask else SeenMass(mask, seen.score)
+
+
+def _shared_voxels(one: NoduleMask, other: NoduleMask) -> int:
+    low = [max(a, b) for a, b in zip(one.offset, other.offset, strict=True)]
+    ends = [min(a.stop, b.stop) for a, b in zip(one.slices, other.slices, strict=True)]
+    if any(end <= start for start, end in zip(low, ends, strict=True)):
+        return 0
+    parts = [
+        mask.voxels[tuple(slice(a - o, b - o) for a, b, o in zip(low, ends, mask.offset, strict=True))]
+        for mask in (one, other)
+    ]
+    return int(np.count_nonzero(parts[0] & parts[1]))
+
+
+def _united(one: NoduleMask, other: NoduleMask) -> NoduleMask:
+    low = [min(a, b) for a, b in zip(one.offset, other.offset, strict=True)]
+    ends = [max(a.stop, b.stop) for a, b in zip(one.slices, other.slices, strict=True)]
+    voxels = np.zeros([b - a for a, b in zip(low, ends, strict=True)], dtype=np.bool_)
+    for mask in (one, other):
+        voxels[tuple(slice(s.start - a, s.stop - a) for s, a in zip(mask.slices, low, strict=True))] |= mask.voxels
+    return NoduleMask(voxels, (low[0], low[1], low[2]), one.grid)
+
+
+def without(lungs: LungMask, seen: tuple[SeenMass, ...]) -> LungMask:
+    """The lungs without the masses that a network saw."""
+    if not seen:
+        return lungs
+    labels = lungs.labels.copy()
+    for mass in seen:
+        labels[mass.mask.slices][mass.mask.voxels] = 0
+    return LungMask(labels, lungs.grid)
+
+
+def holding(lungs: LungMask, seen: tuple[SeenMass, ...]) -> LungMask:
+    """The lungs with the masses seen in them or on their border, each in the lung that it touches most."""
+    if not seen:
+        return lungs
+    labels = lungs.labels.copy()
+    for mass in seen:
+        part, voxels = labels[mass.mask.slices], mass.mask.voxels
+        part[voxels & (part == 0)] = _side_of(part, voxels)
+    return LungMask(labels, lungs.grid)
+
+
+def _side_of(labels: UInt8Array, voxels: BoolArray) -> int:
+    """The lung that has most of the voxels of a box, or else most of what is about them."""
+    for region in (labels[voxels], labels):
+        right, left = (int(np.count_nonzero(region == side)) for side in (LungMask.RIGHT, LungMask.LEFT))
+        if right or left:
+            return LungMask.RIGHT if right >= left else LungMask.LEFT
+    return LungMask.RIGHT
+
+
+def _seen_opacity(seen: SeenMass, lungs: LungMask, policy: OpacityPolicy) -> Opacity:
+    """A mass that a network saw; what is larger than masses are is none."""
+    mask, spacing = seen.mask, seen.mask.grid.spacing_kji_mm
+    ml = mask.voxel_count * mask.grid.voxel_volume_mm3 / 1000
+    extent = _extent_mm(mask.voxels, spacing)
+    middle = [float(c) + o for c, o in zip(ndimage.center_of_mass(mask.voxels), mask.offset, strict=True)]
+    heights = np.flatnonzero((lungs.labels > 0).any(axis=(1, 2)))
+    side = _side_of(lungs.labels[mask.slices], mask.voxels)
+    return Opacity(
+        mask,
+        position_of(mask.grid, (middle[0], middle[1], middle[2])),
+        side=Side.RIGHT if side == LungMask.RIGHT else Side.LEFT,
+        volume_ml=ml,
+        extent_mm=extent,
+        compactness=min(1.0, ml * 1000 / (np.pi / 6 * extent**3)),
+        is_mass=extent <= policy.largest_mass_mm,
+        height=float((middle[0] - heights[0]) / max(1, heights[-1] - heights[0])),
+        score=seen.score,
+    )
+
+
+def _dense_regions(volume: Volume, lungs: LungMask, policy: OpacityPolicy) -> list[Opacity]:
     coarse = _coarse(volume, lungs, policy.working_mm)
     dense = coarse.lung & (coarse.hu > policy.dense_hu)
     radius = policy.min_thickness_mm / 2
@@ -77,7 +181,7 @@ def opacities_of(volume: Volume, lungs: LungMask, policy: OpacityPolicy) -> tupl
         if box is None or sizes[label] < policy.min_volume_ml:
             continue
         found.append(_opacity(volume, lungs, coarse, (pieces[box] == label, box), policy))
-    return tuple(sorted(found, key=lambda o: -o.volume_ml))
+    return found
 
 
 def _coarse(volume: Volume, lungs: LungMask, target_mm: float) -> _Coarse:
@@ -164,9 +268,10 @@ def with_masses(
         inside = [c for c in found if _holds(mass, c.centre)]
         if any(c.diameter_mm >= policy.same_size * diameter for c in inside):
             continue
-        score = max([policy.mass_score, *(c.score for c in inside)])
+        own = policy.mass_score if mass.score is None else mass.score
+        score = max([own, *(c.score for c in inside)])
         found = [c for c in found if all(c is not other for other in inside)]
-        found.append(Candidate(mass.centre, diameter, score, MASS_ORIGIN))
+        found.append(Candidate(mass.centre, diameter, score, MASS_ORIGIN if mass.score is None else SEEN_ORIGIN))
     return tuple(sorted(found, key=lambda c: -c.score))
 
 

@@ -7,6 +7,7 @@ certain enough to be called present or absent.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -44,21 +45,36 @@ IN_SLICE[[0, 2]] = False
 NEIGHBOURS = np.ones((3, 3, 3), dtype=np.bool_)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Imaged:
+    """The scan that signs are read from. `contrast` says whether contrast medium was given; None when not known.
+
+    Calcium is judged on `soft`, the scan as a soft kernel would show it, where its own kernel overshoots at edges.
+    """
+
+    volume: Volume
+    contrast: bool | None
+    soft: Volume | None = None
+
+
 def attributes_of(
-    volume: Volume, nodule: Nodule, location: NoduleLocation | None, policy: AttributePolicy, contrast: bool | None
+    imaged: Imaged, nodule: Nodule, location: NoduleLocation | None, policy: AttributePolicy
 ) -> NoduleAttributes:
-    """The signs of one nodule. `contrast` says whether contrast medium was given; None when that is not known.
+    """The signs of one nodule.
 
     Spiculation, lobulation and margin come from `nodule.ratings` and are None without them.
     """
+    volume = imaged.volume
     hu = volume.hu[nodule.mask.slices]
     inside = nodule.mask.voxels
     voxel_mm3 = volume.grid.voxel_volume_mm3
     depth = _depth(inside)
     fat_mm3 = _fat_mm3(hu, inside, voxel_mm3, policy) if nodule.composition is not Composition.GROUND_GLASS else 0.0
-    limit_hu = _calcium_hu(contrast, policy)
-    own = inside & ~_bone(volume, nodule, limit_hu, policy)
-    calcification = _calcification(hu[own if own.any() else inside], limit_hu, policy)
+    limit_hu = calcium_hu(imaged.contrast, policy)
+    calm = volume if imaged.soft is None else imaged.soft
+    calm_hu = calm.hu[nodule.mask.slices]
+    own = inside & ~_bone(calm, nodule, limit_hu, policy)
+    calcification = _calcification(calm_hu[own if own.any() else inside], limit_hu, policy)
     is_calcified = calcification >= policy.pattern_from
     spiculation, lobulation, ill_defined = _from_ratings(nodule.ratings, policy)
     return NoduleAttributes(
@@ -67,7 +83,7 @@ def attributes_of(
         ill_defined_margin=ill_defined,
         cavitation=_half_at(_cavity_mm3(hu, inside, depth, voxel_mm3, policy), policy.cavity_half_mm3),
         calcification=calcification,
-        calcification_pattern=_pattern(own & (hu >= limit_hu), inside, depth, policy) if is_calcified else None,
+        calcification_pattern=_pattern(own & (calm_hu >= limit_hu), inside, depth, policy) if is_calcified else None,
         fat=_half_at(fat_mm3, policy.fat_half_mm3),
         perifissural=_perifissural(nodule, location, (spiculation, lobulation), policy),
     )
@@ -88,7 +104,8 @@ def _logistic(value: float) -> float:
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, value))))
 
 
-def _calcium_hu(contrast: bool | None, policy: AttributePolicy) -> float:
+def calcium_hu(contrast: bool | None, policy: AttributePolicy) -> float:
+    """The attenuation from which tissue is calcium; `contrast` None when it is not known whether any was given."""
     without, unknown, with_contrast = policy.calcium_hu
     if contrast is None:
         return unknown

@@ -20,6 +20,8 @@ SENTENCE: Mapping[str, str] = {
     "unusable-files-left-out": "序列之外有无法使用的文件，未被采用",
     "undeclared-character-set": "患者文字的字符集与文件头所述不符，结果按原字节重复或不予重复",
     "slices-interpolated": "部分层面偏离等间距，已插值",
+    "gantry-tilt-corrected": "机架倾斜，各层面已在平面内移位校正",
+    "values-inverted": "图像像素值反转存储，已还原",
     "acquisition-date-unknown": "图像无采集日期，无法区分更早与更晚的检查",
     "change-of-the-mark": "部分结节当前或既往未找到边界，其大小变化仅为粗略值",
     "date-not-of-acquisition": "采集日期未知，检查间隔按文件头中的其他日期计算",
