@@ -46,6 +46,21 @@ def test_a_series_becomes_one_result(bench: Bench) -> None:
     assert bench.contexts == [ClinicalContext()]
 
 
+def test_a_better_series_of_the_same_study_that_comes_later_is_read_as_well(bench: Bench) -> None:
+    receive(bench, 1, 2)
+    bench.settle()
+    assert bench.results() == (1, 1)
+    better = slices(1, 2, 3, 4)
+    for image in better:
+        image.SeriesInstanceUID = f"{SERIES}.9"
+        image.SOPInstanceUID = f"{image.SOPInstanceUID}.9"
+    bench.pacs.receive(better)
+    bench.pacs.rest()
+    bench.settle()
+    read = {job.series_uid: (job.state, len(job.sop_uids)) for job in bench.store.jobs()}
+    assert read == {SERIES: (JobState.DONE, 2), f"{SERIES}.9": (JobState.DONE, 4)}
+
+
 def test_what_was_said_of_a_patient_reaches_the_reader(bench: Bench) -> None:
     bench.store.note_patient(id_of(SERIES), {"screening": True, "emphysema": False})
     receive(bench, 1)
