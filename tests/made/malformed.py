@@ -372,7 +372,7 @@ MALFORMED_INPUTS: tuple[MalformedInput, ...] = (
     MalformedInput("no pixel data", _without("PixelData"), Reason.NO_PIXEL_DATA),
     MalformedInput("colour images", _with(_in_colour), Reason.UNSUPPORTED_PIXELS),
     MalformedInput("8-bit images", _with(_eight_bit), Reason.UNSUPPORTED_PIXELS),
-    MalformedInput("colour images", _setting(PhotometricInterpretation="RGB"), Reason.UNSUPPORTED_PIXELS),
+    MalformedInput("a palette", _setting(PhotometricInterpretation="PALETTE COLOR"), Reason.UNSUPPORTED_PIXELS),
     MalformedInput("bits in an odd place", _setting(BitsStored=12, HighBit=15), Reason.UNSUPPORTED_PIXELS),
     MalformedInput("a video", _unsupported_syntax, Reason.UNSUPPORTED_TRANSFER_SYNTAX),
     MalformedInput("five slices", _saved(lambda: _series(slices=5)), Reason.TOO_FEW_SLICES),
