@@ -25,9 +25,9 @@ def complete_folder(wanted: Path) -> Iterator[Path]:
     may not be written.
     """
     check_free(wanted)
+    partial = _partial_of(wanted)
     with _disk_errors():
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        partial = wanted.parent / f".{wanted.name}.partial-{os.getpid()}"
         _remove(partial)
         partial.mkdir()
     try:
@@ -66,7 +66,7 @@ def check_can_write(wanted: Path) -> None:
     with _disk_errors():
         check_free(wanted)
         made = _make_parents(wanted.parent)
-        partial = wanted.parent / f".{wanted.name}.partial-{os.getpid()}"
+        partial = _partial_of(wanted)
         try:
             _remove(partial)
             partial.mkdir()
@@ -93,6 +93,11 @@ def check_file(wanted: Path) -> None:
             pass
         if not is_there:
             wanted.unlink()
+
+
+def _partial_of(wanted: Path) -> Path:
+    """The folder that becomes `wanted` when it is complete."""
+    return wanted.parent / f".{wanted.name}.partial-{os.getpid()}"
 
 
 def _make_parents(folder: Path) -> list[Path]:

@@ -19,8 +19,6 @@ from dicom_io.read.reading import load_series
 from models.training.figures.mass_figures import LargeMark, MassReading, Told, mass_readings, mass_summaries
 
 SEED = 11
-LARGE_MM = 26.0
-"""Marks from here on are large."""
 
 
 def masses_bench(series: Sequence[Path], device: str, say: Callable[[str], None]) -> list[MassReading]:
@@ -43,7 +41,7 @@ def tell(volume: Volume, networks: Networks, policy: Policy) -> Told:
     )
     scene = Scene(volume, lungs, "1.2.3", opacities=opacities, soft=soft_copy(volume, policy))
     sure = detect(scene, networks, networks.detector.default_min_score, policy).sure
-    large = tuple(candidate for candidate in sure if candidate.diameter_mm >= LARGE_MM)
+    large = tuple(candidate for candidate in sure if candidate.diameter_mm >= policy.opacities.smallest_mass_mm)
     nodules = measure(scene, large, networks, policy)
     marks = tuple(LargeMark(nodule.centre, nodule.diameters.long_axis_mm) for nodule in nodules)
     return Told(marks, bool(unassessed(opacities, policy.opacities)))

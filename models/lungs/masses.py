@@ -24,8 +24,8 @@ from cad.domain import (
     UInt8Array,
     Volume,
 )
-from models.lungs.network import STRIDE, LungNet, scaled
-from models.running.resample import cell_means, cells_of
+from models.lungs.network import LungNet, logits_of
+from models.running.resample import cell_means, cells_of, lung_bounds
 
 SPACING_MM = 3.0
 MARGIN_MM = 36.0
@@ -64,20 +64,14 @@ class CoarseChest:
 
 def coarse_chest(volume: Volume, lungs: LungMask) -> CoarseChest:
     """The lungs' surroundings at 3 mm."""
-    spacing = volume.grid.spacing_kji_mm
-    spans = []
-    for axis, mm in enumerate(spacing):
-        others = tuple(a for a in range(3) if a != axis)
-        filled = np.flatnonzero((lungs.labels > 0).any(axis=others))
-        pad = int(np.ceil(MARGIN_MM / mm))
-        spans.append(slice(max(0, int(filled[0]) - pad), min(lungs.labels.shape[axis], int(filled[-1]) + 1 + pad)))
-    hu, labels = volume.hu[tuple(spans)], lungs.labels[tuple(spans)]
-    size = cells_of(hu.shape, spacing, SPACING_MM)
+    start, end = lung_bounds(lungs, MARGIN_MM)
+    box = tuple(slice(a, b) for a, b in zip(start, end, strict=True))
+    hu, labels = volume.hu[box], lungs.labels[box]
+    size = cells_of(hu.shape, volume.grid.spacing_kji_mm, SPACING_MM)
     means = cell_means((plane.astype(np.float32) for plane in hu), size)
     lung = np.zeros(size, dtype=np.uint8)
     for side in (LungMask.RIGHT, LungMask.LEFT):
         lung[cell_means(((plane == side).astype(np.float32) for plane in labels), size) >= 0.5] = side
-    start = (spans[0].start, spans[1].start, spans[2].start)
     return CoarseChest(means, lung, start, np.array(hu.shape) / np.array(size))
 
 
@@ -109,13 +103,7 @@ def find_masses(network: LungNet, volume: Volume, lungs: LungMask) -> tuple[Seen
 
 def mass_shares(network: LungNet, hu: Float32Array) -> Float32Array:
     """How much of each cell of a chest `hu` [k, j, i] at 3 mm is mass, float32 [k, j, i] in 0..1."""
-    pads = [(-n) % STRIDE for n in hu.shape]
-    image = F.pad(scaled(torch.from_numpy(hu))[None, None], (0, pads[2], 0, pads[1], 0, pads[0]), value=-1.0)
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        share = torch.sigmoid(network(image.to(device).to(memory_format=torch.channels_last_3d)).float())[0, 0]
-    k, j, i = hu.shape
-    return np.ascontiguousarray(share[:k, :j, :i].cpu().numpy())
+    return np.ascontiguousarray(torch.sigmoid(logits_of(network, torch.from_numpy(hu))[0]).numpy())
 
 
 Piece = tuple[BoolArray, tuple[slice, ...]]

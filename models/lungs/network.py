@@ -97,11 +97,17 @@ def expected_lungs(network: LungNet, volume: Volume) -> ExpectedLungs:
 
 def shares_of(network: LungNet, hu: torch.Tensor) -> tuple[Float32Array, Float32Array]:
     """Probabilities [k, j, i] of the right and of the left lung in an image [k, j, i] at 6 mm, in HU."""
+    share = torch.softmax(logits_of(network, hu), dim=0).numpy()
+    right, left = (np.ascontiguousarray(share[n]) for n in (1, 2))
+    return right, left
+
+
+def logits_of(network: LungNet, hu: torch.Tensor) -> torch.Tensor:
+    """Logits float32 [class, k, j, i] of a chest [k, j, i] in HU of any shape, in cells of the network's size."""
     pads = [(-n) % STRIDE for n in hu.shape]
     image = F.pad(scaled(hu)[None, None], (0, pads[2], 0, pads[1], 0, pads[0]), value=-1.0)
     device = next(network.parameters()).device
     with torch.inference_mode():
-        share = torch.softmax(network(image.to(device)).float(), dim=1)[0].cpu().numpy()
+        found: torch.Tensor = network(image.to(device)).float()[0].cpu()
     k, j, i = hu.shape
-    right, left = (np.ascontiguousarray(share[n, :k, :j, :i]) for n in (1, 2))
-    return right, left
+    return found[:, :k, :j, :i]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from cad.domain import Float32Array, FloatArray, Grid, Volume
+from cad.domain import Float32Array, FloatArray, Grid, LungMask, Volume
 from cad.geometry import crop_grid, positions_of
 
 
@@ -70,6 +70,18 @@ def isotropic_grid(source: Grid, spacing_mm: float) -> Grid:
     affine[:3, :3] = source.affine[:3, :3] @ np.diag([spacing_mm / s for s in old])
     affine[:3, 3] = positions_of(source, first)[0]
     return Grid((shape[0], shape[1], shape[2]), affine)
+
+
+def lung_bounds(lungs: LungMask, margin_mm: float) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """First and end (k, j, i) of the box of the lungs, with so much around it as the grid has."""
+    low, high = [], []
+    for axis, spacing in enumerate(lungs.grid.spacing_kji_mm):
+        others = tuple(a for a in range(3) if a != axis)
+        filled = np.flatnonzero((lungs.labels > 0).any(axis=others))
+        pad = int(np.ceil(margin_mm / spacing))
+        low.append(max(0, int(filled[0]) - pad))
+        high.append(min(lungs.grid.shape[axis], int(filled[-1]) + 1 + pad))
+    return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
 def cells_of(

@@ -9,7 +9,7 @@ place and volume.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -148,9 +148,14 @@ def _side_of(labels: UInt8Array, voxels: BoolArray) -> int:
 
 def _seen_opacity(seen: SeenMass, lungs: LungMask, policy: OpacityPolicy) -> Opacity:
     """A mass that a network saw; what is larger than masses are is none."""
-    mask, spacing = seen.mask, seen.mask.grid.spacing_kji_mm
+    extent = _extent_mm(seen.mask.voxels, seen.mask.grid.spacing_kji_mm)
+    found = _described(seen.mask, lungs, extent)
+    return replace(found, is_mass=extent <= policy.largest_mass_mm, score=seen.score)
+
+
+def _described(mask: NoduleMask, lungs: LungMask, extent_mm: float) -> Opacity:
+    """A dense region by its voxels, not yet said to be a mass."""
     ml = mask.voxel_count * mask.grid.voxel_volume_mm3 / 1000
-    extent = _extent_mm(mask.voxels, spacing)
     middle = [float(c) + o for c, o in zip(ndimage.center_of_mass(mask.voxels), mask.offset, strict=True)]
     heights = np.flatnonzero((lungs.labels > 0).any(axis=(1, 2)))
     side = _side_of(lungs.labels[mask.slices], mask.voxels)
@@ -159,11 +164,10 @@ def _seen_opacity(seen: SeenMass, lungs: LungMask, policy: OpacityPolicy) -> Opa
         position_of(mask.grid, (middle[0], middle[1], middle[2])),
         side=Side.RIGHT if side == LungMask.RIGHT else Side.LEFT,
         volume_ml=ml,
-        extent_mm=extent,
-        compactness=min(1.0, ml * 1000 / (np.pi / 6 * extent**3)),
-        is_mass=extent <= policy.largest_mass_mm,
+        extent_mm=extent_mm,
+        compactness=min(1.0, ml * 1000 / (np.pi / 6 * extent_mm**3)),
+        is_mass=False,
         height=float((middle[0] - heights[0]) / max(1, heights[-1] - heights[0])),
-        score=seen.score,
     )
 
 
@@ -207,25 +211,10 @@ Piece = tuple[BoolArray, tuple[slice, ...]]
 
 
 def _opacity(volume: Volume, lungs: LungMask, coarse: _Coarse, piece: Piece, policy: OpacityPolicy) -> Opacity:
-    part = piece[0]
-    mask = _at_source(volume, lungs, piece, coarse.factors, policy.dense_hu)
-    ml = mask.voxel_count * volume.grid.voxel_volume_mm3 / 1000
-    extent = _extent_mm(part, coarse.spacing_mm)
-    compactness = min(1.0, ml * 1000 / (np.pi / 6 * extent**3))
-    middle = [float(c) + o for c, o in zip(ndimage.center_of_mass(mask.voxels), mask.offset, strict=True)]
-    heights = np.flatnonzero((lungs.labels > 0).any(axis=(1, 2)))
-    labels = lungs.labels[mask.slices][mask.voxels]
-    side = Side.RIGHT if np.count_nonzero(labels == 1) >= np.count_nonzero(labels == 2) else Side.LEFT
-    return Opacity(
-        mask,
-        position_of(volume.grid, (middle[0], middle[1], middle[2])),
-        side=side,
-        volume_ml=ml,
-        extent_mm=extent,
-        compactness=compactness,
-        is_mass=compactness >= policy.mass_compactness and extent <= policy.largest_mass_mm,
-        height=float((middle[0] - heights[0]) / max(1, heights[-1] - heights[0])),
-    )
+    extent = _extent_mm(piece[0], coarse.spacing_mm)
+    found = _described(_at_source(volume, lungs, piece, coarse.factors, policy.dense_hu), lungs, extent)
+    is_compact = found.compactness >= policy.mass_compactness
+    return replace(found, is_mass=is_compact and extent <= policy.largest_mass_mm)
 
 
 def _at_source(volume: Volume, lungs: LungMask, piece: Piece, factors: Factors, dense_hu: float) -> NoduleMask:

@@ -18,7 +18,7 @@ from cad.policy import LungPolicy
 from cad.science.lungs import segment_lungs
 from models.detector.rpn3d import RpnConfig
 from models.phantom.simulation import StudyRecipe, simulate_volume
-from models.running.resample import WorkingBox, working_box
+from models.running.resample import WorkingBox, lung_bounds, working_box
 from models.training.detector.patches import Background, Lesion
 from models.training.material.blend import Optics
 from models.training.material.sites import sites_of
@@ -70,7 +70,7 @@ PHANTOM_WEIGHT = 0.3
 
 def background_of(scan: TrainingScan, config: RpnConfig, weight: float = 1.0) -> Background:
     """The scan's lung region on the working grid, with places where nodules may be put."""
-    low, high = _lung_bounds(scan.lungs)
+    low, high = lung_bounds(scan.lungs, BOX_MARGIN_MM)
     box = working_box(scan.volume, low, high, config.spacing_mm, torch.device("cpu"))
     hu = box.hu.numpy().round().clip(-1024, 3071).astype(np.int16)
     lungs = _labels_on(box, scan.lungs)
@@ -106,17 +106,6 @@ def phantom_background(seed: int, config: RpnConfig) -> Background:
     volume = simulate_volume(StudyRecipe(seed=seed, nodules=0))
     scan = TrainingScan(f"phantom-{seed}", volume, segment_lungs(volume, LungPolicy()).lungs, 2.0, ())
     return background_of(scan, config, PHANTOM_WEIGHT)
-
-
-def _lung_bounds(lungs: LungMask) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    low, high = [], []
-    for axis, spacing in enumerate(lungs.grid.spacing_kji_mm):
-        others = tuple(a for a in range(3) if a != axis)
-        filled = np.flatnonzero((lungs.labels > 0).any(axis=others))
-        pad = int(np.ceil(BOX_MARGIN_MM / spacing))
-        low.append(max(0, int(filled[0]) - pad))
-        high.append(min(lungs.grid.shape[axis], int(filled[-1]) + 1 + pad))
-    return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
 def _labels_on(box: WorkingBox, lungs: LungMask) -> UInt8Array:
