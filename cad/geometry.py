@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from cad.domain import BoolArray, FloatArray, Grid, PointLps
+from cad.domain import BoolArray, FloatArray, Grid, NoduleMask, PointLps
 
 
 def grid_from(shape: tuple[int, int, int], spacing_kji_mm: tuple[float, float, float], origin: PointLps) -> Grid:
@@ -59,6 +59,18 @@ def crop_grid(grid: Grid, offset_kji: tuple[int, int, int], shape: tuple[int, in
     affine = np.array(grid.affine)
     affine[:3, 3] = position_of(grid, offset_kji).as_array()
     return Grid(shape, affine)
+
+
+def mask_of(voxels: BoolArray, start_kji: tuple[int, int, int], grid: Grid) -> NoduleMask:
+    """The smallest mask of what is set in `voxels` bool [k, j, i], whose first voxel is `start_kji` of the grid."""
+    low, high = [], []
+    for axis in range(3):
+        hit = np.flatnonzero(voxels.any(axis=tuple(a for a in range(3) if a != axis)))
+        low.append(int(hit[0]))
+        high.append(int(hit[-1]) + 1)
+    box = voxels[low[0] : high[0], low[1] : high[1], low[2] : high[2]].copy()
+    k, j, i = (start + first for start, first in zip(start_kji, low, strict=True))
+    return NoduleMask(box, (k, j, i), grid)
 
 
 def sphere_volume_mm3(diameter_mm: float) -> float:

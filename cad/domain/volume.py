@@ -68,11 +68,15 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Volume:
-    """A CT volume: `hu` int16 [k, j, i] in Hounsfield units on `grid`, in canonical orientation."""
+    """A CT volume: `hu` int16 [k, j, i] in Hounsfield units on `grid`, in canonical orientation.
+
+    `thick_mm` is how thick its slices are where they overlap; None where they are as thick as they are apart.
+    """
 
     hu: Int16Array
     grid: Grid
     frame_of_reference_uid: str
+    thick_mm: float | None = None
 
     def __post_init__(self) -> None:
         if self.hu.shape != self.grid.shape:
@@ -80,6 +84,11 @@ class Volume:
         if self.hu.dtype != np.int16:
             raise TypeError(f"hu must be int16, not {self.hu.dtype}")
         self.hu.flags.writeable = False
+
+    @property
+    def resolved_mm(self) -> float:
+        """How far apart two things must lie across the slices to be told apart, in mm."""
+        return max(self.thick_mm or 0.0, self.grid.spacing_kji_mm[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

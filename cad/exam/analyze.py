@@ -22,12 +22,14 @@ from cad.domain import (
 from cad.errors import Refusal
 from cad.exam.assessment import assess, assessment_cautions
 from cad.exam.followup import Comparison, CurrentScan, Tools, compare
+from cad.exam.images import on_images
 from cad.exam.nodules import Scene, describe, detect, look_for_masses, measure, soft_copy
 from cad.policy import POLICY_VERSION, Policy
 from cad.science.calcium.stage import Scan, assess_calcium
 from cad.science.lungs import segment_lungs
 from cad.science.lungs.opacities import unassessed
 from cad.science.lungs.search_limits import search_limits, searched_lung
+from cad.science.sampling import measured_grid
 
 CALCIUM_NOT_AVAILABLE = NotAssessed(
     NotAssessedReason.NOT_AVAILABLE, "Coronary calcium was not scored: what finds the heart is not installed."
@@ -62,10 +64,16 @@ class Request:
 
 
 def analyze(volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Findings:
-    """Everything that lungcad measures on one chest CT volume.
+    """Everything that lungcad measures on one chest CT volume, on the grid of its images.
 
     Raises Refusal when there are no lungs in view, unless calcium alone is asked for.
     """
+    with stage("sampling"):
+        measured = measured_grid(volume, policy.sampling)
+    return on_images(_analysed(measured.volume, networks, policy, request, stage), measured)
+
+
+def _analysed(volume: Volume, networks: Networks, policy: Policy, request: Request, stage: StageTimer) -> Findings:
     if request.with_nodules:
         findings = _nodules(volume, networks, policy, request, stage)
     else:

@@ -5,8 +5,10 @@ Import from here: `from cad.policy import Policy`.
 
 - `version`, `whole`: the version, and all policies of one analysis.
 - `series`, `lungs`, `opacities`, `lobes`: which series are read; constants of the segmentations.
+- `sampling`: when slices are not the scanner's own, and the grid that is measured.
 - `search`: when a search for nodules is less than what is promised.
 - `nodules`, `signs`: borders, measures and signs of nodules: constants of filters, and the limits that decide.
+- `volumes`: how far volumes differ between protocols.
 - `risk`, `followup`: coefficients of models, limits of growth and of a comparison.
 - `calcium`, `calcium_rules`: scores of calcium, and the codes of their rules.
 - `guidelines`: the published limits and categories, a module for each guideline.
@@ -42,8 +44,10 @@ from cad.policy.risk import (
     MayoPolicy as MayoPolicy,
     RiskPolicy as RiskPolicy,
 )
+from cad.policy.sampling import SamplingPolicy as SamplingPolicy
 from cad.policy.search import LIMITING as LIMITING, SearchPolicy as SearchPolicy
 from cad.policy.series import SeriesPolicy as SeriesPolicy
 from cad.policy.signs import AttributePolicy as AttributePolicy
 from cad.policy.version import POLICY_VERSION as POLICY_VERSION
+from cad.policy.volumes import VolumeErrorPolicy as VolumeErrorPolicy
 from cad.policy.whole import Policy as Policy

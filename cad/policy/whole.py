@@ -14,6 +14,7 @@ from cad.policy.nodules import CandidatePolicy, NodulePolicy
 from cad.policy.opacities import OpacityPolicy
 from cad.policy.report import WordingPolicy
 from cad.policy.risk import RiskPolicy
+from cad.policy.sampling import SamplingPolicy
 from cad.policy.search import SearchPolicy
 from cad.policy.series import SeriesPolicy
 from cad.policy.signs import AttributePolicy
@@ -24,6 +25,7 @@ class Policy:
     """The clinical policy of one installation."""
 
     series: SeriesPolicy = SeriesPolicy()
+    sampling: SamplingPolicy = SamplingPolicy()
     lungs: LungPolicy = LungPolicy()
     opacities: OpacityPolicy = OpacityPolicy()
     search: SearchPolicy = SearchPolicy()

@@ -29,6 +29,7 @@ from cad.exam.nodules import Scene, describe, detect, look_for_masses, measure, 
 from cad.geometry import indices_of
 from cad.policy import FollowUpPolicy, Policy
 from cad.science.lungs import segment_lungs
+from cad.science.sampling import measured_grid
 
 AFFINE = "affine"
 """`RegistrationQuality.method` of a registration without a trusted deformation."""
@@ -70,13 +71,14 @@ def examine(scan: PriorScan, current: Scene, tools: Tools) -> Examined | Caution
     registrar = tools.networks.registrar
     if registrar is None:
         return Caution("registration-not-available", "Earlier examinations were not compared: nothing registers scans.")
+    volume = measured_grid(scan.volume, tools.policy.sampling).volume
     try:
-        lungs = segment_lungs(scan.volume, tools.policy.lungs, tools.networks.lungs).lungs
+        lungs = segment_lungs(volume, tools.policy.lungs, tools.networks.lungs).lungs
     except Refusal as refusal:
         return Caution("prior-unsuitable", f"The examination of {scan.acquired} was not compared: {refusal.text}.")
-    lungs, opacities = look_for_masses(scan.volume, lungs, tools.networks, tools.policy.opacities)
-    soft = soft_copy(scan.volume, tools.policy)
-    scene = Scene(scan.volume, lungs, scan.series.series_uid, scan.series.contrast, opacities=opacities, soft=soft)
+    lungs, opacities = look_for_masses(volume, lungs, tools.networks, tools.policy.opacities)
+    soft = soft_copy(volume, tools.policy)
+    scene = Scene(volume, lungs, scan.series.series_uid, scan.series.contrast, opacities=opacities, soft=soft)
     transform, seconds = _registered(current, scene, registrar, tools)
     doubt = _doubt(transform.quality, tools.policy.followup)
     if doubt is not None:
