@@ -101,9 +101,9 @@ def _gain(reference: Float32Array, plane: Float32Array) -> float:
     return min(max(ratio, GAIN_RANGE[0]), GAIN_RANGE[1])
 
 
-def corner_of(shape: tuple[int, int], centre: tuple[float, float]) -> tuple[int, int]:
-    """Where the 64 x 64 pixels around `centre` (j, i) begin in a slice of `shape`; moved inwards at its edges."""
-    j, i = (min(max(round(c) - SIDE // 2, 0), max(n - SIDE, 0)) for c, n in zip(centre, shape, strict=True))
+def corner_of(shape: tuple[int, int], centre: tuple[float, float], side: int = SIDE) -> tuple[int, int]:
+    """Where `side` x `side` pixels around `centre` (j, i) begin in a slice of `shape`; moved inwards at its edges."""
+    j, i = (min(max(round(c) - side // 2, 0), max(n - side, 0)) for c, n in zip(centre, shape, strict=True))
     return j, i
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy import ndimage
 from scipy.special import expit
 from torch import nn
 
@@ -49,6 +51,15 @@ from models.running.device import device_named, is_bf16_fast
 REACH_FACTOR, REACH_MM = 0.8, 8.0
 """Slices are read up to this part of the candidate's diameter, and so much more, above and below its centre."""
 
+FINEST_PIXEL_MM, USUAL_PIXEL_MM, COARSEST_PIXEL_MM = 0.55, 0.7, 0.98
+"""The pixels that the networks learnt from: the finest, the median and the coarsest."""
+
+SURROUND_MM = 15.0
+"""What the networks see beside a lesion, in all."""
+
+SMOOTHING = 0.4
+"""Standard deviation of the smoothing before pixels are enlarged, times the square root of the zoom squared less 1."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoduleNetworks:
@@ -89,21 +100,76 @@ class NoduleNetworks:
         return calibrate(rate(self.rating, crop, outline, self.device), self.rating_card)
 
     def _reading(self, volume: Volume, candidate: Candidate) -> NoduleReading:
-        crop, offset = crop_of(volume, candidate)
-        outline = self.outline(crop)
-        return NoduleReading(outline, offset, certainty_of(outline), self.ratings(crop, outline))
+        seen = crop_of(volume, candidate)
+        outline = self.outline(seen.crop)
+        ratings = self.ratings(seen.crop, outline)
+        return NoduleReading(seen.on_volume(outline), seen.offset, certainty_of(outline), ratings)
 
 
-def crop_of(volume: Volume, candidate: Candidate) -> tuple[Crop, tuple[int, int, int]]:
-    """The slices around a candidate, and the voxel (k, j, i) of the volume at which they start."""
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenCrop:
+    """The slices around a candidate as the networks see them, and where they lie in the volume.
+
+    `offset` (k, j, i) is their first voxel in the volume and `size` how many rows and columns of it they cover; where
+    `zoom` is not 1, their pixels are so many times as large as the volume's.
+    """
+
+    crop: Crop
+    offset: tuple[int, int, int]
+    size: tuple[int, int]
+    zoom: float
+
+    def on_volume(self, outline: Float32Array) -> Float32Array:
+        """A probability [k, j, i] of the crop on the voxels of the volume."""
+        if self.zoom == 1:
+            return outline
+        return _in_plane(outline, [np.arange(n, dtype=np.float64) / self.zoom for n in self.size])
+
+
+def crop_of(volume: Volume, candidate: Candidate) -> SeenCrop:
+    """The slices around a candidate.
+
+    The networks learnt from pixels of 0.5 to 0.98 mm and see 64 of them: finer ones are brought to the usual size, and
+    those around a large lesion to one at which it lies well within.
+    """
+    spacing = volume.grid.spacing_kji_mm
     k, j, i = index_of(volume.grid, candidate.centre)
-    reach = (REACH_FACTOR * candidate.diameter_mm + REACH_MM) / volume.grid.spacing_kji_mm[0]
+    reach = (REACH_FACTOR * candidate.diameter_mm + REACH_MM) / spacing[0]
     low = min(max(int(np.floor(k - reach)), 0), volume.grid.shape[0] - 1)
     high = max(min(int(np.ceil(k + reach)) + 1, volume.grid.shape[0]), low + 1)
-    corner = corner_of(volume.grid.shape[1:], (j, i))
-    hu = volume.hu[low:high, corner[0] : corner[0] + SIDE, corner[1] : corner[1] + SIDE]
-    offset = (low, *corner)
-    return Crop(contrast_of_hu(hu), volume.grid.spacing_kji_mm, (k - low, j - corner[0], i - corner[1])), offset
+    zoom = _zoom(spacing[1], candidate.diameter_mm)
+    side = SIDE if zoom == 1 else math.ceil((SIDE - 1) * zoom) + 1
+    corner = corner_of(volume.grid.shape[1:], (j, i), side)
+    hu = volume.hu[low:high, corner[0] : corner[0] + side, corner[1] : corner[1] + side]
+    size = (hu.shape[1], hu.shape[2])
+    centre = (k - low, (j - corner[0]) / zoom, (i - corner[1]) / zoom)
+    if zoom != 1:
+        smooth = ndimage.gaussian_filter(hu.astype(np.float32), (0, *(2 * [SMOOTHING * math.sqrt(zoom**2 - 1)])))
+        counts = [min(SIDE, int((n - 1) / zoom + 1e-6) + 1) for n in size]
+        hu = np.rint(_in_plane(smooth, [np.arange(n, dtype=np.float64) * zoom for n in counts])).astype(np.int16)
+    crop = Crop(contrast_of_hu(hu), (spacing[0], spacing[1] * zoom, spacing[2] * zoom), centre)
+    return SeenCrop(crop, (low, *corner), size, zoom)
+
+
+def _zoom(pixel_mm: float, diameter_mm: float) -> float:
+    """How many times as large as the volume's the pixels are that the networks see; at least 1."""
+    usual = USUAL_PIXEL_MM if pixel_mm < FINEST_PIXEL_MM else pixel_mm
+    fitting = min((diameter_mm + SURROUND_MM) / SIDE, COARSEST_PIXEL_MM)
+    return max(1.0, max(usual, fitting) / pixel_mm)
+
+
+def _in_plane(array: Float32Array, places_ji: Sequence[FloatArray]) -> Float32Array:
+    """The array [k, j, i] linearly interpolated at these rows and columns."""
+    for axis, places in zip((1, 2), places_ji, strict=True):
+        last = array.shape[axis] - 1
+        at = np.clip(places, 0, last)
+        below = np.minimum(at.astype(int), max(last - 1, 0))
+        shape = [1, 1, 1]
+        shape[axis] = -1
+        share = (at - below).astype(np.float32).reshape(shape)
+        above = np.take(array, np.minimum(below + 1, last), axis)
+        array = np.asarray(np.take(array, below, axis) * (1 - share) + above * share, dtype=np.float32)
+    return array
 
 
 def outline(members: Sequence[OutlineNet], crop: Crop, device: torch.device) -> Float32Array:

@@ -234,8 +234,9 @@ def test_readings_of_a_scan_lie_in_the_scan(tmp_path: Path) -> None:
     hu[5:8, 1:6, 44:49] = 30
     volume = Volume(hu, grid_from(hu.shape, (2.0, 0.7, 0.7), PointLps(0, 0, 0)), "f")
     candidate = Candidate(position_of(volume.grid, (6.0, 3.0, 46.0)), 4.0, 0.9, "test")
-    crop, offset = crop_in(volume, candidate)
-    assert offset == (0, 0, 0)
+    seen = crop_in(volume, candidate)
+    crop = seen.crop
+    assert (seen.offset, seen.zoom) == ((0, 0, 0), 1)
     assert crop.contrast.shape == (12, 64, 50)
     assert crop.centre == pytest.approx((6.0, 3.0, 46.0))
     torch.manual_seed(1)
@@ -253,3 +254,22 @@ def test_only_slices_with_some_of_the_nodule_are_rated() -> None:
     outline[:] = 0.1
     outline[4, 1, 1] = 0.2
     assert nodule_slices(outline) == slice(4, 5)
+
+
+@pytest.mark.parametrize(("pixel_mm", "diameter_mm", "seen_mm"), [(0.3, 8.0, 0.7), (0.7, 8.0, 0.7), (0.6, 40.0, 0.859)])
+def test_the_networks_see_pixels_that_they_learnt_from(pixel_mm: float, diameter_mm: float, seen_mm: float) -> None:
+    hu = np.full((9, 220, 200), -860, dtype=np.int16)
+    k, j, i = np.meshgrid(*(np.arange(n) for n in hu.shape), indexing="ij")
+    away = np.sqrt(((k - 4) * 2.0) ** 2 + ((j - 100) * pixel_mm) ** 2 + ((i - 90) * pixel_mm) ** 2)
+    hu[away <= diameter_mm / 2] = 30
+    volume = Volume(hu, grid_from((9, 220, 200), (2.0, pixel_mm, pixel_mm), PointLps(0, 0, 0)), "f")
+    seen = crop_in(volume, Candidate(position_of(volume.grid, (4.0, 100.0, 90.0)), diameter_mm, 0.9, "test"))
+    assert seen.crop.spacing_mm == pytest.approx((2.0, seen_mm, seen_mm), abs=0.01)
+    assert seen.crop.contrast.shape[1:] == (64, 64)
+    dense = np.argwhere(seen.crop.contrast > 0.5)
+    assert seen.crop.centre[1:] == pytest.approx(dense.mean(axis=0)[1:], abs=0.6)
+    back = seen.on_volume((seen.crop.contrast > 0.5).astype(np.float32))
+    box = volume.hu[seen.offset[0] : seen.offset[0] + back.shape[0]][
+        :, seen.offset[1] : seen.offset[1] + back.shape[1], seen.offset[2] : seen.offset[2] + back.shape[2]
+    ]
+    assert dice(back >= 0.5, box > -400) > 0.93
