@@ -40,6 +40,7 @@ from cad.domain.followup import (
     ChangeStatus as ChangeStatus,
     ComparedExam as ComparedExam,
     FollowUp as FollowUp,
+    Imaging as Imaging,
     Match as Match,
     Matching as Matching,
     NoduleChange as NoduleChange,

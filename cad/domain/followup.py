@@ -26,10 +26,25 @@ class ChangeStatus(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Imaging:
+    """How a scan was made, as far as volumes depend on it.
+
+    `across_mm` and `in_plane_mm` are what it resolves across the slices and in them, `sharp` whether its kernel is, and
+    `lung_ml` the volume of the lungs in view.
+    """
+
+    across_mm: float
+    in_plane_mm: float
+    sharp: bool
+    lung_ml: float
+
+
+@dataclass(frozen=True, slots=True)
 class SizeAt:
     """A nodule's size at one time point, `days` after any fixed day, as far as change is computed from it.
 
-    `volume_interval_mm3` holds 95 % of repeated measurements of the volume; None when it is not known.
+    `volume_interval_mm3` holds 95 % of measurements of the volume on scans of any protocol; None when it is not known.
+    `imaging` is that of the scan; None stands for one like any other.
     """
 
     days: float
@@ -37,6 +52,8 @@ class SizeAt:
     mean_diameter_mm: float
     mass_mg: float
     volume_interval_mm3: tuple[float, float] | None = None
+    composition: Composition = Composition.SOLID
+    imaging: Imaging | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,7 @@ class SizeChange:
 
     The intervals (95 %) follow from those of both volumes and are None when one is not known. Doubling times are in
     days and given only for growth; the upper end of their interval is infinite when no growth is within the error.
+    `by_protocol`: the volume changed by more than the limit, and the difference of the protocols alone can explain it.
     """
 
     status: ChangeStatus
@@ -55,6 +73,7 @@ class SizeChange:
     mean_diameter_mm: float
     doubling_time_days: float | None
     doubling_time_interval_days: tuple[float, float] | None
+    by_protocol: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,13 +157,14 @@ class SolidComponent:
 class NoduleMeasures:
     """What is measured of a nodule's extent beside volume and axial diameters.
 
-    `volume_interval_mm3` holds the volume of 95 % of repeated measurements of the same nodule, and the true one as
-    often. `max_3d_diameter_mm`
+    `volume_interval_mm3` holds 95 % of the volumes that scans of another grid, kernel or thickness would give;
+    `repeated_mm3` those of the same protocol, where the nodule is as clear as a digital one. `max_3d_diameter_mm`
     is the greatest distance of two points of the surface, in any direction; `sphericity` is the surface of the ball
     of the same volume over the nodule's (1 for a ball). `solid` is given for part-solid nodules with a solid part.
     """
 
     volume_interval_mm3: tuple[float, float]
+    repeated_mm3: tuple[float, float]
     max_3d_diameter_mm: float
     surface_mm2: float
     sphericity: float

@@ -8,21 +8,24 @@ from cad.domain import (
     AxisLengths,
     Candidate,
     Composition,
+    Imaging,
     LungMask,
     Marks,
     Networks,
     Nodule,
     NoduleReading,
     NoduleSize,
+    Side,
     Volume,
 )
-from cad.policy import OpacityPolicy, Policy
+from cad.policy import NodulePolicy, OpacityPolicy, Policy
 from cad.science.lobes.location import find_borders, locate
 from cad.science.lungs.opacities import Opacity, holding, opacities_of, outline_at, with_masses
 from cad.science.nodules import characterise
 from cad.science.nodules.attributes import Imaged, attributes_of, calcium_hu
 from cad.science.nodules.candidates import select_candidates
 from cad.science.nodules.softening import softened
+from cad.science.nodules.window import widths_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +43,13 @@ class Scene:
     contrast: bool | None = None
     opacities: tuple[Opacity, ...] = ()
     soft: Volume | None = None
+
+
+def imaging_of(scene: Scene, policy: NodulePolicy) -> Imaging:
+    """How a scan was made, as far as volumes depend on it."""
+    across_mm, row_mm, column_mm = widths_of(scene.volume, policy)
+    lung_ml = sum(scene.lungs.volume_ml(side) for side in Side)
+    return Imaging(across_mm, max(row_mm, column_mm), scene.soft is not None, lung_ml)
 
 
 def soft_copy(volume: Volume, policy: Policy) -> Volume | None:
@@ -132,7 +142,7 @@ def describe(scene: Scene, nodules: tuple[Nodule, ...], policy: Policy) -> tuple
     """The measured nodules with their places and signs."""
     if not nodules:
         return ()
-    imaged = Imaged(scene.volume, scene.contrast, scene.soft)
+    imaged = Imaged(scene.volume, scene.contrast, widths_of(scene.volume, policy.nodules), scene.soft)
     borders = find_borders(scene.volume, scene.lungs, policy.lobes)
     located = (replace(n, location=locate(n.mask, n.side, borders, policy.lobes)) for n in nodules)
     return tuple(replace(n, attributes=attributes_of(imaged, n, n.location, policy.attributes)) for n in located)

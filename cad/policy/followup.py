@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cad.policy.volumes import VolumeErrorPolicy
+
 
 @dataclass(frozen=True, slots=True)
 class GrowthPolicy:
@@ -11,6 +13,8 @@ class GrowthPolicy:
 
     significant_percent: float = 25.0
     """A change of volume of less than 25 % is within the error of measurement (BTS 2015; NELSON)."""
+    error: VolumeErrorPolicy = VolumeErrorPolicy()
+    """What another protocol adds to that error."""
 
 
 @dataclass(frozen=True, slots=True)

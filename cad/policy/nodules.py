@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cad.policy.volumes import VolumeErrorPolicy
+
 
 @dataclass(frozen=True, slots=True)
 class CandidatePolicy:
@@ -19,7 +21,14 @@ class CandidatePolicy:
 
 @dataclass(frozen=True, slots=True)
 class NodulePolicy:
-    """How nodules are delineated and described."""
+    """How nodules are delineated and described.
+
+    A *width* is what the scanner resolves, along each axis: the thickness of a slice, and in the plane the pixel or, if
+    that is larger, `in_plane_width_mm`.
+    """
+
+    in_plane_width_mm: float = 0.7
+    """Finer pixels show no more: lung and soft-tissue kernels spread a border by 1.2 mm and more (half its height)."""
 
     fine_spacing_range_mm: tuple[float, float] = (0.35, 1.2)
     """Spacing that the fine grid aims at: about the pixel of chest CT, coarser only for masses, to bound the time."""
@@ -48,23 +57,24 @@ class NodulePolicy:
     """Mean lung attenuation at full inspiration, used where no aerated lung is in the window."""
     aerated_below_hu: float = -600.0
     """Below: aerated lung, without vessels, bronchial walls and ground glass (which begins near -700 to -600 HU)."""
-    min_lung_voxels: int = 100
+    min_lung_mm3: float = 20.0
+    """With less aerated lung around a nodule than this the usual value stands for it."""
     min_contrast_hu: float = 100.0
     """Fainter candidates have no measurable border: ground glass differs from lung by at least about 100 HU."""
     level_steps: int = 2
     """Threshold, measure the tissue inside, threshold again."""
     rim_depth_mm: float = 3.0
     """Depth to which the tissue sets the border: deeper, a centre may be denser."""
-    min_rim_voxels: int = 12
-    """Fewer voxels of a shell would be noise."""
+    min_rim_mm3: float = 2.0
+    """Less of a shell would be noise."""
     blurs_mm: tuple[float, ...] = (0.35, 0.5, 0.65)
     usual_blur_mm: float = 0.5
     """Standard deviations of the in-plane blur of lung to soft-tissue kernels (half of the contrast passes at 2.5 to 7
     line pairs per cm), and the usual one."""
     surely_solid_hu: float = -150.0
     usual_solid_hu: float = 30.0
-    usual_solid_voxels: float = 40.0
-    """Solid nodules are of soft tissue: said as loudly as this many source voxels, so that only the smallest listen."""
+    usual_solid_weight: float = 40.0
+    """Solid nodules are of soft tissue: said as loudly as this many samples, so that only the smallest listen."""
     blur_spread_mm: float = 0.15
     enhanced_blur_mm: float = 0.8
     enhancement_spread: float = 1.0
@@ -75,11 +85,11 @@ class NodulePolicy:
     """Part of the contrast by which no nodule resembles its own blurred shape, beside the noise."""
     slice_recovery: float = 0.2
     """Contrast that the fit misses, as a part of it, per squared ratio of slice to diameter (digital nodules)."""
-    rim_outside_voxels: float = 2.0
+    rim_outside_widths: float = 2.0
     """How far outside a region the image is compared with the blurred region."""
-    halo_voxels: tuple[float, float] = (1.5, 3.0)
+    halo_widths: tuple[float, float] = (1.5, 3.0)
     halo_contrast_hu: float = 130.0
-    """A shell of this distance (source voxels, outside the blur) whose median is so far from both lung and nodule is
+    """A shell of this distance (widths, outside the blur) whose median is so far from both lung and nodule is
     the ground-glass part of a part-solid nodule; vessels do not fill half of a shell."""
     densest_border_hu: float = 250.0
     """Upper bound of the tissue that sets the border: calcium lies in soft tissue, whose border is meant."""
@@ -97,21 +107,21 @@ class NodulePolicy:
     """A region that covers more of the limit's outer shell than this has leaked."""
     max_cut_share: float = 0.5
     """With more of its surface against dense tissue, a nodule's border was set by the cut, not by attenuation."""
-    border_voxels: float = 1.2
-    """Half-width of the blurred border in source voxels: slice profile and interpolation reach about one voxel."""
+    border_widths: float = 1.2
+    """Half-width of the blurred border: slice profile and interpolation reach about one width."""
     border_blurs: float = 2.5
     """The same in standard deviations of the in-plane blur, where that is wider."""
-    border_reach_voxels: float = 3.5
+    border_reach_widths: float = 3.5
     """What lies farther from a nodule has nothing to do with its border."""
     border_fill_range: tuple[float, float] = (-0.3, 1.3)
-    """Noise is symmetric, so the filling of border voxels may pass 0 and 1; bones and vessels must not count more."""
-    other_tissue_voxels: float = 0.6
-    """Dense voxels farther than this outside belong to something else; nearer, the smoothing rounded them off."""
+    """Noise is symmetric, so the filling of the border may pass 0 and 1; bones and vessels must not count more."""
+    other_tissue_widths: float = 0.6
+    """What is dense farther than this outside belong to something else; nearer, the smoothing rounded them off."""
 
-    interior_voxels: float = 1.0
-    """Depth in source voxels from which attenuation is free of the border's blur."""
-    min_interior_voxels: int = 8
-    """Fewer source voxels than this do not tell a composition; then the deepest voxels must do."""
+    interior_widths: float = 1.0
+    """Depth from which attenuation is free of the border's blur."""
+    min_interior_mm3: float = 6.0
+    """Less than this does not tell a composition; then the deepest voxels must do."""
     thin_core_quantile: float = 0.75
     solid_from_hu: float = -300.0
     """Solid component from here (between ground glass, below -300 HU, and soft tissue; -300 HU is the usual cut)."""
@@ -120,8 +130,8 @@ class NodulePolicy:
     """Shares of solid voxels that make a nodule solid or part-solid; below, vessels in ground glass explain them."""
     least_filled_core: float = 0.5
     """A solid part whose border, by attenuation, fills less of it than this is too thin to tell: its voxels count."""
-    min_solid_voxels: int = 4
-    """A solid component of fewer source voxels cannot be measured."""
+    min_solid_mm3: float = 3.0
+    """A solid component smaller than a ball of 1.8 mm cannot be measured."""
     calcified_from_hu: float = 200.0
     """Calcium on non-enhanced CT (Siegelman 1986 and later practice: 200 HU); with contrast, or when that is not known,
     the limit of the signs takes its place."""
@@ -130,8 +140,19 @@ class NodulePolicy:
     fat_range_hu: tuple[float, float] = (-150.0, -40.0)
     """Fat (Siegelman 1986, hamartoma: -40 to -120 HU, with margin for noise)."""
     fat_share: float = 0.5
-    fat_depth_voxels: float = 1.5
-    """Fat is told three slices from border to border at least: nearer, blurred soft tissue looks the same."""
+    fat_depth_widths: float = 1.5
+    fat_least_mm3: float = 60.0
+    fat_slices: int = 2
+    """Fat is told this deep below the border, of this volume and on so many slices: nearer, blurred soft tissue looks
+    the same. The volume is that from which the sign of fat is certain enough for a benign pattern
+    (`AttributePolicy`)."""
+
+    faint_below_hu: float = -300.0
+    faint_snapping_widths: tuple[float, float] = (0.7, 4.0)
+    faint_rise: float = 0.75
+    """The network draws ground glass too small, half of it and less (0.56 of the readers' volume, 0.68 with this):
+    there the border may move farther out, through what is no denser than the nodule by this part of its contrast, as
+    vessels are, and less far in."""
 
     outlined_from: float = 0.5
     """A network's outline: voxels that are more probably nodule than not."""
@@ -140,12 +161,15 @@ class NodulePolicy:
     0.78 in truth, and of the five outlines below 0.75 three overlapped by less than 0.3 (docs/characterization.md)."""
     believable_diameters: tuple[float, float] = (0.4, 2.5)
     """An outline whose diameter is so many times the candidate's is that of something else."""
-    snapping_voxels: tuple[float, float] = (1.5, 0.8)
-    """How far, in source voxels, the attenuation may move a network's outline inward and outward: readers draw about
+    snapping_widths: tuple[float, float] = (1.5, 0.8)
+    """How far the attenuation may move a network's outline inward and outward: readers draw about
     half a pixel outside the half-way border."""
 
+    surface_smoothing_mm: float = 0.4
+    """Standard deviation of the smoothing before the surface is laid: without it the steps of the grid add to it."""
+
     interval_least: float = 0.02
-    """Half-width of the 95 % interval of the log volume at least: with it the interval holds 96 % of the true volumes
+    """Half-width of the interval of repetition of the log volume at least: with it that holds 96 % of the true volumes
     of digital nodules (docs/measurement.md). Vessels and ragged borders add to it, nobody has measured how much."""
     interval_per_slice: float = 0.21
     interval_per_noise: float = 9.5
@@ -155,6 +179,9 @@ class NodulePolicy:
     """Where most of the border was cut, twice as wide: an assumption, as digital nodules are seldom clipped."""
     interval_ball: float = 0.55
     """Log volume of a candidate's ball: three times the log of 1.2, as a detector's diameters are off by a fifth."""
+
+    error: VolumeErrorPolicy = VolumeErrorPolicy()
+    """What another grid, kernel or thickness would add: the interval that is stated holds it."""
 
     same_nodule_overlap: float = 0.5
     """Masks that share more of the smaller one are one lesion."""

@@ -18,34 +18,34 @@ class AttributePolicy:
     calcium_width_hu: float = 30.0
     """Logistic width: the noise of a few voxels' mean and what different kernels make of it."""
     densest_share: float = 0.1
-    densest_voxels: int = 2
-    """The mean of the densest tenth (Siegelman 1986: calcium in 10 % of the section), at least of so many voxels."""
+    densest_mm3: float = 1.5
+    """The mean of the densest tenth (Siegelman 1986: calcium in 10 % of the section), at least of so much."""
     pattern_from: float = 0.5
-    min_interior_voxels: int = 5
-    """From this probability on a pattern is named, and only where so many voxels lie behind the border."""
+    min_interior_mm3: float = 5.0
+    """From this probability on a pattern is named, and only where so much lies behind the border."""
     diffuse_share: float = 0.7
     small_share: float = 0.1
     """Calcium in so much of the interior is diffuse; in less than the second it is punctate."""
     enclosed_share: float = 0.1
     """A ring: so much of what the calcium encloses in a slice is not calcified."""
     popcorn_pieces: int = 3
-    piece_voxels: int = 2
-    """Popcorn: so many separate clumps of so many voxels."""
+    piece_mm3: float = 2.0
+    """Popcorn: so many separate clumps of this size."""
     central_offset: float = 0.35
     """Central: the calcium's centroid is within this part of the radius from the nodule's, and the rim is free."""
     rim_share: float = 0.1
 
     fat_hu: tuple[float, float] = (-120.0, -40.0)
     """Intranodular fat (Siegelman 1986, hamartoma: -40 to -120 HU)."""
-    fat_depth_voxels: float = 1.5
+    fat_depth_widths: float = 1.5
     tissue_hu: float = -200.0
     """Nearer than this to the border, or to voxels below this, blurred soft tissue has the same attenuation."""
     fat_half_mm3: float = 15.0
     """So much contiguous fat, without sheets of a voxel, which blur makes, has a probability of one half."""
     air_share: float = 0.5
     """Air: darker than half-way from the nodule's tissue to air (-1000 HU), where the blurred wall ends."""
-    air_depth_voxels: float = 1.0
-    """A cavity does not reach the outermost voxels."""
+    air_depth_widths: float = 1.0
+    """A cavity does not reach the outermost width."""
     cavity_half_mm3: float = 20.0
     """So much enclosed air has a probability of one half; a bronchiole of 2 mm across 5 mm holds 16 mm³."""
 

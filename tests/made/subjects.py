@@ -172,7 +172,14 @@ def a_full_nodule(nodule: Nodule) -> Nodule:
     solid = SolidComponent(_halved(nodule.diameters), volume / 8)
     return dataclasses.replace(
         nodule,
-        measures=NoduleMeasures((volume * 0.9, volume * 1.2), nodule.diameters.long_axis_mm + 1.5, 612.3, 0.81, solid),
+        measures=NoduleMeasures(
+            (volume * 0.9, volume * 1.2),
+            (volume * 0.95, volume * 1.1),
+            nodule.diameters.long_axis_mm + 1.5,
+            612.3,
+            0.81,
+            solid,
+        ),
         location=NoduleLocation(Lobe.RUL if nodule.side is Side.RIGHT else Lobe.LLL, 0.93, 3.6, 0.0),
         attributes=NoduleAttributes(
             spiculation=0.83,

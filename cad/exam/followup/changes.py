@@ -26,8 +26,8 @@ from cad.domain import (
 )
 from cad.exam.followup.examination import Examined, is_in_view, places_in_prior
 from cad.exam.followup.tracks import Linked, Seen, Track
-from cad.exam.nodules import Scene
-from cad.policy import GrowthPolicy
+from cad.exam.nodules import Scene, imaging_of
+from cad.policy import GrowthPolicy, NodulePolicy
 from cad.science.followup.growth import size_change, volume_growth, volume_trend
 
 VERDICTS = {
@@ -45,6 +45,7 @@ class Course:
     scene: Scene
     acquired: datetime.date
     policy: GrowthPolicy
+    nodules: NodulePolicy
 
     @property
     def latest(self) -> Examined:
@@ -82,6 +83,10 @@ CAUTIONS = (
     ("place-outside-prior", "The earlier examination does not show the place of {}: not known to be new."),
     ("place-outside-current", "The current images do not show the place of an earlier nodule ({}): not followed."),
     ("change-of-the-mark", "No border was found of {}, now or before: the change of size is rough."),
+    (
+        "change-of-the-protocol",
+        "The scans differ in slices, pixels, kernel or breath, which alone can explain the change of size of {}.",
+    ),
     ("nodule-split", "Earlier one nodule, now several, whose volumes were added for the change: {}."),
 )
 
@@ -105,6 +110,9 @@ def _troubles(course: Course, track: Track) -> Iterator[str]:
         yield "change-of-the-mark"
     if track.split:
         yield "nodule-split"
+    change = _change(course, track)
+    if change is not None and change.change is not None and change.change.by_protocol:
+        yield "change-of-the-protocol"
 
 
 def _name(course: Course, track: Track) -> str:
@@ -207,6 +215,8 @@ def _size_now(course: Course, track: Track) -> SizeAt | None:
         mean_diameter_mm=max(n.diameters.mean_mm for n in nodules),
         mass_mg=sum(n.mass_mg for n in nodules),
         volume_interval_mm3=_sum_of_intervals(intervals),
+        composition=nodules[0].composition,
+        imaging=imaging_of(course.scene, course.nodules),
     )
 
 
@@ -220,6 +230,8 @@ def _size_then(course: Course, seen: Seen) -> SizeAt:
         mean_diameter_mm=max(n.size.axes.mean_mm for n in nodules),
         mass_mg=0.0 if None in masses else sum(mass for mass in masses if mass is not None),
         volume_interval_mm3=_sum_of_intervals([n.volume_interval_mm3 for n in nodules]),
+        composition=seen.nodule.size.composition,
+        imaging=imaging_of(course.linked.exams[seen.exam].scene, course.nodules),
     )
 
 

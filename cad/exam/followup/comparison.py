@@ -57,7 +57,7 @@ def compare(current: CurrentScan, priors: Sequence[PriorScan], tools: Tools) -> 
     if not exams:
         return Comparison(current.nodules, NotAssessed(NotAssessedReason.NO_SUITABLE_PRIOR), refused)
     tracks = link(current.scene, current.nodules, current.faint, exams, tools)
-    course = Course(tracks, current.scene, current.acquired, tools.policy.growth)
+    course = Course(tracks, current.scene, current.acquired, tools.policy.growth, tools.policy.nodules)
     registration = (caution for one in exams for caution in one.exam.transform.quality.cautions)
     return Comparison(
         nodules=tracked_nodules(course),

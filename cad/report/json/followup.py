@@ -24,6 +24,7 @@ CHANGE = (
     "mass_change_percent",
     "doubling_time_days",
     "doubling_time_interval_days",
+    "by_protocol",
     "mean_diameter_change_mm",
 )
 
@@ -110,6 +111,7 @@ def _figures(change: SizeChange) -> Document:
         "mass_change_percent": _rounded(change.mass_percent, 1),
         "doubling_time_days": _rounded(change.doubling_time_days, 1),
         "doubling_time_interval_days": _interval(change.doubling_time_interval_days),
+        "by_protocol": change.by_protocol,
         "mean_diameter_change_mm": round(change.mean_diameter_mm, 2),
     }
 

@@ -33,7 +33,7 @@ CNN_MEANING = (
     "the LIDC-IDRI; it is not the probability of cancer"
 )
 
-MEASURES = ("volume_interval_mm3", "max_3d_diameter_mm", "surface_mm2", "sphericity")
+MEASURES = ("volume_interval_mm3", "repeated_mm3", "max_3d_diameter_mm", "surface_mm2", "sphericity")
 SOLID = ("solid_diameters_mm", "solid_volume_mm3")
 LOCATION = ("lobe", "lobe_confidence", "pleura_distance_mm", "fissure_distance_mm")
 OWN_SIGNS = ("spiculation", "perifissural")
@@ -130,6 +130,7 @@ def _measures(measures: NoduleMeasures | None) -> Document:
     solid = measures.solid
     return {
         "volume_interval_mm3": [round(value, 1) for value in measures.volume_interval_mm3],
+        "repeated_mm3": [round(value, 1) for value in measures.repeated_mm3],
         "max_3d_diameter_mm": round(measures.max_3d_diameter_mm, 2),
         "surface_mm2": round(measures.surface_mm2, 1),
         "sphericity": round(measures.sphericity, 3),

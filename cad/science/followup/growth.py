@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cad.domain import ChangeStatus, GrowthVerdict, SizeAt, SizeChange, VolumeGrowth, VolumeTrend
-from cad.policy import GrowthPolicy
+from cad.domain import ChangeStatus, GrowthVerdict, Imaging, SizeAt, SizeChange, VolumeGrowth, VolumeTrend
+from cad.policy import GrowthPolicy, VolumeErrorPolicy
 
 
 def volume_doubling_time_days(earlier_mm3: float, now_mm3: float, interval_days: float) -> float:
@@ -59,12 +59,14 @@ def size_change(earlier: SizeAt, now: SizeAt, policy: GrowthPolicy) -> SizeChang
     """The change from an earlier examination, with its uncertainty.
 
     Growing or shrinking is a change of volume that is both significant by `policy` and beyond the error of the two
-    measurements, where that is known: the interval of the ratio of the volumes does not hold 1. Raises ValueError when
+    measurements, where that is known: the interval of the ratio of the volumes does not hold 1. That interval is wider
+    where the two scans were made by different protocols. Raises ValueError when
     the interval of time or a volume is not positive.
     """
     days = now.days - earlier.days
     growth = volume_growth(earlier.volume_mm3, now.volume_mm3, days, policy)
-    ratios = _ratio_interval(earlier, now)
+    is_same = is_same_protocol(earlier.imaging, now.imaging, policy.error)
+    ratios = _ratio_interval(earlier, now, policy.error if is_same else None)
     is_certain = ratios is None or not ratios[0] <= 1 <= ratios[1]
     status = STATUS[growth.verdict] if is_certain else ChangeStatus.STABLE
     is_growing = status is ChangeStatus.GROWING
@@ -77,6 +79,19 @@ def size_change(earlier: SizeAt, now: SizeAt, policy: GrowthPolicy) -> SizeChang
         mean_diameter_mm=now.mean_diameter_mm - earlier.mean_diameter_mm,
         doubling_time_days=growth.doubling_time_days if is_growing else None,
         doubling_time_interval_days=_doubling_interval(ratios, days) if is_growing and ratios is not None else None,
+        by_protocol=is_same is False and not is_certain and growth.verdict is not GrowthVerdict.STABLE,
+    )
+
+
+def is_same_protocol(one: Imaging | None, other: Imaging | None, policy: VolumeErrorPolicy) -> bool | None:
+    """Whether two scans resolve alike, by kernels alike, at about the same breath; None when one is not known."""
+    if one is None or other is None:
+        return None
+    widths = ((one.across_mm, other.across_mm), (one.in_plane_mm, other.in_plane_mm))
+    return (
+        all(max(pair) < policy.same_width_ratio * min(pair) for pair in widths)
+        and one.sharp == other.sharp
+        and max(one.lung_ml, other.lung_ml) < policy.same_breath_ratio * min(one.lung_ml, other.lung_ml)
     )
 
 
@@ -92,17 +107,32 @@ def volume_trend(sizes: Sequence[SizeAt]) -> VolumeTrend | None:
     return VolumeTrend(len(sizes), math.inf if is_level else math.log(2) / float(slope), spread)
 
 
-def _ratio_interval(earlier: SizeAt, now: SizeAt) -> tuple[float, float] | None:
-    """The ratio of the volumes with the error of both: their relative errors, as logarithms, add as squares."""
+def _ratio_interval(earlier: SizeAt, now: SizeAt, shared: VolumeErrorPolicy | None) -> tuple[float, float] | None:
+    """The ratio of the volumes with the error of both: their relative errors, as logarithms, add as squares.
+
+    With `shared` both are of one protocol, whose error is the same in both and falls out of the ratio.
+    """
     if earlier.volume_interval_mm3 is None or now.volume_interval_mm3 is None:
         return None
     (early_low, early_high), (now_low, now_high) = earlier.volume_interval_mm3, now.volume_interval_mm3
     if min(early_low, now_low) <= 0:
         return None
     ratio = math.log(now.volume_mm3 / earlier.volume_mm3)
-    below = math.hypot(math.log(now.volume_mm3 / now_low), math.log(early_high / earlier.volume_mm3))
-    above = math.hypot(math.log(now_high / now.volume_mm3), math.log(earlier.volume_mm3 / early_low))
+    own = [0.0 if shared is None else shared.half_width(size.volume_mm3, size.composition) for size in (earlier, now)]
+    below = math.hypot(
+        _without(math.log(now.volume_mm3 / now_low), own[1]),
+        _without(math.log(early_high / earlier.volume_mm3), own[0]),
+    )
+    above = math.hypot(
+        _without(math.log(now_high / now.volume_mm3), own[1]),
+        _without(math.log(earlier.volume_mm3 / early_low), own[0]),
+    )
     return math.exp(ratio - below), math.exp(ratio + above)
+
+
+def _without(half_width: float, part: float) -> float:
+    """A half-width without a part of it, which was added as squares; as it is when it does not hold that part."""
+    return math.sqrt(half_width**2 - part**2) if half_width > part else half_width
 
 
 def _doubling_interval(ratios: tuple[float, float], days: float) -> tuple[float, float]:

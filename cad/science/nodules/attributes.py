@@ -49,11 +49,13 @@ NEIGHBOURS = np.ones((3, 3, 3), dtype=np.bool_)
 class Imaged:
     """The scan that signs are read from. `contrast` says whether contrast medium was given; None when not known.
 
-    Calcium is judged on `soft`, the scan as a soft kernel would show it, where its own kernel overshoots at edges.
+    `width_mm` (k, j, i) is what the scanner resolves. Calcium is judged on `soft`, the scan as a soft kernel would show
+    it, where its own kernel overshoots at edges.
     """
 
     volume: Volume
     contrast: bool | None
+    width_mm: tuple[float, float, float]
     soft: Volume | None = None
 
 
@@ -68,30 +70,42 @@ def attributes_of(
     hu = volume.hu[nodule.mask.slices]
     inside = nodule.mask.voxels
     voxel_mm3 = volume.grid.voxel_volume_mm3
-    depth = _depth(inside)
-    fat_mm3 = _fat_mm3(hu, inside, voxel_mm3, policy) if nodule.composition is not Composition.GROUND_GLASS else 0.0
+    k, j, i = (s / w for s, w in zip(volume.grid.spacing_kji_mm, imaged.width_mm, strict=True))
+    seen = _Seen(hu, inside, voxel_mm3, (k, j, i))
+    depth = _depth(inside, seen.in_widths)
+    fat_mm3 = _fat_mm3(seen, policy) if nodule.composition is not Composition.GROUND_GLASS else 0.0
     limit_hu = calcium_hu(imaged.contrast, policy)
     calm = volume if imaged.soft is None else imaged.soft
     calm_hu = calm.hu[nodule.mask.slices]
     own = inside & ~_bone(calm, nodule, limit_hu, policy)
-    calcification = _calcification(calm_hu[own if own.any() else inside], limit_hu, policy)
+    calcification = _calcification(calm_hu[own if own.any() else inside], limit_hu, voxel_mm3, policy)
     is_calcified = calcification >= policy.pattern_from
     spiculation, lobulation, ill_defined = _from_ratings(nodule.ratings, policy)
     return NoduleAttributes(
         spiculation=spiculation,
         lobulation=lobulation,
         ill_defined_margin=ill_defined,
-        cavitation=_half_at(_cavity_mm3(hu, inside, depth, voxel_mm3, policy), policy.cavity_half_mm3),
+        cavitation=_half_at(_cavity_mm3(seen, depth, policy), policy.cavity_half_mm3),
         calcification=calcification,
-        calcification_pattern=_pattern(own & (calm_hu >= limit_hu), inside, depth, policy) if is_calcified else None,
+        calcification_pattern=_pattern(own & (calm_hu >= limit_hu), seen, depth, policy) if is_calcified else None,
         fat=_half_at(fat_mm3, policy.fat_half_mm3),
         perifissural=_perifissural(nodule, location, (spiculation, lobulation), policy),
     )
 
 
-def _depth(inside: BoolArray) -> FloatArray:
-    """Distance of each voxel inside to the nearest outside, in voxels; 1 in the outermost."""
-    depth: FloatArray = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1, 1:-1]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A nodule in its box: `hu` and `inside` [k, j, i], and its voxels in mm³ and in widths of what is resolved."""
+
+    hu: Int16Array
+    inside: BoolArray
+    voxel_mm3: float
+    in_widths: tuple[float, float, float]
+
+
+def _depth(inside: BoolArray, in_widths: tuple[float, float, float]) -> FloatArray:
+    """Distance of each voxel inside to the nearest outside, in widths; about 1 in the outermost."""
+    depth: FloatArray = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=in_widths)[1:-1, 1:-1, 1:-1]
     return depth
 
 
@@ -128,21 +142,21 @@ def _bone(volume: Volume, nodule: Nodule, limit_hu: float, policy: AttributePoli
     return bone
 
 
-def _calcification(hu: Int16Array, limit_hu: float, policy: AttributePolicy) -> float:
+def _calcification(hu: Int16Array, limit_hu: float, voxel_mm3: float, policy: AttributePolicy) -> float:
     """Probability of calcium from the mean of the densest voxels: blur only lowers it, and more never does."""
-    count = min(len(hu), max(policy.densest_voxels, math.ceil(policy.densest_share * len(hu))))
+    count = min(len(hu), max(math.ceil(policy.densest_mm3 / voxel_mm3), math.ceil(policy.densest_share * len(hu))))
     densest = float(np.sort(hu)[-count:].mean())
     return _logistic((densest - limit_hu) / policy.calcium_width_hu)
 
 
 def _pattern(
-    calcium: BoolArray, inside: BoolArray, depth: FloatArray, policy: AttributePolicy
+    calcium: BoolArray, seen: _Seen, depth: FloatArray, policy: AttributePolicy
 ) -> CalcificationPattern | None:
     """Where the calcium of a nodule lies; None where the nodule is all border, and so its pattern is blurred."""
     if not calcium.any():
         return CalcificationPattern.PUNCTATE
-    interior = depth > 1
-    if np.count_nonzero(interior) < policy.min_interior_voxels:
+    interior, inside = depth > 1, seen.inside
+    if np.count_nonzero(interior) * seen.voxel_mm3 < policy.min_interior_mm3:
         return CalcificationPattern.DIFFUSE if calcium[inside].mean() >= policy.diffuse_share else None
     filled = np.stack([ndimage.binary_fill_holes(section) for section in calcium])
     if np.count_nonzero(filled & ~calcium) >= policy.enclosed_share * np.count_nonzero(filled):
@@ -150,7 +164,8 @@ def _pattern(
     if calcium[interior].mean() >= policy.diffuse_share:
         return CalcificationPattern.DIFFUSE
     labels, _ = ndimage.label(calcium, NEIGHBOURS)
-    if np.count_nonzero(np.bincount(labels.ravel())[1:] >= policy.piece_voxels) >= policy.popcorn_pieces:
+    pieces_mm3 = np.bincount(labels.ravel())[1:] * seen.voxel_mm3
+    if np.count_nonzero(pieces_mm3 >= policy.piece_mm3) >= policy.popcorn_pieces:
         return CalcificationPattern.POPCORN
     if calcium[interior].mean() < policy.small_share:
         return CalcificationPattern.PUNCTATE
@@ -172,27 +187,25 @@ def _is_central(calcium: BoolArray, inside: BoolArray, depth: FloatArray, policy
     return math.hypot(*offsets) <= policy.central_offset and float(calcium[rim].mean()) <= policy.rim_share
 
 
-def _fat_mm3(hu: Int16Array, inside: BoolArray, voxel_mm3: float, policy: AttributePolicy) -> float:
+def _fat_mm3(seen: _Seen, policy: AttributePolicy) -> float:
     """The largest contiguous volume of fat deep in the nodule's tissue, without sheets of a single voxel.
 
     Deep means away from air too: spiculated and cavitary nodules mix with it also inside their outline.
     """
     low, high = policy.fat_hu
-    tissue_depth = _depth(inside & (hu >= policy.tissue_hu))
-    fat = (hu >= low) & (hu <= high) & (tissue_depth > policy.fat_depth_voxels)
-    return _largest(ndimage.binary_opening(fat, IN_SLICE)) * voxel_mm3
+    tissue_depth = _depth(seen.inside & (seen.hu >= policy.tissue_hu), seen.in_widths)
+    fat = (seen.hu >= low) & (seen.hu <= high) & (tissue_depth > policy.fat_depth_widths)
+    return _largest(ndimage.binary_opening(fat, IN_SLICE)) * seen.voxel_mm3
 
 
-def _cavity_mm3(
-    hu: Int16Array, inside: BoolArray, depth: FloatArray, voxel_mm3: float, policy: AttributePolicy
-) -> float:
+def _cavity_mm3(seen: _Seen, depth: FloatArray, policy: AttributePolicy) -> float:
     """The largest volume of air that the nodule encloses: a dark piece that does not reach its outermost voxels."""
-    tissue_hu = float(np.median(hu[inside]))
-    dark = inside & (hu < tissue_hu + policy.air_share * (AIR_HU - tissue_hu))
+    tissue_hu = float(np.median(seen.hu[seen.inside]))
+    dark = seen.inside & (seen.hu < tissue_hu + policy.air_share * (AIR_HU - tissue_hu))
     labels, count = ndimage.label(dark)
-    open_labels = np.unique(labels[dark & (depth <= policy.air_depth_voxels)])
+    open_labels = np.unique(labels[dark & (depth <= policy.air_depth_widths)])
     enclosed = dark & ~np.isin(labels, open_labels) if count else dark
-    return _largest(enclosed) * voxel_mm3
+    return _largest(enclosed) * seen.voxel_mm3
 
 
 def _largest(region: BoolArray) -> int:

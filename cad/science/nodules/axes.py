@@ -11,6 +11,9 @@ from cad.domain import AxialAxis, BoolArray, Diameters, Float32Array, FloatArray
 from cad.geometry import position_of
 from cad.science.nodules.window import Window
 
+ABOUT_LARGEST, MOST_SLICES = 0.9, 7
+"""A slice with so much of the largest area may hold the axes; of masses, so many of the largest are looked at."""
+
 
 def axial_diameters(occupancy: Float32Array, spacing_ji_mm: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
     """Long and short axis of the largest region with `occupancy` [j, i] of at least one half, as [2, 2] arrays of
@@ -29,16 +32,21 @@ def axial_diameters(occupancy: Float32Array, spacing_ji_mm: tuple[float, float])
 
 
 def axial_axes(window: Window, inside: BoolArray, occupancy: Float32Array, grid: Grid) -> Diameters:
-    """The axes of the region `inside` in the source slice where it is largest, the border placed by `occupancy`.
+    """The axes of the region `inside` in the source slice where they are longest, the border placed by `occupancy`.
 
-    Both are [k, j, i] on the fine grid of the window.
+    Both are [k, j, i] on the fine grid of the window. Slices whose area is within a tenth of the largest are looked at:
+    which of them is the largest is a matter of where the slices happen to lie.
     """
     step_k, step_j, step_i = window.steps
     # the smoothing and the cuts decide what is inside; the attenuation only places the border between two voxels
     planes = np.where(inside, np.maximum(occupancy, 0.5001), np.minimum(occupancy, 0.4999))[::step_k]
     areas = np.where(inside[::step_k].any(axis=(1, 2)), planes.sum(axis=(1, 2)), -np.inf)
-    k = int(areas.argmax())
-    long_ji, short_ji = axial_diameters(planes[k], (window.spacing_mm[1], window.spacing_mm[2]))
+    spacing = (window.spacing_mm[1], window.spacing_mm[2])
+    ranked = [
+        int(n) for n in np.argsort(-areas, kind="stable")[:MOST_SLICES] if areas[n] >= ABOUT_LARGEST * areas.max()
+    ]
+    found = [(n, axial_diameters(planes[n], spacing)) for n in ranked]
+    k, (long_ji, short_ji) = max(found, key=lambda one: sum(_length(ends, spacing) for ends in one[1]))
     slice_k = window.offset[0] + k
 
     def axis(ends_ji: FloatArray) -> AxialAxis:
@@ -49,6 +57,11 @@ def axial_axes(window: Window, inside: BoolArray, occupancy: Float32Array, grid:
         return AxialAxis(start, end)
 
     return Diameters(axis(long_ji), axis(short_ji), slice_k)
+
+
+def _length(ends_ji: FloatArray, spacing_ji_mm: tuple[float, float]) -> float:
+    """Length in mm of a line between two end points [2, 2] in pixels."""
+    return float(np.linalg.norm((ends_ji[1] - ends_ji[0]) * np.array(spacing_ji_mm)))
 
 
 def _polygon_area(points: FloatArray) -> float:

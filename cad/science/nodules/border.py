@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from cad.science.nodules.window import Window
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Border:
-    """A region `inside` within `box` of the window, with `depth` inside and distance `outside` in source voxels.
+    """A region `inside` within `box` of the window, with `depth` inside and distance `outside` in widths.
 
     `own` voxels are those of the region and those outside that are not nearer to other tissue or to what is not lung.
     """
@@ -42,20 +41,20 @@ class Border:
 
 def border_of(window: Window, inside: BoolArray, dense: BoolArray, policy: NodulePolicy) -> Border:
     """The border of a region [k, j, i] of fine voxels; `dense` [k, j, i] says where there is tissue of any kind."""
-    box = box_around(inside, math.ceil(policy.border_reach_voxels * max(window.steps)))
+    box = box_around(inside, window.fine_voxels(policy.border_reach_widths))
     part = inside[box]
-    outside: FloatArray = ndimage.distance_transform_edt(~part, sampling=window.source_voxel)
-    other = (outside > policy.other_tissue_voxels) & dense[box] | ~window.allowed[box] & ~part
+    outside: FloatArray = ndimage.distance_transform_edt(~part, sampling=window.in_widths)
+    other = (outside > policy.other_tissue_widths) & dense[box] | ~window.allowed[box] & ~part
     own = np.ones_like(part)
     if other.any():
-        own = part | (outside < ndimage.distance_transform_edt(~other, sampling=window.source_voxel))
-    return Border(box, part, depth_of(part, window.source_voxel), outside, own)
+        own = part | (outside < ndimage.distance_transform_edt(~other, sampling=window.in_widths))
+    return Border(box, part, depth_of(part, window.in_widths), outside, own)
 
 
 def blur(filled: Float32Array, blur_mm: float, window: Window, slices: bool = True) -> Float32Array:
     """A region [k, j, i] after the scanner's blur: a Gaussian in the plane, the mean over a slice across it."""
     _, dj, di = window.spacing_mm
     smooth: Float32Array = ndimage.gaussian_filter(filled, (0.0, blur_mm / dj, blur_mm / di), truncate=3)
-    if slices and window.steps[0] > 1:
-        smooth = ndimage.uniform_filter1d(smooth, window.steps[0], axis=0)
+    if slices and window.strides[0] > 1:
+        smooth = ndimage.uniform_filter1d(smooth, window.strides[0], axis=0)
     return smooth

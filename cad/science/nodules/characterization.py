@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from cad.domain import (
+    BoolArray,
     Candidate,
     FloatArray,
     Grid,
@@ -23,17 +24,20 @@ from cad.domain import (
     UInt8Array,
     Volume,
 )
-from cad.geometry import index_of, position_of
+from cad.geometry import index_of, mask_of, position_of
 from cad.policy import NodulePolicy
 from cad.science.nodules.axes import axial_axes
 from cad.science.nodules.composition import composition_of
 from cad.science.nodules.delineation import Extent, delineate
 from cad.science.nodules.measures import measures_of, volume_mm3
-from cad.science.nodules.morphology import depth_of
+from cad.science.nodules.morphology import box_around, depth_of
 from cad.science.nodules.window import Window, window_around
 
 TRACKING_NAMESPACE = uuid.UUID("6a0f3d0e-3c55-5d0b-9a5e-8d4c7f1f2b6a")
 """Namespace of tracking UIDs; arbitrary, and never changed, or follow-up of old results would break."""
+
+DRAWN_BLUR = 0.4
+"""Smoothing, in voxels of the images, of what is drawn: single voxels of noise do not stick out."""
 
 
 def characterise(
@@ -99,13 +103,29 @@ def _measured(volume: Volume, lungs: LungMask, window: Window, mark: _Mark, poli
 
 
 def _source_mask(window: Window, extent: Extent, grid: Grid) -> NoduleMask:
+    """The voxels of the images that are filled most, as many as the volume has: what is drawn is what is reported."""
     k, j, i = window.steps
-    voxels = extent.inside[::k, ::j, ::i]
-    low = [int(np.flatnonzero(voxels.any(axis=axes))[0]) for axes in ((1, 2), (0, 2), (0, 1))]
-    high = [int(np.flatnonzero(voxels.any(axis=axes))[-1]) + 1 for axes in ((1, 2), (0, 2), (0, 1))]
-    box = voxels[low[0] : high[0], low[1] : high[1], low[2] : high[2]].copy()
-    offset = (window.offset[0] + low[0], window.offset[1] + low[1], window.offset[2] + low[2])
-    return NoduleMask(box, offset, grid)
+    box = box_around(extent.occupancy > 0, 2 * max(window.steps))
+    whole, part = window.at_source(box)
+    filled = ndimage.gaussian_filter(extent.occupancy[box], [DRAWN_BLUR * n for n in window.steps])[part]
+    inside = extent.inside[box][part]
+    count = max(1, round(volume_mm3(window, extent.occupancy) / grid.voxel_volume_mm3))
+    # what the border's half way encloses goes first among voxels that are filled alike
+    ranked = filled + inside * np.float32(1e-3)
+    voxels = ranked >= np.partition(ranked.ravel(), -min(count, ranked.size))[-min(count, ranked.size)]
+    starts = (
+        window.offset[0] + whole[0].start // k,
+        window.offset[1] + whole[1].start // j,
+        window.offset[2] + whole[2].start // i,
+    )
+    return mask_of(_largest(voxels), starts, grid)
+
+
+def _largest(voxels: BoolArray) -> BoolArray:
+    """The largest part of a region [k, j, i] that hangs together at least by corners."""
+    labels, count = ndimage.label(voxels, np.ones((3, 3, 3)))
+    largest: BoolArray = labels == int(np.bincount(labels.ravel())[1:].argmax()) + 1
+    return largest if count > 1 else voxels
 
 
 def _centre(mask: NoduleMask) -> PointLps:

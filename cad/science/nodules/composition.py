@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from cad.domain import Composition, Float32Array
+from cad.domain import Composition, Float32Array, FloatArray
 from cad.policy import NodulePolicy
 from cad.science.nodules.delineation import Extent
 from cad.science.nodules.morphology import box_around, depth_of
@@ -19,20 +19,33 @@ def composition_of(window: Window, extent: Extent, policy: NodulePolicy) -> Comp
     Fat is only told where there are such voxels: in a thin nodule, blurred soft tissue has the same attenuation.
     """
     box = box_around(extent.inside, 0)
-    depth, hu = depth_of(extent.inside[box], window.source_voxel), window.hu[box]
-    interior = hu[depth > policy.interior_voxels]
-    enough = policy.min_interior_voxels * math.prod(window.steps)
+    depth, hu = depth_of(extent.inside[box], window.in_widths), window.hu[box]
+    interior = hu[depth > policy.interior_widths]
+    enough = policy.min_interior_mm3 / window.fine_voxel_mm3
     if len(interior) < enough:
         interior = hu[depth >= np.quantile(depth[depth > 0], policy.thin_core_quantile)]
     if _share(interior, policy.calcified_from_hu, math.inf) >= policy.calcified_share:
         return Composition.CALCIFIED
-    deep = hu[depth > policy.fat_depth_voxels]
-    if len(deep) >= enough and _share(deep, *policy.fat_range_hu) >= policy.fat_share:
+    if _is_fat(window, hu, depth, policy):
         return Composition.FAT
     solid_share = _share(interior, policy.solid_from_hu, math.inf)
     if solid_share >= policy.solid_share:
         return Composition.SOLID
     return Composition.PART_SOLID if solid_share >= policy.part_solid_share else Composition.GROUND_GLASS
+
+
+def _is_fat(window: Window, hu: Float32Array, depth: FloatArray, policy: NodulePolicy) -> bool:
+    """Whether most of what lies deep enough is fat, enough of it, and on more than one slice; arrays are [k, j, i]."""
+    deep = depth > policy.fat_depth_widths
+    low, high = policy.fat_range_hu
+    fat = deep & (hu >= low) & (hu <= high)
+    if np.count_nonzero(fat) < max(policy.fat_share * np.count_nonzero(deep), 1):
+        return False
+    slices = np.flatnonzero(fat.any(axis=(1, 2)))
+    height_mm = (slices[-1] - slices[0] + 1) * window.spacing_mm[0]
+    if height_mm < (policy.fat_slices - 1) * window.width_mm[0]:
+        return False
+    return bool(np.count_nonzero(fat) * window.fine_voxel_mm3 >= policy.fat_least_mm3)
 
 
 def _share(hu: Float32Array, low: float, high: float) -> float:

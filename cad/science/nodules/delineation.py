@@ -42,26 +42,31 @@ def delineate(window: Window, policy: NodulePolicy) -> Extent:
 
 def _by_outline(window: Window, outlined: BoolArray, policy: NodulePolicy) -> Extent:
     """The tissue that a network outlined, its border moved to half attenuation where that is close."""
-    depth = depth_of(outlined, window.source_voxel)
+    depth = depth_of(outlined, window.in_widths)
     levels = first_levels(window, depth >= min(1.0, float(depth.max())), policy)
     inside = outlined
     for _ in range(policy.level_steps):
         if levels.contrast_hu < policy.min_contrast_hu:
             return Extent(outlined, outlined.astype(np.float32), Delineation.NETWORK)
-        dense = _denoised(window, levels, policy) >= levels.border_hu
-        inside = _snapped(window, outlined, dense, policy)
+        smooth_hu = _denoised(window, levels, policy)
+        dense = smooth_hu >= levels.border_hu
+        if levels.tissue_hu < policy.faint_below_hu:
+            alike = smooth_hu <= levels.tissue_hu + policy.faint_rise * levels.contrast_hu
+            inside = _snapped(window, outlined, dense & (outlined | alike), policy.faint_snapping_widths)
+        else:
+            inside = _snapped(window, outlined, dense, policy.snapping_widths)
         border = border_of(window, inside, dense, policy)
         levels = refined_levels(window, border, levels, policy)
     return Extent(inside, occupancy_of(window, border, levels, policy), Delineation.NETWORK, levels)
 
 
-def _snapped(window: Window, outlined: BoolArray, dense: BoolArray, policy: NodulePolicy) -> BoolArray:
-    """`outlined` without what is not dense near its border, and with what is dense just outside."""
-    box = box_around(outlined, 2 * max(window.steps))
+def _snapped(window: Window, outlined: BoolArray, dense: BoolArray, widths: tuple[float, float]) -> BoolArray:
+    """`outlined` without what is not dense near its border, and with what is dense just outside, both [k, j, i]."""
+    inward, outward = widths
+    box = box_around(outlined, window.fine_voxels(outward + 1))
     part = outlined[box]
-    depth = depth_of(part, window.source_voxel)
-    outside = ndimage.distance_transform_edt(~part, sampling=window.source_voxel)
-    inward, outward = policy.snapping_voxels
+    depth = depth_of(part, window.in_widths)
+    outside = ndimage.distance_transform_edt(~part, sampling=window.in_widths)
     snapped = np.zeros_like(outlined)
     snapped[box] = (depth > inward) | dense[box] & (part | (outside <= outward) & window.allowed[box])
     if not snapped.any():
@@ -171,13 +176,12 @@ def occupancy_of(window: Window, border: Border, levels: Levels, policy: NoduleP
 
 def _near_border(window: Window, border: Border, levels: Levels, policy: NodulePolicy) -> BoolArray:
     """Voxels within the blurred border: about a slice across, and as wide as the blur in the plane."""
-    reach_voxels = max(
-        policy.border_voxels, policy.border_blurs * levels.blur_mm / (window.spacing_mm[1] * window.steps[1])
-    )
-    if reach_voxels == policy.border_voxels:
-        return np.asarray((border.depth <= reach_voxels) & (border.outside <= reach_voxels))
-    k, j, i = window.source_voxel
-    reach = (k / policy.border_voxels, j / reach_voxels, i / reach_voxels)
+    across = policy.border_widths
+    within_plane = max(across, policy.border_blurs * levels.blur_mm / window.width_mm[1])
+    if within_plane == across:
+        return np.asarray((border.depth <= across) & (border.outside <= across))
+    k, j, i = window.in_widths
+    reach = (k / across, j / within_plane, i / within_plane)
     within: BoolArray = depth_of(border.inside, reach) <= 1
     return np.asarray(within & (ndimage.distance_transform_edt(~border.inside, sampling=reach) <= 1))
 

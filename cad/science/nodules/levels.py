@@ -55,8 +55,8 @@ def refined_levels(window: Window, border: Border, levels: Levels, policy: Nodul
 
 
 def _noise_hu(window: Window, policy: NodulePolicy) -> float:
-    """Noise from neighbouring pixels of aerated lung: median absolute difference × 1.4826 / √2; 0 where unknown."""
-    source = tuple(slice(None, None, n) for n in window.steps)
+    """Noise from pixels of aerated lung a width apart: median absolute difference × 1.4826 / √2; 0 where unknown."""
+    source = tuple(slice(None, None, n) for n in window.strides)
     aerated = aerated_lung(window, policy)[source]
     differences = np.diff(window.hu[source], axis=1)[aerated[:, 1:] & aerated[:, :-1]]
     return 1.4826 / math.sqrt(2) * float(np.median(np.abs(differences))) if len(differences) else 0.0
@@ -64,10 +64,11 @@ def _noise_hu(window: Window, policy: NodulePolicy) -> float:
 
 def _halo_hu(window: Window, border: Border, policy: NodulePolicy) -> float | None:
     """Attenuation of the shell outside the blurred border, inside the lungs; None where there is too little of it."""
-    low, high = policy.halo_voxels
-    lung = ndimage.binary_erosion(window.allowed[border.box], iterations=max(window.steps), border_value=1)
+    low, high = policy.halo_widths
+    allowed = np.pad(window.allowed[border.box], 1, constant_values=True)
+    lung = ndimage.distance_transform_edt(allowed, sampling=window.in_widths)[1:-1, 1:-1, 1:-1] > 1
     around = window.hu[border.box][(border.outside >= low) & (border.outside <= high) & lung]
-    return float(np.median(around)) if len(around) >= policy.min_rim_voxels else None
+    return float(np.median(around)) if len(around) * window.fine_voxel_mm3 >= policy.min_rim_mm3 else None
 
 
 def _rim(window: Window, border: Border, levels: Levels, policy: NodulePolicy) -> tuple[float, float]:
@@ -78,7 +79,7 @@ def _rim(window: Window, border: Border, levels: Levels, policy: NodulePolicy) -
     """
     source, in_box = window.at_source(border.box)
     signed_mm = border.signed_mm(window)
-    near = ((signed_mm >= -policy.rim_depth_mm) & (border.outside <= policy.rim_outside_voxels) & border.own)[in_box]
+    near = ((signed_mm >= -policy.rim_depth_mm) & (border.outside <= policy.rim_outside_widths) & border.own)[in_box]
     rise = (window.hu[source] - np.float32(levels.lung_hu))[near].astype(np.float64)
     fits = [
         _fit(_shapes(window, signed_mm, blur_mm, policy), (rise, near, in_box), levels, policy)
@@ -91,7 +92,7 @@ def _rim(window: Window, border: Border, levels: Levels, policy: NodulePolicy) -
     best = min(range(len(fits)), key=misfits.__getitem__)
     contrast_hu, gain, _ = fits[best]
     spread_mm = policy.blurs_mm[best] + min(gain, 1.0) * (policy.enhanced_blur_mm - policy.blurs_mm[best])
-    across_mm = window.spacing_mm[0] * window.steps[0]
+    across_mm = window.width_mm[0]
     diameter_mm = sphere_diameter_mm(np.count_nonzero(border.inside) * window.fine_voxel_mm3)
     recovered_hu = contrast_hu * (1 + policy.slice_recovery * (across_mm / max(diameter_mm, across_mm)) ** 2)
     return min(levels.lung_hu + recovered_hu, policy.densest_border_hu), spread_mm
@@ -122,7 +123,7 @@ def _fit(
     noise_hu = math.hypot(levels.noise_hu, policy.unexplained_share * levels.contrast_hu)
     usual = np.array([np.inf, policy.enhancement_spread, policy.shift_spread_mm]) * levels.contrast_hu
     design = np.stack([shape[in_box][near] for shape in shapes], axis=1).astype(np.float64) / noise_hu
-    solid = math.sqrt(policy.usual_solid_voxels) / noise_hu if levels.tissue_hu > policy.surely_solid_hu else 0.0
+    solid = math.sqrt(policy.usual_solid_weight) / noise_hu if levels.tissue_hu > policy.surely_solid_hu else 0.0
     rows = np.concatenate([design, np.diag(1 / usual), [[solid, 0, 0]]])
     target = np.concatenate([rise / noise_hu, np.zeros(3), [solid * (policy.usual_solid_hu - levels.lung_hu)]])
     for free in ([0, 1, 2], [0, 2]):

@@ -32,10 +32,13 @@ def measures_of(
 ) -> NoduleMeasures:
     """What is measured of an extent beside its volume and axial diameters."""
     volume = volume_mm3(window, extent.occupancy)
-    vertices_mm, faces = _surface(window, extent)
+    vertices_mm, faces = _surface(window, extent, policy)
     sphericity = sphericity_of(vertices_mm, faces)
+    repeated_mm3 = volume_interval_mm3(window, extent, policy)
+    width = math.hypot(math.log(repeated_mm3[1] / volume), policy.error.half_width(volume, composition))
     return NoduleMeasures(
-        volume_interval_mm3=volume_interval_mm3(window, extent, policy),
+        volume_interval_mm3=(volume * math.exp(-width), volume * math.exp(width)),
+        repeated_mm3=repeated_mm3,
         max_3d_diameter_mm=largest_distance(vertices_mm),
         # the mesh runs a little inside of the border that the volume tells: only its shape is taken from it
         surface_mm2=math.pi * sphere_diameter_mm(volume) ** 2 / sphericity,
@@ -44,12 +47,13 @@ def measures_of(
     )
 
 
-def _surface(window: Window, extent: Extent) -> tuple[FloatArray, npt.NDArray[np.integer]]:
+def _surface(window: Window, extent: Extent, policy: NodulePolicy) -> tuple[FloatArray, npt.NDArray[np.integer]]:
     """Vertices [n, 3] in mm and faces [m, 3] of the surface half-way through the border."""
     box = box_around(extent.inside, 1)
     inside, occupancy = extent.inside[box], extent.occupancy[box]
     filled = np.where(inside, np.maximum(occupancy, 0.5001), np.minimum(occupancy, 0.4999))
-    smooth = ndimage.gaussian_filter(np.pad(np.clip(filled, 0, 1).astype(np.float32), 2), 0.7)
+    sigma = [policy.surface_smoothing_mm / s for s in window.spacing_mm]
+    smooth = ndimage.gaussian_filter(np.pad(np.clip(filled, 0, 1).astype(np.float32), 2), sigma)
     vertices, faces, _, _ = marching_cubes(smooth, min(0.5, float(smooth.max()) / 2), spacing=window.spacing_mm)
     return vertices, faces
 
@@ -82,9 +86,9 @@ def solid_component(window: Window, extent: Extent, grid: Grid, policy: NodulePo
         return None
     sizes = np.bincount(labels.ravel())[1:]
     core = labels == int(sizes.argmax()) + 1
-    if np.count_nonzero(core[:: window.steps[0], :: window.steps[1], :: window.steps[2]]) < policy.min_solid_voxels:
+    if np.count_nonzero(core) * window.fine_voxel_mm3 < policy.min_solid_mm3:
         return None
-    depth = depth_of(core, window.source_voxel)
+    depth = depth_of(core, window.in_widths)
     core_hu = float(np.median(window.hu[depth >= min(1.0, float(depth.max()))]))
     core_hu = float(np.clip(core_hu, policy.solid_from_hu + policy.min_contrast_hu, policy.densest_border_hu))
     blur_mm, noise_hu = (
@@ -102,7 +106,7 @@ def solid_component(window: Window, extent: Extent, grid: Grid, policy: NodulePo
 
 
 def volume_interval_mm3(window: Window, extent: Extent, policy: NodulePolicy) -> tuple[float, float]:
-    """The 95 % interval of the volume, symmetric on the scale of its logarithm."""
+    """The 95 % interval of the volume by the same protocol, symmetric on the scale of its logarithm."""
     volume = volume_mm3(window, extent.occupancy)
     terms = (0.0, 0.0) if extent.levels is None else _interval_terms(window, extent.levels, volume)
     width = half_width(terms, extent.delineation, policy)
@@ -110,7 +114,7 @@ def volume_interval_mm3(window: Window, extent: Extent, policy: NodulePolicy) ->
 
 
 def half_width(terms: tuple[float, float], delineation: Delineation, policy: NodulePolicy) -> float:
-    """Half-width of the interval of the log volume, from what slices and noise add; a ball has one of its own."""
+    """Half-width of that interval of the log volume, from what slices and noise add; a ball has one of its own."""
     if delineation is Delineation.BALL:
         return policy.interval_ball
     per_slice, per_noise = terms
@@ -120,7 +124,7 @@ def half_width(terms: tuple[float, float], delineation: Delineation, policy: Nod
 
 def _interval_terms(window: Window, levels: Levels, volume: float) -> tuple[float, float]:
     """What the volume's error grows with: (slice / diameter)², and noise / contrast × voxel edge / diameter."""
-    slice_mm, row_mm, column_mm = (s * n for s, n in zip(window.spacing_mm, window.steps, strict=True))
+    slice_mm, row_mm, column_mm = window.width_mm
     diameter_mm = sphere_diameter_mm(volume)
     edge_mm = math.cbrt(slice_mm * row_mm * column_mm)
     return (slice_mm / diameter_mm) ** 2, levels.noise_hu / levels.contrast_hu * edge_mm / diameter_mm

@@ -5,6 +5,7 @@ Every source voxel is a fine voxel too, so that a mask found there needs no seco
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +23,8 @@ class Window:
     """The surroundings of one candidate on the fine grid, whose voxel [0, 0, 0] is source voxel `offset`.
 
     `hu` and `allowed` (where nodule tissue may lie) are [k, j, i]; each source voxel has `steps` fine voxels per
-    axis. `centre_mm` is the candidate's centre in mm from fine voxel 0. `outlined` is what a network says is nodule.
+    axis. `width_mm` (k, j, i) is what the scanner resolves. `centre_mm` is the candidate's centre in mm from fine voxel
+    0. `outlined` is what a network says is nodule.
     """
 
     hu: Float32Array
@@ -30,14 +32,26 @@ class Window:
     offset: tuple[int, int, int]
     steps: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
+    width_mm: tuple[float, float, float]
     centre_mm: FloatArray
     radius_mm: float
     outlined: BoolArray | None = None
 
     @property
-    def source_voxel(self) -> tuple[float, float, float]:
-        """Size of a fine voxel in source voxels."""
-        return 1 / self.steps[0], 1 / self.steps[1], 1 / self.steps[2]
+    def in_widths(self) -> tuple[float, float, float]:
+        """Size of a fine voxel in widths."""
+        k, j, i = (s / w for s, w in zip(self.spacing_mm, self.width_mm, strict=True))
+        return k, j, i
+
+    @property
+    def strides(self) -> tuple[int, int, int]:
+        """How many fine voxels a width has, about."""
+        k, j, i = (max(1, round(w / s)) for s, w in zip(self.spacing_mm, self.width_mm, strict=True))
+        return k, j, i
+
+    def fine_voxels(self, widths: float) -> int:
+        """So many widths in fine voxels, along the axis that has the most."""
+        return math.ceil(widths / min(self.in_widths))
 
     @property
     def fine_voxel_mm3(self) -> float:
@@ -132,10 +146,17 @@ def _window(
         offset=(int(low[0]), int(low[1]), int(low[2])),
         steps=(int(steps[0]), int(steps[1]), int(steps[2])),
         spacing_mm=(float(fine[0]), float(fine[1]), float(fine[2])),
+        width_mm=widths_of(volume, policy),
         centre_mm=(centre - low) * spacing,
         radius_mm=radius_mm,
         outlined=None if region is None else _refined(_placed(region, low, high), steps) >= policy.outlined_from,
     )
+
+
+def widths_of(volume: Volume, policy: NodulePolicy) -> tuple[float, float, float]:
+    """What the scanner resolves along k, j and i, in mm."""
+    _, j, i = (max(mm, policy.in_plane_width_mm) for mm in volume.grid.spacing_kji_mm)
+    return volume.resolved_mm, j, i
 
 
 def _placed(region: _Region, low: npt.NDArray[np.int_], high: npt.NDArray[np.int_]) -> Float32Array:
@@ -218,15 +239,17 @@ def _tissue_centre_mm(window: Window, policy: NodulePolicy) -> FloatArray:
 def lung_hu_around(window: Window, policy: NodulePolicy) -> float:
     """Attenuation of the aerated lung around the candidate; the policy's usual value where none is in the window."""
     around = window.hu[aerated_lung(window, policy)]
-    return float(np.median(around)) if len(around) >= policy.min_lung_voxels else policy.usual_lung_hu
+    return (
+        float(np.median(around)) if len(around) * window.fine_voxel_mm3 >= policy.min_lung_mm3 else policy.usual_lung_hu
+    )
 
 
 def aerated_lung(window: Window, policy: NodulePolicy) -> BoolArray:
     """Aerated lung outside the candidate's ball and clear of what a network outlined, bool [k, j, i]."""
     aerated: BoolArray = window.allowed & (window.hu < policy.aerated_below_hu)
     if window.outlined is not None:
-        away = ndimage.distance_transform_edt(~window.outlined, sampling=window.source_voxel)
-        aerated &= away > policy.halo_voxels[0]
+        away = ndimage.distance_transform_edt(~window.outlined, sampling=window.in_widths)
+        aerated &= away > policy.halo_widths[0]
         return aerated
     outside: BoolArray = aerated & (window.from_centre_mm() > window.radius_mm)
     return outside

@@ -218,7 +218,7 @@ def test_the_measured_solid_component_decides_the_category_of_a_part_solid_nodul
                 AxialAxis(ORIGIN, PointLps(solid_mm, 0, 0)), AxialAxis(ORIGIN, PointLps(0, solid_mm, 0)), 0
             )
             solid = SolidComponent(axes, sphere_volume_mm3(solid_mm))
-            nodule = replace(nodule, measures=NoduleMeasures((800.0, 1000.0), 12.0, 450.0, 0.9, solid))
+            nodule = replace(nodule, measures=NoduleMeasures((800.0, 1000.0), (850.0, 950.0), 12.0, 450.0, 0.9, solid))
         recommendations = dict(assess((nodule,), observing(), POLICY).recommendations)
         return recommendations[Guideline.LUNG_RADS].category
 

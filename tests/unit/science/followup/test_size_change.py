@@ -7,8 +7,8 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from cad.domain import ChangeStatus, SizeAt
-from cad.policy import GrowthPolicy
+from cad.domain import ChangeStatus, Composition, Imaging, SizeAt
+from cad.policy import GrowthPolicy, NodulePolicy
 from cad.science.followup.growth import size_change, volume_trend
 
 POLICY = GrowthPolicy()
@@ -91,3 +91,54 @@ def test_a_level_trend_never_doubles_and_a_falling_one_halves() -> None:
 def test_two_time_points_are_no_trend() -> None:
     assert volume_trend([size(0, 100), size(180, 200)]) is None
     assert volume_trend([size(0, 100), size(180, 200), size(180, 210)]) is None
+
+
+THICK = Imaging(across_mm=2.5, in_plane_mm=0.74, sharp=False, lung_ml=4000.0)
+
+
+def stated(days: float, volume: float, imaging: Imaging | None, repeated: float = 0.05) -> SizeAt:
+    """A size with the interval that is stated with it: what a protocol adds lies in it, as squares."""
+    width = math.hypot(repeated, NodulePolicy().error.half_width(volume, Composition.SOLID))
+    interval = (volume * math.exp(-width), volume * math.exp(width))
+    return SizeAt(days, volume, 8.0, volume, interval, Composition.SOLID, imaging)
+
+
+def test_growth_by_one_protocol_is_growth() -> None:
+    found = size_change(stated(0, 300, THICK), stated(90, 400, THICK), POLICY)
+    assert found.status is ChangeStatus.GROWING
+    assert not found.by_protocol
+    assert found.volume_percent_interval is not None
+    low, high = (math.log(1 + end / 100) for end in found.volume_percent_interval)
+    assert high - low == pytest.approx(2 * math.hypot(0.05, 0.05))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Imaging(0.42, 0.74, sharp=False, lung_ml=4000.0),
+        Imaging(2.5, 1.37, sharp=False, lung_ml=4000.0),
+        Imaging(2.5, 0.74, sharp=True, lung_ml=4000.0),
+        Imaging(2.5, 0.74, sharp=False, lung_ml=2500.0),
+    ],
+)
+def test_what_another_protocol_can_explain_is_not_growth(other: Imaging) -> None:
+    found = size_change(stated(0, 300, THICK), stated(90, 400, other), POLICY)
+    assert found.status is ChangeStatus.STABLE
+    assert found.by_protocol
+    assert found.doubling_time_days is None
+    beyond = size_change(stated(0, 300, THICK), stated(90, 1200, other), POLICY)
+    assert beyond.status is ChangeStatus.GROWING
+    assert not beyond.by_protocol
+
+
+def test_of_an_unknown_protocol_the_stated_intervals_count() -> None:
+    found = size_change(stated(0, 300, None), stated(90, 400, THICK), POLICY)
+    assert found.status is ChangeStatus.STABLE
+    assert not found.by_protocol
+
+
+def test_a_report_of_before_is_believed_what_it_says() -> None:
+    """Its interval is narrower than what a protocol adds, so nothing is taken off."""
+    then = SizeAt(0, 300, 8.0, 300, (285.0, 316.0), Composition.SOLID, THICK)
+    found = size_change(then, stated(90, 400, THICK), POLICY)
+    assert found.status is ChangeStatus.GROWING

@@ -10,9 +10,10 @@ from scipy import ndimage
 
 from cad.domain import Composition, Float32Array, NoduleMask, PointLps, Side, Volume
 from cad.geometry import grid_from
-from cad.policy import AttributePolicy, KernelPolicy
+from cad.policy import AttributePolicy, KernelPolicy, NodulePolicy
 from cad.science.nodules.attributes import Imaged, attributes_of
 from cad.science.nodules.softening import softened, softening_mm
+from cad.science.nodules.window import widths_of
 from tests.made.nodules import a_nodule, axes
 
 POLICY = KernelPolicy()
@@ -47,7 +48,8 @@ def a_chest(
 
 def calcification(volume: Volume, mask: NoduleMask, soft: Volume | None) -> float:
     nodule = replace(a_nodule(Composition.SOLID, Side.LEFT), mask=mask, diameters=axes(6.0, 6.0))
-    found = attributes_of(Imaged(volume, False, soft), nodule, None, AttributePolicy()).calcification
+    imaged = Imaged(volume, False, widths_of(volume, NodulePolicy()), soft)
+    found = attributes_of(imaged, nodule, None, AttributePolicy()).calcification
     assert found is not None
     return found
 
