@@ -76,6 +76,10 @@ class CalciumPolicy:
     """Averaged to the distance for which the score was made: thin slices are too noisy to be scored (3 mm did better,
     Xu et al. [abstract])."""
 
+    repeat_limit: float = 4.93
+    """Repeated scans of one patient differ by up to so many times the square root of the Agatston score in 95 %
+    (Sevrukov et al., AJR 2005, electron-beam CT [unverified]); where the slices happen to lie may add to it."""
+
     heart_margin_mm: float = 10.0
     """Lesions this near to the heart are looked at: the error of its outline and the width of the epicardial fat."""
     aorta_margin_mm: float = 4.0

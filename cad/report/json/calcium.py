@@ -12,6 +12,7 @@ ESTIMATE = "non-gated"
 
 SCORED_ALONE = (
     "agatston",
+    "agatston_range",
     "volume_mm3",
     "tier",
     "category",
@@ -49,6 +50,9 @@ def calcium_document(calcium: CalciumScore) -> Document:
 def _scored(calcium: CalciumScore) -> Document:
     return {
         "agatston": round(calcium.agatston, 2),
+        "agatston_range": None
+        if calcium.agatston_range is None
+        else [round(value, 1) for value in calcium.agatston_range],
         "volume_mm3": round(calcium.volume_mm3, 2),
         "tier": calcium.tier.value,
         "category": _category(calcium.categories[0]),

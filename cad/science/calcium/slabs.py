@@ -7,12 +7,13 @@ and nothing is skipped but the last millimetres at the head, where no whole slic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cad.domain import FloatArray, Grid, LungMask, NoduleMask, Volume
-from cad.geometry import position_of
+from cad.geometry import index_of, position_of
 from cad.policy import CalciumPolicy
 
 
@@ -45,9 +46,8 @@ class Slabs:
         """Lungs of the series on the averaged slices, as the slice nearest to the middle of each shows them."""
         if lungs is None or not self.are_averaged:
             return lungs
-        depth = self.series_grid.spacing_kji_mm[0]
-        thick = self.volume.grid.spacing_kji_mm[0]
-        middles = (np.arange(self.volume.grid.shape[0]) + 0.5) * thick / depth - 0.5
+        slabs = range(self.volume.grid.shape[0])
+        middles = [index_of(self.series_grid, position_of(self.volume.grid, (k, 0, 0)))[0] for k in slabs]
         labels = lungs.labels[np.rint(middles).astype(int)]
         return LungMask(np.ascontiguousarray(labels), self.volume.grid) if labels.any() else None
 
@@ -58,8 +58,12 @@ def scored_slabs(volume: Volume, policy: CalciumPolicy) -> Slabs:
     A series lower than one averaged slice stays as it is.
     """
     depth = volume.grid.spacing_kji_mm[0]
-    weights = slab_weights(volume.grid.shape[0], depth, policy.averaged_to_mm)
-    if depth >= policy.averaged_below_mm or not len(weights):
+    if volume.resolved_mm >= policy.averaged_below_mm:
+        return _every(volume, max(1, round(volume.resolved_mm / depth)))
+    # slices that overlap are blurred over their own thickness: less of them makes up the same profile
+    mean_of_mm = math.sqrt(max(policy.averaged_to_mm**2 - volume.resolved_mm**2 + depth**2, depth**2))
+    weights = slab_weights(volume.grid.shape[0], depth, policy.averaged_to_mm, mean_of_mm)
+    if not len(weights):
         return Slabs(volume, tuple(range(volume.grid.shape[0])), volume.grid)
     flat = volume.hu.reshape(volume.hu.shape[0], -1)
     shape = (len(weights), *volume.grid.shape[1:])
@@ -74,12 +78,28 @@ def scored_slabs(volume: Volume, policy: CalciumPolicy) -> Slabs:
     return Slabs(Volume(hu, grid, volume.frame_of_reference_uid), slab_of_k, volume.grid)
 
 
-def slab_weights(slices: int, depth_mm: float, thick_mm: float) -> FloatArray:
-    """The share [slab, slice] of each slice in each whole slab; every row adds up to 1."""
+def _every(volume: Volume, step: int) -> Slabs:
+    """Every `step`-th slice, as thick as they are then apart: the ones between them overlap."""
+    count = volume.grid.shape[0]
+    if step == 1 or count < 2 * step:
+        return Slabs(volume, tuple(range(count)), volume.grid)
+    hu = np.ascontiguousarray(volume.hu[::step])
+    affine = np.array(volume.grid.affine)
+    affine[:3, 0] *= step
+    picked = replace(volume, hu=hu, grid=Grid((hu.shape[0], *volume.grid.shape[1:]), affine))
+    return Slabs(picked, tuple(min((k + step // 2) // step, len(hu) - 1) for k in range(count)), volume.grid)
+
+
+def slab_weights(slices: int, depth_mm: float, thick_mm: float, mean_of_mm: float | None = None) -> FloatArray:
+    """The share [slab, slice] of each slice in each whole slab; every row adds up to 1.
+
+    With `mean_of_mm` only so much in the middle of each slab is averaged.
+    """
     slabs = int(np.floor(slices * depth_mm / thick_mm + 1e-6))
-    low = np.arange(slabs)[:, None] * thick_mm
+    height = thick_mm if mean_of_mm is None else min(mean_of_mm, thick_mm)
+    low = np.arange(slabs)[:, None] * thick_mm + (thick_mm - height) / 2
     bottom = np.arange(slices)[None] * depth_mm
-    shared = np.minimum(low + thick_mm, bottom + depth_mm) - np.maximum(low, bottom)
+    shared = np.minimum(low + height, bottom + depth_mm) - np.maximum(low, bottom)
     shares: FloatArray = np.clip(shared, 0.0, None)
     shares[shares < 1e-6 * depth_mm] = 0.0
     return np.asarray(shares / shares.sum(axis=1, keepdims=True)) if slabs else shares

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cad.domain import (
     Artery,
@@ -25,7 +26,7 @@ from cad.policy import CalciumPolicy
 from cad.policy.calcium_rules import CalciumRule
 from cad.science.calcium.candidates import find_lesions
 from cad.science.calcium.division import divide
-from cad.science.calcium.scores import LesionScore, categories_of, score_lesion, site_score, tier_of
+from cad.science.calcium.scores import LesionScore, categories_of, score_between, score_lesion, site_score, tier_of
 from cad.science.calcium.slabs import Slabs, scored_slabs
 from cad.science.calcium.suitability import (
     caveats_of,
@@ -65,7 +66,28 @@ def assess_calcium(scan: Scan, reader: CalciumReader, policy: CalciumPolicy) -> 
     if reason is not None:
         return reason
     caveats = caveats_of(image, technique, slabs.are_averaged, policy)
-    return score_calcium(_lesions(slabs, heart, reader, policy), slabs, caveats, policy)
+    lesions, shifted = _lesions(slabs, heart, reader, policy)
+    return with_range(score_calcium(lesions, slabs, caveats, policy), shifted, policy)
+
+
+def with_range(score: CalciumScore, shifted: float, policy: CalciumPolicy) -> CalciumScore:
+    """The score with its range, and with a word where that reaches another tier.
+
+    `shifted` is what the coronary lesions score half-way between the slices: the least that another place of the slices
+    would have shown; as much above the score is held to be possible too.
+    """
+    repeat = policy.repeat_limit * math.sqrt(score.agatston)
+    off = max(repeat, score.agatston - shifted)
+    low, high = max(0.0, score.agatston - off), score.agatston + off
+    tiers = tuple(dict.fromkeys(tier_of(value, policy) for value in (low, score.agatston, high)))
+    caveats = score.caveats
+    if len(tiers) > 1:
+        text = (
+            f"Slices at other places, or another scan of the same day, could have given {low:.0f} to {high:.0f}: "
+            f"the tier could be {' or '.join(tiers)}."
+        )
+        caveats = (*caveats, Caution("score-range", text))
+    return replace(score, agatston_range=(low, high), caveats=caveats)
 
 
 def score_calcium(
@@ -110,15 +132,23 @@ def variant_of(slabs: Slabs, policy: CalciumPolicy) -> Phrase:
     )
 
 
-def _lesions(slabs: Slabs, heart: Heart, reader: CalciumReader, policy: CalciumPolicy) -> tuple[CalcifiedLesion, ...]:
-    """The lesions that score, each with its site."""
+def _lesions(
+    slabs: Slabs, heart: Heart, reader: CalciumReader, policy: CalciumPolicy
+) -> tuple[tuple[CalcifiedLesion, ...], float]:
+    """The lesions that score, each with its site, and what the coronary ones score half-way between the slices."""
     found = divide(find_lesions(slabs.volume, heart, policy), heart, policy)
     scored = [(lesion, score) for lesion in found if (score := score_lesion(slabs.volume, lesion, policy)) is not None]
     sites = reader.sites(slabs.volume, heart, tuple(lesion for lesion, _ in scored))
-    return tuple(
+    shifted = sum(
+        score_between(slabs.volume, lesion, policy)
+        for (lesion, _), (site, _) in zip(scored, sites, strict=True)
+        if isinstance(site, Artery)
+    )
+    lesions = tuple(
         _lesion(slabs.on_series(lesion), score, site, certainty)
         for (lesion, score), (site, certainty) in zip(scored, sites, strict=True)
     )
+    return lesions, shifted
 
 
 def _lesion(mask: NoduleMask, score: LesionScore, site: CalciumSite, certainty: float) -> CalcifiedLesion:
