@@ -80,7 +80,7 @@ class LobePolicy:
     local_weight_mm: float = 0.6
     """The surface is moved onto plates within this distance of a nodule when they are thick enough together."""
 
-    max_cut: float = 0.25
+    max_cut: float = 0.4
     """A lung that ends at the image's border with a larger part of its greatest section is cut: no lobes are told."""
     min_confidence: float = 0.85
     """With less no lobe is named: one in seven would be wrong."""
