@@ -17,6 +17,7 @@ from cad.case.folders import FolderInUse
 from cad.commands import (
     analyze,
     bench,
+    bench_grids,
     bench_lungs,
     bench_masses,
     bench_registration,
@@ -46,6 +47,7 @@ COMMANDS = (
     evaluate_followup,
     register,
     bench,
+    bench_grids,
     bench_lungs,
     bench_masses,
     bench_registration,

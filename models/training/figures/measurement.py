@@ -153,7 +153,7 @@ def _pair(lobulated: bool, rng: np.random.Generator, policy: NodulePolicy) -> Pa
 
 def _interval(nodule: Nodule) -> tuple[float, float]:
     assert nodule.measures is not None
-    return nodule.measures.volume_interval_mm3
+    return nodule.measures.repeated_mm3
 
 
 def _imaged_twice(nodule: SyntheticNodule, protocol: Protocol, rng: np.random.Generator) -> tuple[Repeat, Repeat]:
@@ -260,13 +260,19 @@ def _interval_text() -> str:
     for name, lobulated, seed in (("ellipsoids", False, CHECK_SEEDS[0]), ("lobulated nodules", True, CHECK_SEEDS[1])):
         true, repeated = coverage(pairs(CHECKED, lobulated, seed, policy), policy)
         parts.append(f"of {CHECKED} other {name}, {100 * true:.0f} % and {100 * repeated:.0f} %")
-    return f"""The half-width of the 95 % interval of the log volume is {policy.interval_per_slice:g} × (slice / \
-diameter)² + {policy.interval_per_noise:g} × noise / contrast ×
-voxel edge / diameter, and at least {policy.interval_least:g}. Fitted to {FITTED} ellipsoids of 4 to 20 mm, imaged \
-twice each, of any attenuation, kernel,
+    error = policy.error
+    return f"""The half-width of the 95 % interval of the log volume, on repetition by one protocol, is
+{policy.interval_per_slice:g} × (slice / diameter)² + {policy.interval_per_noise:g} × noise / contrast × voxel edge / \
+diameter, and at least {policy.interval_least:g}.
+Fitted to {FITTED} ellipsoids of 4 to 20 mm, imaged twice each, of any attenuation, kernel,
 noise and slice, with and without a network's outline. It held the true volume and that of a repeated examination,
 {"; ".join(parts)}
-(standard error about 2 %)."""
+(standard error about 2 %).
+
+The interval that is stated with a volume also holds what another grid, kernel or thickness would give: to the
+half-width, as squares, {error.protocol:g} + {error.protocol_per_mm:g} mm / diameter is added, \
+{error.subsolid_factor:g} times as much for sub-solid nodules. Between two
+scans of one protocol it falls out of the change; between others it counts."""
 
 
 def main(arguments: Sequence[str]) -> None:
