@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-POLICY_VERSION = "2026.6"
+POLICY_VERSION = "2026.7"
