@@ -35,19 +35,23 @@ def axial_axes(window: Window, inside: BoolArray, occupancy: Float32Array, grid:
     """The axes of the region `inside` in the source slice where they are longest, the border placed by `occupancy`.
 
     Both are [k, j, i] on the fine grid of the window. Slices whose area is within a tenth of the largest are looked at:
-    which of them is the largest is a matter of where the slices happen to lie.
+    which of them is the largest is a matter of where the slices happen to lie. A region between two slices is measured
+    where it is largest, and shown on the nearest of them.
     """
     step_k, step_j, step_i = window.steps
     # the smoothing and the cuts decide what is inside; the attenuation only places the border between two voxels
-    planes = np.where(inside, np.maximum(occupancy, 0.5001), np.minimum(occupancy, 0.4999))[::step_k]
-    areas = np.where(inside[::step_k].any(axis=(1, 2)), planes.sum(axis=(1, 2)), -np.inf)
+    planes = np.clip(np.where(inside, np.maximum(occupancy, 0.5001), np.minimum(occupancy, 0.4999)), 0, None)
+    areas = np.where(inside.any(axis=(1, 2)), planes.sum(axis=(1, 2)), 0.0)
+    on_slices = np.arange(len(areas)) % step_k == 0
+    if areas[on_slices].any():
+        areas = np.where(on_slices, areas, 0.0)
     spacing = (window.spacing_mm[1], window.spacing_mm[2])
-    ranked = [
-        int(n) for n in np.argsort(-areas, kind="stable")[:MOST_SLICES] if areas[n] >= ABOUT_LARGEST * areas.max()
+    largest = np.argsort(-areas, kind="stable")[:MOST_SLICES]
+    found = [
+        (int(n), axial_diameters(planes[n], spacing)) for n in largest if areas[n] >= ABOUT_LARGEST * areas[largest[0]]
     ]
-    found = [(n, axial_diameters(planes[n], spacing)) for n in ranked]
     k, (long_ji, short_ji) = max(found, key=lambda one: sum(_length(ends, spacing) for ends in one[1]))
-    slice_k = window.offset[0] + k
+    slice_k = min(window.offset[0] + round(k / step_k), grid.shape[0] - 1)
 
     def axis(ends_ji: FloatArray) -> AxialAxis:
         start, end = (
