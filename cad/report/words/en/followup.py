@@ -29,13 +29,14 @@ LABELS = ComparisonLabels(
     change="Change",
     doubling="Doubling time, days",
     verdict="Verdict",
-    chart="Volume in mm³ (logarithmic) by date of acquisition; bars hold 95 % of repeated measurements",
+    chart="Volume in mm³ (logarithmic) by date of acquisition; bars hold 95 % of measurements by any protocol",
     more_in_table="; {count} more in the table",
     pictures="Then (left) and now (right), at the same place and in the same window",
     rule=(
         "Growing and shrinking: the volume changed by {percent} % or more and beyond the error of both measurements; "
-        "less is stable. Brackets hold 95 % of repeated measurements and are left out where an earlier measurement has "
-        "none. Doubling times are given for growth alone. Dates are those of acquisition."
+        "less is stable. That error is larger between scans of unlike slices, pixels, kernel or breath. Brackets hold "
+        "95 % and are left out where an earlier measurement has none. Doubling times are given for growth alone. Dates "
+        "are those of acquisition."
     ),
 )
 

@@ -47,9 +47,9 @@ LABELS = Labels(
     limits=(
         "Automatic result of research software that is not a medical device. It must be verified by a physician "
         "against the images. Nodules can be missed, and marks can be wrong. Nodules under 3 mm are not reported. Sizes "
-        "are those of the long and short axis in the axial slice of largest area; the interval of a volume holds 95 % "
-        "of repeated measurements. Lobes, signs and probabilities are estimates of models; what they could not tell is "
-        "left out."
+        "are those of the long and short axis, where they are longest among the axial slices of about the largest "
+        "area; the interval of a volume holds 95 % of what scans of other slices, pixels or kernels would give. Lobes, "
+        "signs and probabilities are estimates of models; what they could not tell is left out."
     ),
     score_note=(
         "*Suspicion is the probability that radiologists call the nodule suspicious of cancer. The network learnt it "

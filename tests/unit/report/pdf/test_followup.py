@@ -108,7 +108,7 @@ def test_the_chart_says_how_many_nodules_it_leaves_out(tmp_path: Path) -> None:
     base = followup(2)
     many = dataclasses.replace(base, changes=base.changes[:1] * 9)
     text = text_of(report_pdf(a_case(compared=many)), tmp_path)
-    assert "repeated measurements; 3 more in the table" in text
+    assert "measurements by any protocol; 3 more in the table" in text
     assert "另有3个见表" in text
     assert "more in the table" not in text_of(report_pdf(a_case()), tmp_path)
 
