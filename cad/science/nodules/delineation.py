@@ -7,6 +7,7 @@ attenuation then places its border between the voxels.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,23 +53,29 @@ def _by_outline(window: Window, outlined: BoolArray, policy: NodulePolicy) -> Ex
         dense = smooth_hu >= levels.border_hu
         if levels.tissue_hu < policy.faint_below_hu:
             alike = smooth_hu <= levels.tissue_hu + policy.faint_rise * levels.contrast_hu
-            inside = _snapped(window, outlined, dense & (outlined | alike), policy.faint_snapping_widths)
+            reach = (policy.faint_inward_widths, policy.snapping_widths[1], policy.faint_reach_mm)
+            inside = _snapped(window, outlined, dense & (outlined | alike), reach)
         else:
-            inside = _snapped(window, outlined, dense, policy.snapping_widths)
+            inside = _snapped(window, outlined, dense, (*policy.snapping_widths, 0.0))
         border = border_of(window, inside, dense, policy)
         levels = refined_levels(window, border, levels, policy)
     return Extent(inside, occupancy_of(window, border, levels, policy), Delineation.NETWORK, levels)
 
 
-def _snapped(window: Window, outlined: BoolArray, dense: BoolArray, widths: tuple[float, float]) -> BoolArray:
-    """`outlined` without what is not dense near its border, and with what is dense just outside, both [k, j, i]."""
-    inward, outward = widths
-    box = box_around(outlined, window.fine_voxels(outward + 1))
+def _snapped(window: Window, outlined: BoolArray, dense: BoolArray, reach: tuple[float, float, float]) -> BoolArray:
+    """`outlined` without what is not dense near its border, and with what is dense just outside, both [k, j, i].
+
+    The reach is inward and outward in widths, and outward in mm, whichever is farther.
+    """
+    inward, outward, outward_mm = reach
+    box = box_around(outlined, window.fine_voxels(outward + 1) + math.ceil(outward_mm / min(window.spacing_mm)))
     part = outlined[box]
     depth = depth_of(part, window.in_widths)
-    outside = ndimage.distance_transform_edt(~part, sampling=window.in_widths)
+    near = ndimage.distance_transform_edt(~part, sampling=window.in_widths) <= outward
+    if outward_mm:
+        near |= ndimage.distance_transform_edt(~part, sampling=window.spacing_mm) <= outward_mm
     snapped = np.zeros_like(outlined)
-    snapped[box] = (depth > inward) | dense[box] & (part | (outside <= outward) & window.allowed[box])
+    snapped[box] = (depth > inward) | dense[box] & (part | near & window.allowed[box])
     if not snapped.any():
         return outlined
     nearest = component_nearest(snapped, np.where(outlined, window.from_centre_mm(), np.inf))
