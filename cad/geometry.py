@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from cad.domain import BoolArray, FloatArray, Grid, NoduleMask, PointLps
+from cad.domain import BoolArray, Float32Array, FloatArray, Grid, NoduleMask, PointLps
 
 
 def grid_from(shape: tuple[int, int, int], spacing_kji_mm: tuple[float, float, float], origin: PointLps) -> Grid:
@@ -59,6 +59,31 @@ def crop_grid(grid: Grid, offset_kji: tuple[int, int, int], shape: tuple[int, in
     affine = np.array(grid.affine)
     affine[:3, 3] = position_of(grid, offset_kji).as_array()
     return Grid(shape, affine)
+
+
+def stepped_grid(
+    grid: Grid,
+    shape: tuple[int, int, int],
+    steps_kji: tuple[float, float, float],
+    first_kji: tuple[float, float, float] = (0, 0, 0),
+) -> Grid:
+    """The grid of `shape` whose voxels lie so many voxels of `grid` apart, the first at `first_kji` of it."""
+    affine = np.array(grid.affine)
+    affine[:3, :3] *= np.array(steps_kji)
+    affine[:3, 3] = position_of(grid, first_kji).as_array()
+    return Grid(shape, affine)
+
+
+def interpolated(array: Float32Array, places: FloatArray, axis: int) -> Float32Array:
+    """The array [k, j, i] linearly interpolated at places along an axis, in voxels; beyond its ends as they are."""
+    last = array.shape[axis] - 1
+    at = np.clip(places, 0, last)
+    below = np.minimum(at.astype(int), max(last - 1, 0))
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    share = (at - below).reshape(shape).astype(np.float32)
+    above = np.take(array, np.minimum(below + 1, last), axis)
+    return np.asarray(np.take(array, below, axis) * (1 - share) + above * share, dtype=np.float32)
 
 
 def mask_of(voxels: BoolArray, start_kji: tuple[int, int, int], grid: Grid) -> NoduleMask:

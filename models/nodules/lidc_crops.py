@@ -7,7 +7,7 @@ the least to the greatest attenuation in it, with the number of readers who mark
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,16 +69,21 @@ class RatedNodule:
 
 def read_crops(archive: Path) -> tuple[RatedNodule, ...]:
     """Every nodule of an archive in this layout. Raises Refusal when the file is not one."""
-    try:
-        with np.load(archive, allow_pickle=False) as arrays:
-            missing = [name for name in ARRAYS if name not in arrays.files]
-            if missing:
-                raise Refusal(Reason.NOT_NODULE_CROPS, f"the archive lacks {', '.join(missing)}")
-            loaded = {name: arrays[name] for name in ARRAYS}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise Refusal(Reason.NOT_NODULE_CROPS, "the file is not a readable archive of arrays") from error
+    loaded = arrays_of(archive, ARRAYS)
     _check(loaded)
     return tuple(_nodule(loaded, n) for n in range(len(loaded["nodules"])))
+
+
+def arrays_of(archive: Path, names: Sequence[str]) -> dict[str, npt.NDArray[np.generic]]:
+    """The named arrays [...] of an archive. Raises Refusal when the file is none, or lacks one of them."""
+    try:
+        with np.load(archive, allow_pickle=False) as arrays:
+            missing = [name for name in names if name not in arrays.files]
+            if missing:
+                raise Refusal(Reason.NOT_NODULE_CROPS, f"the archive lacks {', '.join(missing)}")
+            return {name: arrays[name] for name in names}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise Refusal(Reason.NOT_NODULE_CROPS, "the file is not a readable archive of arrays") from error
 
 
 def _check(arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cad.domain import BoolArray, Int16Array
 from cad.errors import Reason, Refusal
+from models.nodules.lidc_crops import arrays_of
 
 ARRAYS = (
     "hu",
@@ -60,14 +61,7 @@ def is_volumes(archive: Path) -> bool:
 
 def read_volumes(archive: Path) -> tuple[NoduleVolume, ...]:
     """Every nodule of an archive in this layout. Raises Refusal when the file is not one."""
-    try:
-        with np.load(archive, allow_pickle=False) as arrays:
-            missing = [name for name in ARRAYS if name not in arrays.files]
-            if missing:
-                raise Refusal(Reason.NOT_NODULE_CROPS, f"the archive lacks {', '.join(missing)}")
-            loaded = {name: arrays[name] for name in ARRAYS}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise Refusal(Reason.NOT_NODULE_CROPS, "the file is not a readable archive of arrays") from error
+    loaded = arrays_of(archive, ARRAYS)
     _check(loaded)
     return tuple(_nodule(loaded, n) for n in range(len(loaded["nodules"])))
 

@@ -22,7 +22,7 @@ from cad.domain import (
     ReaderRatings,
     Volume,
 )
-from cad.geometry import index_of
+from cad.geometry import index_of, interpolated
 from models.nodules.cards import (
     RatingCalibration,
     RatingCard,
@@ -160,16 +160,8 @@ def _zoom(pixel_mm: float, diameter_mm: float) -> float:
 
 def _in_plane(array: Float32Array, places_ji: Sequence[FloatArray]) -> Float32Array:
     """The array [k, j, i] linearly interpolated at these rows and columns."""
-    for axis, places in zip((1, 2), places_ji, strict=True):
-        last = array.shape[axis] - 1
-        at = np.clip(places, 0, last)
-        below = np.minimum(at.astype(int), max(last - 1, 0))
-        shape = [1, 1, 1]
-        shape[axis] = -1
-        share = (at - below).astype(np.float32).reshape(shape)
-        above = np.take(array, np.minimum(below + 1, last), axis)
-        array = np.asarray(np.take(array, below, axis) * (1 - share) + above * share, dtype=np.float32)
-    return array
+    rows, columns = places_ji
+    return interpolated(interpolated(array, rows, axis=1), columns, axis=2)
 
 
 def outline(members: Sequence[OutlineNet], crop: Crop, device: torch.device) -> Float32Array:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from cad.domain import Float32Array, Grid, Int16Array, Volume
-from cad.geometry import position_of
+from cad.geometry import position_of, stepped_grid
 
 LEAST_HU, MOST_HU = -1024, 3071
 """The range of 12-bit CT."""
@@ -57,21 +57,17 @@ def thicker(volume: Volume, slices: int, apart: int | None = None) -> Volume:
     step = slices if apart is None else apart
     starts = np.arange(0, volume.hu.shape[0] - slices + 1, step)
     hu = np.stack([np.rint(volume.hu[k : k + slices].mean(axis=0, dtype=np.float32)) for k in starts]).astype(np.int16)
-    affine = np.array(volume.grid.affine)
-    affine[:3, 3] = position_of(volume.grid, ((slices - 1) / 2, 0, 0)).as_array()
-    affine[:3, 0] *= step
-    return Volume(hu, Grid((hu.shape[0], hu.shape[1], hu.shape[2]), affine), volume.frame_of_reference_uid)
+    grid = stepped_grid(volume.grid, (hu.shape[0], hu.shape[1], hu.shape[2]), (step, 1, 1), ((slices - 1) / 2, 0, 0))
+    return Volume(hu, grid, volume.frame_of_reference_uid)
 
 
 def halved(volume: Volume) -> Volume:
     """Means of two slices, rows and columns: a scan of half the resolution, without what is left over."""
     k, j, i = (n // 2 for n in volume.hu.shape)
     blocks = volume.hu[: 2 * k, : 2 * j, : 2 * i].reshape((k, 2, j, 2, i, 2))
-    affine = np.array(volume.grid.affine)
-    affine[:3, 3] = position_of(volume.grid, (0.5, 0.5, 0.5)).as_array()
-    affine[:3, :3] *= 2
     hu = np.rint(blocks.mean(axis=(1, 3, 5), dtype=np.float32)).astype(np.int16)
-    return Volume(hu, Grid((k, j, i), affine), volume.frame_of_reference_uid)
+    grid = stepped_grid(volume.grid, (k, j, i), (2, 2, 2), (0.5, 0.5, 0.5))
+    return Volume(hu, grid, volume.frame_of_reference_uid)
 
 
 def turned(volume: Volume, degrees: float) -> Volume:

@@ -26,7 +26,7 @@ from cad.domain import (
     SiteScore,
     Volume,
 )
-from cad.geometry import positions_of
+from cad.geometry import crop_grid, positions_of
 from cad.policy import CalciumPolicy
 
 AREA_TOLERANCE = 1e-6
@@ -77,13 +77,13 @@ def score_between(volume: Volume, lesion: NoduleMask, policy: CalciumPolicy) -> 
     hu = volume.hu[first:last, rows, columns].astype(np.float32)
     inside = np.zeros(hu.shape, dtype=np.bool_)
     inside[lesion.offset[0] - first :][: lesion.voxels.shape[0]] = lesion.voxels
-    between = NoduleMask(inside[:-1] | inside[1:], (first, *lesion.offset[1:]), volume.grid)
     mean = np.rint((hu[:-1] + hu[1:]) / 2).astype(np.int16)
-    weighted_mm2 = sum(
-        int(np.count_nonzero(part)) * pixel_area_mm2(volume.grid) * weight_of(float(mean[k][part].max()), policy)
-        for k, part in _parts(mean, between.voxels, volume.grid, policy)
-    )
-    return weighted_mm2 * volume.grid.spacing_kji_mm[0] / policy.reference_increment_mm
+    if not len(mean):
+        return 0.0
+    grid = crop_grid(volume.grid, (first, *lesion.offset[1:]), (mean.shape[0], mean.shape[1], mean.shape[2]))
+    between = NoduleMask(inside[:-1] | inside[1:], (0, 0, 0), grid)
+    score = score_lesion(Volume(mean, grid, volume.frame_of_reference_uid), between, policy)
+    return 0.0 if score is None else score.agatston
 
 
 def weight_of(highest_hu: float, policy: CalciumPolicy) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cad.domain import FloatArray, Grid, LungMask, NoduleMask, Volume
-from cad.geometry import index_of, position_of
+from cad.geometry import index_of, position_of, stepped_grid
 from cad.policy import CalciumPolicy
 
 
@@ -84,9 +84,8 @@ def _every(volume: Volume, step: int) -> Slabs:
     if step == 1 or count < 2 * step:
         return Slabs(volume, tuple(range(count)), volume.grid)
     hu = np.ascontiguousarray(volume.hu[::step])
-    affine = np.array(volume.grid.affine)
-    affine[:3, 0] *= step
-    picked = replace(volume, hu=hu, grid=Grid((hu.shape[0], *volume.grid.shape[1:]), affine))
+    grid = stepped_grid(volume.grid, (hu.shape[0], *volume.grid.shape[1:]), (step, 1, 1))
+    picked = replace(volume, hu=hu, grid=grid)
     return Slabs(picked, tuple(min((k + step // 2) // step, len(hu) - 1) for k in range(count)), volume.grid)
 
 
@@ -107,8 +106,5 @@ def slab_weights(slices: int, depth_mm: float, thick_mm: float, mean_of_mm: floa
 
 def _thicker(grid: Grid, slabs: int, thick_mm: float) -> Grid:
     """The grid of the slabs: the same pixels, centres in the middle of each slab."""
-    depth = grid.spacing_kji_mm[0]
-    affine = np.array(grid.affine)
-    affine[:3, 0] *= thick_mm / depth
-    affine[:3, 3] = position_of(grid, ((thick_mm / depth - 1) / 2, 0, 0)).as_array()
-    return Grid((slabs, *grid.shape[1:]), affine)
+    step = thick_mm / grid.spacing_kji_mm[0]
+    return stepped_grid(grid, (slabs, *grid.shape[1:]), (step, 1, 1), ((step - 1) / 2, 0, 0))

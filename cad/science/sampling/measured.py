@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from cad.domain import AxialAxis, Diameters, Float32Array, FloatArray, Grid, LungMask, NoduleMask, PointLps, Volume
-from cad.geometry import index_of, indices_of, mask_of, position_of, positions_of
+from cad.domain import AxialAxis, Diameters, FloatArray, Grid, LungMask, NoduleMask, PointLps, Volume
+from cad.geometry import index_of, indices_of, interpolated, mask_of, position_of, positions_of, stepped_grid
 from cad.policy import SamplingPolicy
 from cad.science.sampling.slices import true_slices
 
@@ -51,7 +51,7 @@ class Measured:
         smooth = ndimage.gaussian_filter(np.pad(mask.voxels, 1).astype(np.float32), 0.6, mode="nearest")
         field = smooth
         for axis, at in enumerate(places):
-            field = _interpolated(field, at, axis)
+            field = interpolated(field, at, axis)
         count = int(np.clip(round(volume_mm3 / self.images.voxel_volume_mm3), 1, field.size))
         return mask_of(field >= np.partition(field.ravel(), -count)[-count], low, self.images)
 
@@ -125,7 +125,7 @@ def _picked(volume: Volume, first: float, apart: float) -> Volume:
     for n, (k, share) in enumerate(zip(below, within - below, strict=True)):
         mean = volume.hu[k] * np.float32(1 - share) + volume.hu[k + 1] * np.float32(share)
         hu[n] = np.rint(mean)
-    return replace(volume, hu=hu, grid=_regrid(volume.grid, hu.shape, (apart, 1, 1), (first, 0, 0)))
+    return replace(volume, hu=hu, grid=stepped_grid(volume.grid, hu.shape, (apart, 1, 1), (first, 0, 0)))
 
 
 def _averaged(volume: Volume, sizes: tuple[int, int, int]) -> Volume:
@@ -138,31 +138,8 @@ def _averaged(volume: Volume, sizes: tuple[int, int, int]) -> Volume:
         part = volume.hu[n * sizes[0] : (n + 1) * sizes[0], : j * sizes[1], : i * sizes[2]]
         blocks = part.reshape(sizes[0], j, sizes[1], i, sizes[2])
         hu[n] = np.rint(blocks.mean(axis=(0, 2, 4), dtype=np.float32))
-    first = tuple((size - 1) / 2 for size in sizes)
-    return replace(volume, hu=hu, grid=_regrid(volume.grid, (k, j, i), sizes, (first[0], first[1], first[2])))
-
-
-def _regrid(
-    grid: Grid, shape: tuple[int, ...], steps: tuple[float, float, float], first: tuple[float, float, float]
-) -> Grid:
-    """The grid of every so many-th voxel from `first` on, both (k, j, i)."""
-    affine = np.array(grid.affine)
-    affine[:3, :3] *= np.array(steps)
-    affine[:3, 3] = position_of(grid, first).as_array()
-    return Grid((shape[0], shape[1], shape[2]), affine)
-
-
-def _interpolated(array: Float32Array, at: FloatArray, axis: int) -> Float32Array:
-    """The array [k, j, i] linearly interpolated at places along an axis, as its ends beyond them."""
-    last = array.shape[axis] - 1
-    at = np.clip(at, 0, last)
-    below = np.minimum(at.astype(int), max(last - 1, 0))
-    shape = [1, 1, 1]
-    shape[axis] = -1
-    share = (at - below).reshape(shape).astype(np.float32)
-    return np.asarray(
-        np.take(array, below, axis) * (1 - share) + np.take(array, np.minimum(below + 1, last), axis) * share
-    )
+    first_k, first_j, first_i = ((size - 1) / 2 for size in sizes)
+    return replace(volume, hu=hu, grid=stepped_grid(volume.grid, (k, j, i), sizes, (first_k, first_j, first_i)))
 
 
 def _on_slice(point: PointLps, k: int, grid: Grid) -> PointLps:

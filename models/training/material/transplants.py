@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from cad.domain import BoolArray, Float32Array
 from cad.geometry import sphere_diameter_mm
+from models.nodules.lidc_vois import read_volumes
 
 FEATHER_MM = 6.0
 """How far the surroundings of a nodule come along, fading out."""
@@ -54,24 +55,12 @@ class Transplant:
 
 def read_transplants(volumes: Path, min_readers: int) -> Iterator[Transplant]:
     """Every nodule of `lidc_vois.npz` that enough readers outlined and that has lung around it."""
-    with np.load(volumes) as archive:
-        parts = {name: archive[name] for name in archive.files}
-    columns = [str(name) for name in parts["nodule_columns"]]
-    texture = [str(name) for name in parts["rating_columns"]].index("texture")
-    for n, row in enumerate(parts["nodules"]):
-        record = dict(zip(columns, (float(v) for v in row), strict=True))
-        if record["readers"] < min_readers:
+    for nodule in read_volumes(volumes):
+        if nodule.readers < min_readers:
             continue
-        shape = tuple(int(v) for v in parts["shape"][n])
-        size = int(np.prod(shape))
-        hu = parts["hu"][parts["start"][n] : parts["start"][n] + size].reshape(shape)
-        bits = parts["mask_bits"][parts["mask_start"][n] :][: (size + 7) // 8]
-        mask = np.unpackbits(bits)[:size].reshape(shape).astype(np.bool_)
-        spacing = (record["spacing_k_mm"], record["spacing_row_mm"], record["spacing_column_mm"])
-        found = transplant_of(hu.astype(np.float32), mask, spacing)
+        found = transplant_of(nodule.hu.astype(np.float32), nodule.consensus, nodule.spacing_mm)
         if found is not None:
-            patient = f"LIDC-IDRI-{int(record['patient']):04d}"
-            yield Transplant(patient, *found, texture=float(parts["ratings"][n, texture]))
+            yield Transplant(nodule.patient, *found, texture=nodule.ratings["texture"])
 
 
 Parts = tuple[Float32Array, Float32Array, Float32Array, float, float, float]
