@@ -7,7 +7,7 @@ Import from here: `from cad.policy import Policy`.
 - `series`, `lungs`, `opacities`, `lobes`: which series are read; constants of the segmentations.
 - `sampling`: when slices are not the scanner's own, and the grid that is measured.
 - `search`: when a search for nodules is less than what is promised.
-- `nodules`, `signs`: borders, measures and signs of nodules: constants of filters, and the limits that decide.
+- `nodules`, `cavities`, `signs`: borders, measures and signs of nodules: constants, and the limits that decide.
 - `volumes`: how far volumes differ between protocols.
 - `risk`, `followup`: coefficients of models, limits of growth and of a comparison.
 - `calcium`, `calcium_rules`: scores of calcium, and the codes of their rules.
@@ -18,6 +18,7 @@ Import from here: `from cad.policy import Policy`.
 from __future__ import annotations
 
 from cad.policy.calcium import CalciumPolicy as CalciumPolicy, CalciumSuitabilityPolicy as CalciumSuitabilityPolicy
+from cad.policy.cavities import CavityPolicy as CavityPolicy
 from cad.policy.followup import (
     FollowUpPolicy as FollowUpPolicy,
     GrowthPolicy as GrowthPolicy,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cad.policy.cavities import CavityPolicy
 from cad.policy.volumes import VolumeErrorPolicy
 
 
@@ -146,6 +147,8 @@ class NodulePolicy:
     """Fat is told this deep below the border, of this volume and on so many slices: nearer, blurred soft tissue looks
     the same. The volume is that from which the sign of fat is certain enough for a benign pattern
     (`AttributePolicy`)."""
+
+    cavity: CavityPolicy = CavityPolicy()
 
     faint_below_hu: float = -300.0
     faint_inward_widths: float = 0.7

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cad.policy.cavities import CavityPolicy
+
 
 @dataclass(frozen=True, slots=True)
 class AttributePolicy:
@@ -42,12 +44,7 @@ class AttributePolicy:
     """Nearer than this to the border, or to voxels below this, blurred soft tissue has the same attenuation."""
     fat_half_mm3: float = 15.0
     """So much contiguous fat, without sheets of a voxel, which blur makes, has a probability of one half."""
-    air_share: float = 0.5
-    """Air: darker than half-way from the nodule's tissue to air (-1000 HU), where the blurred wall ends."""
-    air_depth_widths: float = 1.0
-    """A cavity does not reach the outermost width."""
-    cavity_half_mm3: float = 20.0
-    """So much enclosed air has a probability of one half; a bronchiole of 2 mm across 5 mm holds 16 mm³."""
+    cavity: CavityPolicy = CavityPolicy()
 
     touch_mm: tuple[float, float] = (1.5, 2.5)
     """Nearer than this to the pleura (a voxel) or to a fissure (the error of its surface) is touching."""

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-POLICY_VERSION = "2026.7"
+POLICY_VERSION = "2026.8"

@@ -26,9 +26,7 @@ from cad.domain import (
     Volume,
 )
 from cad.policy import AttributePolicy
-
-AIR_HU = -1000.0
-"""Attenuation of air by definition of the Hounsfield scale."""
+from cad.science.nodules.cavity import IN_SLICE, enclosed_air
 
 BENIGN_PATTERNS = frozenset(
     {
@@ -40,8 +38,6 @@ BENIGN_PATTERNS = frozenset(
 )
 """Lung-RADS v2022, category 1; Fleischner 2017."""
 
-IN_SLICE = ndimage.generate_binary_structure(3, 1)
-IN_SLICE[[0, 2]] = False
 NEIGHBOURS = np.ones((3, 3, 3), dtype=np.bool_)
 
 
@@ -73,6 +69,7 @@ def attributes_of(
     k, j, i = (s / w for s, w in zip(volume.grid.spacing_kji_mm, imaged.width_mm, strict=True))
     seen = _Seen(hu, inside, voxel_mm3, (k, j, i))
     depth = _depth(inside, seen.in_widths)
+    cavity_mm3 = float(np.count_nonzero(enclosed_air(hu, inside, seen.in_widths, policy.cavity))) * voxel_mm3
     fat_mm3 = _fat_mm3(seen, policy) if nodule.composition is not Composition.GROUND_GLASS else 0.0
     limit_hu = calcium_hu(imaged.contrast, policy)
     calm = volume if imaged.soft is None else imaged.soft
@@ -85,7 +82,7 @@ def attributes_of(
         spiculation=spiculation,
         lobulation=lobulation,
         ill_defined_margin=ill_defined,
-        cavitation=_half_at(_cavity_mm3(seen, depth, policy), policy.cavity_half_mm3),
+        cavitation=_half_at(cavity_mm3, policy.cavity.half_mm3),
         calcification=calcification,
         calcification_pattern=_pattern(own & (calm_hu >= limit_hu), seen, depth, policy) if is_calcified else None,
         fat=_half_at(fat_mm3, policy.fat_half_mm3),
@@ -196,16 +193,6 @@ def _fat_mm3(seen: _Seen, policy: AttributePolicy) -> float:
     tissue_depth = _depth(seen.inside & (seen.hu >= policy.tissue_hu), seen.in_widths)
     fat = (seen.hu >= low) & (seen.hu <= high) & (tissue_depth > policy.fat_depth_widths)
     return _largest(ndimage.binary_opening(fat, IN_SLICE)) * seen.voxel_mm3
-
-
-def _cavity_mm3(seen: _Seen, depth: FloatArray, policy: AttributePolicy) -> float:
-    """The largest volume of air that the nodule encloses: a dark piece that does not reach its outermost voxels."""
-    tissue_hu = float(np.median(seen.hu[seen.inside]))
-    dark = seen.inside & (seen.hu < tissue_hu + policy.air_share * (AIR_HU - tissue_hu))
-    labels, count = ndimage.label(dark)
-    open_labels = np.unique(labels[dark & (depth <= policy.air_depth_widths)])
-    enclosed = dark & ~np.isin(labels, open_labels) if count else dark
-    return _largest(enclosed) * seen.voxel_mm3
 
 
 def _largest(region: BoolArray) -> int:

@@ -6,20 +6,22 @@ import math
 
 import numpy as np
 
-from cad.domain import Composition, Float32Array, FloatArray
+from cad.domain import BoolArray, Composition, Float32Array, FloatArray
 from cad.policy import NodulePolicy
+from cad.science.nodules.cavity import enclosed_air
 from cad.science.nodules.delineation import Extent
 from cad.science.nodules.morphology import box_around, depth_of
 from cad.science.nodules.window import Window
 
 
 def composition_of(window: Window, extent: Extent, policy: NodulePolicy) -> Composition:
-    """Attenuation type from the voxels away from the blurred border.
+    """Attenuation type from the voxels away from the blurred border, and of a cavity's wall, not of its air.
 
     Fat is only told where there are such voxels: in a thin nodule, blurred soft tissue has the same attenuation.
     """
     box = box_around(extent.inside, 0)
-    depth, hu = depth_of(extent.inside[box], window.in_widths), window.hu[box]
+    hu = window.hu[box]
+    depth = depth_of(_tissue(window, hu, extent.inside[box], policy), window.in_widths)
     interior = hu[depth > policy.interior_widths]
     enough = policy.min_interior_mm3 / window.fine_voxel_mm3
     if len(interior) < enough:
@@ -32,6 +34,13 @@ def composition_of(window: Window, extent: Extent, policy: NodulePolicy) -> Comp
     if solid_share >= policy.solid_share:
         return Composition.SOLID
     return Composition.PART_SOLID if solid_share >= policy.part_solid_share else Composition.GROUND_GLASS
+
+
+def _tissue(window: Window, hu: Float32Array, inside: BoolArray, policy: NodulePolicy) -> BoolArray:
+    """The nodule `inside` [k, j, i] without the air of a cavity."""
+    air = enclosed_air(hu, inside, window.in_widths, policy.cavity)
+    is_cavity = np.count_nonzero(air) * window.fine_voxel_mm3 >= policy.cavity.least_mm3
+    return inside & ~air if is_cavity else inside
 
 
 def _is_fat(window: Window, hu: Float32Array, depth: FloatArray, policy: NodulePolicy) -> bool:
