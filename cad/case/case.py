@@ -22,11 +22,14 @@ from cad.report.pdf.report import ReportCase, report_pdf
 from cad.report.statements import Statements, state
 from cad.report.statements.provenance import Provenance
 from cad.report.words.choices import Language
+from dicom_io.read.dates import image_date
 from dicom_io.read.priors import Priors
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.read.study_header import study_header_of
 from dicom_io.uids import device_uid
+from dicom_io.write.identity import in_zone_of
 from dicom_io.write.objects import EncodingContext, ReportObjects, report_objects
+from dicom_io.write.source_images import image_numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +68,7 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
     document = findings_document(loaded.series, statements, circumstances, provenance)
     with request.stopwatch.stage("write"):
         pdf = report_pdf(report_case(loaded, statements, provenance, request.language, tools.policy.growth))
-        encoding = EncodingContext(key, started, tools.software_version, device)
+        encoding = EncodingContext(key, in_zone_of(loaded, started), tools.software_version, device)
         objects = report_objects(statements, loaded, encoding, pdf)
     seconds = request.stopwatch.seconds()
     return CaseResult(
@@ -94,11 +97,13 @@ def report_case(
         provenance=provenance,
         language=language,
         growth=growth,
+        image_numbers=image_numbers(loaded),
     )
 
 
 def _order(loaded: LoadedSeries, context: ClinicalContext, request: CaseRequest) -> Request:
     """What the pipeline is asked for."""
+    day = image_date(loaded.evidence.datasets[0])
     return Request(
         identity_seed=loaded.series.series_uid,
         min_score=request.min_score,
@@ -106,7 +111,7 @@ def _order(loaded: LoadedSeries, context: ClinicalContext, request: CaseRequest)
         context=context,
         contrast=loaded.series.contrast,
         priors=request.priors.scans,
-        acquired=request.priors.acquired,
+        acquired=request.priors.acquired or (None if day is None else day.day),
         clock=request.stopwatch.now,
         with_calcium=Part.CALCIUM in request.parts,
         series=loaded.series,

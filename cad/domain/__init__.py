@@ -57,6 +57,7 @@ from cad.domain.followup import (
 from cad.domain.guidelines import (
     ApplicableGuideline as ApplicableGuideline,
     Assessment as Assessment,
+    DueDates as DueDates,
     EarlierSize as EarlierSize,
     GrowthVerdict as GrowthVerdict,
     Guideline as Guideline,
@@ -64,6 +65,7 @@ from cad.domain.guidelines import (
     Management as Management,
     NodulePast as NodulePast,
     NoduleSize as NoduleSize,
+    NoduleVerdict as NoduleVerdict,
     Recommendation as Recommendation,
     Sighting as Sighting,
     VolumeGrowth as VolumeGrowth,
@@ -130,5 +132,6 @@ from cad.domain.registration import (
     RegistrationQuality as RegistrationQuality,
 )
 from cad.domain.risk import MalignancyRisk as MalignancyRisk, NoduleRisks as NoduleRisks, RiskInputs as RiskInputs
+from cad.domain.rounding import rounded as rounded
 from cad.domain.series import CtSeries as CtSeries
 from cad.domain.volume import Grid as Grid, LungMask as LungMask, Mask as Mask, PointLps as PointLps, Volume as Volume

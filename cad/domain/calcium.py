@@ -101,7 +101,7 @@ class CalciumScore:
 
     `lesions` are all calcified lesions found near the heart, coronary ones first. `arteries` holds every artery,
     `other` every other site that has lesions. `categories` are CAC-DRS first, then the four tiers; `variant` says by
-    which rules the score was computed. `critical`: a very high score that is to be told.
+    which rules the score was computed. `very_high`: a very high score that is to be told.
     `scored_spacing_mm` is (dx, dy, dz) of the images that were scored: thin slices are averaged first.
     `threshold_hu` is the attenuation from which a voxel counts. `agatston_range` holds the scores that slices at other
     places, or another scan of that day, could have given.
@@ -115,7 +115,7 @@ class CalciumScore:
     tier: CalciumTier
     categories: tuple[CalciumCategory, ...]
     variant: Phrase
-    critical: bool
+    very_high: bool
     caveats: tuple[Caution, ...]
     scored_spacing_mm: tuple[float, float, float]
     threshold_hu: float

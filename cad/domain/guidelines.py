@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 from dataclasses import dataclass
 
@@ -85,7 +86,8 @@ class GuidelineNodule:
     """One nodule as the guidelines see it; None means not known.
 
     `earlier` holds the examinations that show it, oldest first. `suspicious` names features beside spiculation.
-    `brock`, `herder` and `mayo` are ranges of probability; `model_probability` is that of C-Lung-RADS's own model.
+    `brock`, `herder` and `mayo` are ranges of probability; `model_probability` is that of C-Lung-RADS's own model. The
+    `measured_…` say that a sign is a measurement of lungcad and not a reader's word.
     """
 
     label: str
@@ -95,6 +97,8 @@ class GuidelineNodule:
     benign_pattern: bool | None = None
     juxtapleural_smooth: bool | None = None
     cavitary: bool | None = None
+    measured_benign_pattern: bool = False
+    measured_juxtapleural: bool = False
     proven_benign: bool | None = None
     spiculated: bool | None = None
     suspicious: tuple[str, ...] = ()
@@ -136,12 +140,38 @@ class Management:
     """What follows from a row of a guideline's table.
 
     `row` is its code. Where it differs by risk, `high_risk` says which of both is meant; None is not known. `verified`
-    says whether it was read in the guideline itself.
+    says whether it was read in the guideline itself. `months` is when the next CT is due, from and to, counted from the
+    current examination or, with `from_first`, from the first that shows the nodule.
     """
 
     row: str
     high_risk: bool | None = None
     verified: bool = True
+    months: tuple[int, int] | None = None
+    from_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DueDates:
+    """When the next CT is due: from `early` to `late`, the same day where the guideline names one time."""
+
+    early: datetime.date
+    late: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class NoduleVerdict:
+    """What one guideline says of one nodule: its possible categories, least suspicious first, and why.
+
+    Empty categories mean that the guideline does not cover the nodule, and `assuming` says so.
+    """
+
+    label: str
+    possible: tuple[str, ...]
+    management: tuple[Management, ...]
+    because: Phrase | None
+    assuming: tuple[Phrase, ...] = ()
+    due: DueDates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +181,9 @@ class Recommendation:
     `category` is None when unknown inputs leave several possible, which `possible` lists, least suspicious first; it
     is empty when the guideline does not cover what was found. `management` is that of each possible category.
     `because` is the rule that fired, with its numbers; `assuming` says what was taken for granted. `other_finding`: a
-    significant other finding was stated, the modifier S of Lung-RADS.
+    significant other finding was stated, the modifier S of Lung-RADS. `nodules` says the same of each nodule by itself;
+    `dominant` is the label of the one that decides, None when no nodule does. `due` is when the next CT is, None when
+    none is or the day of the examination is not known.
     """
 
     guideline: Guideline
@@ -163,6 +195,9 @@ class Recommendation:
     assuming: tuple[Phrase, ...] = ()
     edition_verified: bool = True
     other_finding: bool = False
+    nodules: tuple[NoduleVerdict, ...] = ()
+    dominant: str | None = None
+    due: DueDates | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from cad.domain.anatomy import Lobe, Side
 from cad.domain.arrays import BoolArray
+from cad.domain.rounding import rounded
 from cad.domain.volume import Grid, PointLps
 
 
@@ -100,7 +101,7 @@ class Diameters:
     @property
     def mean_mm(self) -> float:
         """Mean of long and short axis in mm, the size that the guidelines use."""
-        return (self.long_axis_mm + self.short_axis_mm) / 2
+        return AxisLengths(self.long_axis_mm, min(self.short_axis_mm, self.long_axis_mm)).mean_mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,6 +190,7 @@ class NoduleAttributes:
     """Signs of a nodule, each a probability 0..1, or None where it was not assessed.
 
     `perifissural`: of the benign shape that lies on a fissure or the pleura, smooth and oval, lentiform or triangular.
+    `halo`: lung as dense as ground glass lies around what was outlined; None where too little lung is there to tell.
     `calcification_pattern` and `fat` are read from the attenuation; `fat` is the probability of intranodular fat.
     """
 
@@ -200,6 +202,7 @@ class NoduleAttributes:
     calcification_pattern: CalcificationPattern | None = None
     fat: float | None = None
     perifissural: float | None = None
+    halo: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,5 +278,8 @@ class AxisLengths:
 
     @property
     def mean_mm(self) -> float:
-        """Mean of both axes in mm."""
-        return (self.long_mm + self.short_mm) / 2
+        """Mean of both axes in mm as it is printed and as guidelines compare it: of the axes to 0.1 mm, to 0.1 mm.
+
+        Lung-RADS v2022, note on size: both axes and their mean to one decimal. Halves are rounded up.
+        """
+        return rounded((rounded(self.long_mm, 1) + rounded(self.short_mm, 1)) / 2, 1)

@@ -111,7 +111,7 @@ def _nodules(volume: Volume, networks: Networks, policy: Policy, request: Reques
         warnings=(*cautions, *compared.cautions, *assessment_cautions(nodules, request.context)),
         models=networks.nodule_identities,
         policy_version=POLICY_VERSION,
-        assessment=assess(nodules, request.context, policy, compared.pasts),
+        assessment=assess(nodules, request.context, policy, compared.pasts, request.acquired),
         followup=compared.followup,
     )
 

@@ -6,6 +6,7 @@ took for granted.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -36,10 +37,11 @@ from cad.science.guidelines.bts import bts
 from cad.science.guidelines.c_lung_rads import c_lung_rads
 from cad.science.guidelines.chinese_consensus import chinese_consensus
 from cad.science.guidelines.choice import applicable_guideline
+from cad.science.guidelines.due import with_due_dates
 from cad.science.guidelines.fleischner import fleischner
 from cad.science.guidelines.lung_rads.exam import lung_rads
 from cad.science.guidelines.volumetric import eu_position, nelson
-from cad.science.nodules.attributes import has_benign_pattern, is_present
+from cad.science.nodules.attributes import has_benign_pattern, is_present, is_typical
 from cad.science.risk import brock, brock_without_spiculation, herder, mayo
 
 UPPER_LOBES = (Lobe.RUL, Lobe.LUL)
@@ -51,19 +53,25 @@ class _Seen:
 
     nodule: Nodule
     said: NoduleObservation
+    by_reader: NoduleObservation
     past: NodulePast
 
 
 def assess(
-    nodules: tuple[Nodule, ...], context: ClinicalContext, policy: Policy, pasts: tuple[NodulePast, ...] = ()
+    nodules: tuple[Nodule, ...],
+    context: ClinicalContext,
+    policy: Policy,
+    pasts: tuple[NodulePast, ...] = (),
+    acquired: datetime.date | None = None,
 ) -> Assessment:
     """The risks of the nodules, in their order, and the recommendations for the examination.
 
-    `pasts` are those of the nodules, in their order; without them this is their first examination.
+    `pasts` are those of the nodules, in their order; without them this is their first examination. Without the day on
+    which the scan was acquired nothing is said to be due on a date.
     """
     known_pasts = pasts or (NodulePast(),) * len(nodules)
     seen = [
-        _Seen(nodule, _known_of(nodule, context, policy.attributes), past)
+        _Seen(nodule, _known_of(nodule, context, policy.attributes), _observation_of(nodule, context), past)
         for nodule, past in zip(nodules, known_pasts, strict=True)
     ]
     patient = _with_uptake_of_the_one_nodule(context.factors, len(nodules))
@@ -71,7 +79,10 @@ def assess(
     views = [_view(one, risk) for one, risk in zip(seen, risks, strict=True)]
     views.sort(key=lambda view: -view.size.axes.mean_mm)  # of nodules of one category, the largest is named
     applicable = applicable_guideline(patient, policy.guidelines)
-    return Assessment(risks, _recommendations(views, context, policy), applicable)
+    said = _recommendations(views, context, policy)
+    if acquired is not None:
+        said = tuple((guideline, with_due_dates(one, views, acquired)) for guideline, one in said)
+    return Assessment(risks, said, applicable)
 
 
 def assessment_cautions(nodules: tuple[Nodule, ...], context: ClinicalContext) -> tuple[Caution, ...]:
@@ -120,7 +131,7 @@ def _known_of(nodule: Nodule, context: ClinicalContext, policy: AttributePolicy)
         lobe=said.lobe or (nodule.location.lobe if nodule.location is not None else None),
         spiculated=_first_known(said.spiculated, is_present(attributes.spiculation, policy)),
         benign_pattern=_first_known(said.benign_pattern, has_benign_pattern(attributes, policy)),
-        juxtapleural_smooth=_first_known(said.juxtapleural_smooth, is_present(attributes.perifissural, policy)),
+        juxtapleural_smooth=_first_known(said.juxtapleural_smooth, is_typical(nodule, said.spiculated, policy)),
         cavitary=_first_known(said.cavitary, is_present(attributes.cavitation, policy)),
     )
 
@@ -177,6 +188,8 @@ def _view(one: _Seen, risks: NoduleRisks) -> GuidelineNodule:
         benign_pattern=said.benign_pattern,
         juxtapleural_smooth=said.juxtapleural_smooth,
         cavitary=said.cavitary,
+        measured_benign_pattern=one.by_reader.benign_pattern is None,
+        measured_juxtapleural=one.by_reader.juxtapleural_smooth is None,
         proven_benign=said.proven_benign,
         spiculated=said.spiculated,
         brock=_range(risks.brock),

@@ -105,8 +105,8 @@ class CalciumPolicy:
     cac_drs: tuple[float, float] = (100.0, 300.0)
     """CAC-DRS: A0 none, A1 up to 99, A2 100 to 299, A3 300 and more, /N with the number of arteries that hold any."""
     cac_drs_scheme: str = "CAC-DRS"
-    critical_from: float = 400.0
-    """A score to be told at once, the lower limit of the highest tier. 1000 is named "very high" in later papers
-    [unverified]; an installation may prefer it."""
+    very_high_from: float = 1000.0
+    """From here on a score is called very high (Peng et al., Circulation 2021, a group of its own [abstract]). No
+    society calls a calcium score a critical result, so none is said to be one."""
     suitability: CalciumSuitabilityPolicy = CalciumSuitabilityPolicy()
     """Which scans are scored."""

@@ -19,7 +19,9 @@ class CavityPolicy:
     """In its slices a cavity reaches the outermost width with no more than this part of it, and above or below it there
     is nodule."""
     half_mm3: float = 20.0
-    """So much enclosed air has a probability of one half; a bronchiole of 2 mm across 5 mm holds 16 mm³."""
-    least_mm3: float = 30.0
-    """From so much on, where the sign is certain enough to be called present (`AttributePolicy`), the attenuation type
-    of the nodule is that of its wall."""
+    half_share: float = 0.03
+    """So much enclosed air, and so much of the nodule, has a probability of one half: a bronchiole of 2 mm across 5 mm
+    holds 16 mm³, and bronchi in the shared masses of 9 to 24 ml hold 0.2 to 1.2 % of them."""
+    decides_from: float = 0.6
+    """From this probability on, where the sign is called present (`AttributePolicy`), the attenuation type of the
+    nodule is that of its wall."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cad.policy.guidelines.bts import BtsRow
 from cad.policy.guidelines.fleischner import FleischnerRow
+from cad.policy.signs import AttributePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,9 @@ class HeartLungPolicy:
     table, such as Lung-RADS 0, has no level, and the page says so.
     """
 
-    fallback: str = "lung_rads"
-    """The guideline when none applies because it was not stated why the scan was made; the page names it."""
+    stand_ins: tuple[str, ...] = ("lung_rads", "fleischner")
+    """The guidelines of screening and of incidental findings: where none applies because it was not stated why the scan
+    was made, both are named, and there is a level only where they agree."""
     lung: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
         ("lung_rads", ("1", "2"), ("3",), ("4A", "4B", "4X")),
         ("c_lung_rads", ("0", "1"), ("2",), ("3", "4")),
@@ -28,6 +30,7 @@ class HeartLungPolicy:
             (
                 FleischnerRow.NO_NODULE,
                 FleischnerRow.BENIGN,
+                FleischnerRow.FOLLOW_UP_COMPLETE,
                 FleischnerRow.SINGLE_GROUND_GLASS_BELOW_6,
                 FleischnerRow.SINGLE_PART_SOLID_BELOW_6,
                 FleischnerRow.SINGLE_SOLID_BELOW_6,
@@ -38,15 +41,18 @@ class HeartLungPolicy:
                 FleischnerRow.SINGLE_SOLID_6_TO_8,
                 FleischnerRow.MULTIPLE_SUBSOLID_BELOW_6,
                 FleischnerRow.MULTIPLE_SOLID_6_TO_8,
-                FleischnerRow.MULTIPLE_SOLID_ABOVE_8,
+                FleischnerRow.MULTIPLE_SUBSOLID_STABLE,
+                FleischnerRow.GROUND_GLASS_PERSISTENT,
+                FleischnerRow.SOLID_STABLE,
                 FleischnerRow.SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT,
                 FleischnerRow.SINGLE_PART_SOLID_6_OR_MORE,
                 FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE,
             ),
             (
-                FleischnerRow.SINGLE_SOLID_ABOVE_8,
+                FleischnerRow.SOLID_ABOVE_8,
                 FleischnerRow.SOLID_GROWING,
                 FleischnerRow.GROUND_GLASS_GROWING,
+                FleischnerRow.PART_SOLID_LARGE_COMPONENT,
                 FleischnerRow.PART_SOLID_LARGE_COMPONENT_OR_GROWING,
             ),
         ),
@@ -87,8 +93,8 @@ class HeartLungPolicy:
 class WordingPolicy:
     """When the sentences, pages and coded signs of a report name what was found. The measured values stand beside."""
 
-    sign_present: float = 0.5
-    """A sign is named from this probability on, where it is more probable than its absence (lungcad's own choice)."""
+    signs: AttributePolicy = AttributePolicy()
+    """Signs are named by the limits that decide."""
 
     lobe_certain: float = 0.8
     """Below this confidence the lobe is named with "probably" (lungcad's own choice)."""

@@ -52,6 +52,23 @@ class AttributePolicy:
     convexity: float = 0.85
     convexity_width: float = 0.03
     """Oval, lentiform and triangular shapes fill their convex hull; pixels cost a small nodule a tenth."""
+    flat_below: float = 0.75
+    flat_width: float = 0.03
+    """Lentils and triangles have a smallest extent of less than this part of the largest; a ball is no typical nodule
+    (ACR: oval, lentiform or triangular; BTS: lentiform or triangular)."""
+    typical_from: float = 0.9
+    typical_suspicion_up_to: float = 0.2
+    """Without a reader a nodule is typical only from this probability of the shape on, with no more suspicion than
+    this, no spiculation and no halo: it leaves follow-up (lungcad's own choice)."""
+    halo_reach_mm: tuple[float, float] = (1.5, 3.5)
+    halo_far_mm: tuple[float, float] = (6.0, 9.0)
+    halo_dense_hu: float = -300.0
+    halo_clear_mm: float = 1.5
+    halo_over_lung_hu: float = 100.0
+    halo_least_mm3: float = 30.0
+    """A halo: the lung so near around is denser than that farther away, by the median of each. Dense tissue, as wall
+    and vessels, does not count, nor what is so near to it that blur makes it grey; ground glass differs from lung by
+    100 HU."""
     perifissural_below_mm: float = 10.0
     """Mean diameter (Lung-RADS v2022: juxtapleural nodules below 10 mm)."""
 

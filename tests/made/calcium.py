@@ -79,7 +79,7 @@ def a_lesion(plaque: Plaque, grid: Grid) -> CalcifiedLesion:
     )
 
 
-def a_score(grid: Grid, plaques: tuple[Plaque, ...] = PLAQUES, *, critical: bool = False) -> CalciumScore:
+def a_score(grid: Grid, plaques: tuple[Plaque, ...] = PLAQUES, *, very_high: bool = False) -> CalciumScore:
     """The score of these lesions; categories are those of CAC-DRS and the four tiers by their published limits."""
     lesions = tuple(a_lesion(plaque, grid) for plaque in plaques)
     scores = {site: _sum(lesions, site) for site in (*Artery, *OtherCalcium)}
@@ -99,7 +99,7 @@ def a_score(grid: Grid, plaques: tuple[Plaque, ...] = PLAQUES, *, critical: bool
             CalciumCategory(TIER_SCHEME, tier.value),
         ),
         variant=VARIANT,
-        critical=critical,
+        very_high=very_high,
         caveats=(NON_GATED,),
         scored_spacing_mm=(di, dj, dk),
         threshold_hu=130.0,

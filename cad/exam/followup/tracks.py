@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -70,7 +71,30 @@ def link(
         exam, tracks = _followed_back(exam, number, tracks, all_nodules, tools)
         searched.insert(0, exam)
     again = frozenset(nodule.tracking_uid for nodule in all_nodules[len(nodules) :])
-    return Linked(all_nodules, tuple(searched), tracks, again)
+    return Linked(_with_lasting_labels(all_nodules, tracks, searched), tuple(searched), tracks, again)
+
+
+def _with_lasting_labels(
+    nodules: tuple[Nodule, ...], tracks: Sequence[Track], exams: Sequence[Examined]
+) -> tuple[Nodule, ...]:
+    """The nodules under the label that each had before; new ones under numbers that no nodule of any visit has."""
+    before = {
+        track.current: track.seen[-1].nodule.label
+        for track in tracks
+        if track.current is not None and track.seen and not track.part
+    }
+    numbers = [_number_of(nodule.label) for exam in exams for nodule in exam.nodules]
+    unused = itertools.count(max(numbers, default=0) + 1)
+    return tuple(
+        replace(nodule, label=before[n] if n in before else f"Nodule {next(unused)}")
+        for n, nodule in enumerate(nodules)
+    )
+
+
+def _number_of(label: str) -> int:
+    """The number that a label ends in; 0 for a label that is not of lungcad."""
+    digits = label.rpartition(" ")[2]
+    return int(digits) if digits.isascii() and digits.isdecimal() else 0
 
 
 def _both_searched(

@@ -17,10 +17,10 @@ class BtsRow(enum.StrEnum):
     NEW_AND_SMALL = "bts.new-and-small"
     VDT_ABOVE_600 = "bts.vdt-above-600"
     CT_AT_24_MONTHS = "bts.ct-at-24-months"
+    SUBSOLID_BROCK_BELOW_10 = "bts.subsolid-brock-below-10"
     CT_AT_12_MONTHS = "bts.ct-at-12-months"
     CT_AT_3_MONTHS = "bts.ct-at-3-months"
     BROCK_BELOW_10 = "bts.brock-below-10"
-    SUBSOLID_BROCK_BELOW_10 = "bts.subsolid-brock-below-10"
     VDT_400_TO_600 = "bts.vdt-400-to-600"
     HERDER_BELOW_10 = "bts.herder-below-10"
     BROCK_10_OR_MORE = "bts.brock-10-or-more"
@@ -64,11 +64,11 @@ class BtsPolicy:
         Row(BtsRow.DISCHARGE),
         Row(BtsRow.NEW_AND_SMALL),
         Row(BtsRow.VDT_ABOVE_600, verified=False),
-        Row(BtsRow.CT_AT_24_MONTHS),
-        Row(BtsRow.CT_AT_12_MONTHS),
-        Row(BtsRow.CT_AT_3_MONTHS),
-        Row(BtsRow.BROCK_BELOW_10),
-        Row(BtsRow.SUBSOLID_BROCK_BELOW_10),
+        Row(BtsRow.CT_AT_24_MONTHS, months=(24, 24), from_first=True),
+        Row(BtsRow.SUBSOLID_BROCK_BELOW_10, months=(12, 12), from_first=True),
+        Row(BtsRow.CT_AT_12_MONTHS, months=(12, 12), from_first=True),
+        Row(BtsRow.CT_AT_3_MONTHS, months=(3, 3)),
+        Row(BtsRow.BROCK_BELOW_10, months=(3, 3)),
         Row(BtsRow.VDT_400_TO_600, verified=False),
         Row(BtsRow.HERDER_BELOW_10, verified=False),
         Row(BtsRow.BROCK_10_OR_MORE),

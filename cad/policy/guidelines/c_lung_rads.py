@@ -23,10 +23,10 @@ class CLungRadsPolicy:
     model_from: float = 0.5
     """Probability of the publication's own multidimensional model from which categories 2 and 3 become 4."""
     rows: tuple[Row, ...] = (
-        Row("0"),
-        Row("1"),
-        Row("2"),
-        Row("3"),
+        Row("0", months=(12, 12)),
+        Row("1", months=(12, 12)),
+        Row("2", months=(6, 6)),
+        Row("3", months=(3, 3)),
         Row("4"),
     )
     """Categories from least to most suspicious."""

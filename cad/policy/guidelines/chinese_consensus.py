@@ -40,8 +40,8 @@ class ChineseConsensusPolicy:
     high_risk_from_years: float = 40.0
     high_risk_pack_years: float = 20.0
     high_risk_quit_within_years: float = 15.0
-    """High risk: 40 years or older with one of: 20 pack-years (400 cigarettes a day × years) or more, or smoking that
-    ended less than 15 years ago; occupational or environmental exposure; COPD, fibrosis or old tuberculosis; a cancer
+    """High risk: 40 years or older with one of: 20 pack-years (400 cigarettes a day × years) or more that did
+    not end 15 years ago or longer; occupational or environmental exposure; COPD, fibrosis or old tuberculosis; a cancer
     or a family history of lung cancer. From an open implementation of the 2018 edition."""
     solid_mm: tuple[float, float, float] = (4.0, 6.0, 8.0)
     ground_glass_mm: tuple[float, float] = (5.0, 10.0)

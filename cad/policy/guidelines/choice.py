@@ -13,10 +13,12 @@ class GuidelineChoicePolicy:
         ("usa", "lung_rads"),
         ("europe", "eu_position"),
         ("uk", "bts"),
-        ("china", "c_lung_rads"),
+        ("china", "lung_rads"),
         ("other", "lung_rads"),
     )
-    """By region. BTS 2015 covers nodules found by screening; regions without a scheme of their own use Lung-RADS."""
+    """By region. BTS 2015 covers nodules found by screening; regions without a scheme of their own use Lung-RADS.
+    China: the national LDCT guideline (2018, 2021, 2023) has not been read, and C-Lung-RADS is a research publication
+    of 2024 whose own model is not public; it is listed and never the applicable guideline."""
     incidental: tuple[tuple[str, str], ...] = (
         ("usa", "fleischner"),
         ("europe", "fleischner"),

@@ -56,7 +56,8 @@ class LungRadsPolicy:
     of more than 1.5 mm in all and of more than 1.5 mm a year is growth, and one of no more than 1.5 mm a year is slow
     growth; with "total", either is growth."""
     slow_solid_growth: str = "4B"
-    """Slow growth of a solid or part-solid nodule over several examinations (note 8, [unverified] wording)."""
+    """Slow growth of a solid or part-solid nodule that is larger at each of three examinations or more (note 8: "growth
+    over multiple screening exams", [unverified] wording). With one earlier examination size decides (note 5)."""
     growing_large_ground_glass: str = "3"
     """Ground glass of 30 mm or more that grows is not in the table; the category of its first sight is kept."""
     part_solid_growing_in_total_least: str = "3"
@@ -66,23 +67,28 @@ class LungRadsPolicy:
     """A growing subsegmental airway nodule is not in the table: as a growing one further up."""
     doubling_factor: float = 2.0
     """Ground glass that doubles its mean diameter within 12 months is a suspicious feature (category 4X)."""
-    months_3_days: float = 89.0
-    months_6_days: float = 181.0
+    months_3_days: float = 80.0
+    months_6_days: float = 168.0
+    """Stepped management counts from these intervals on: a booking in 12 or 26 weeks is the CT at 3 or 6 months, and a
+    few days early on time (lungcad's own choice; BTS here allows a month)."""
     months_12_days: float = 366.0
     days_per_year: float = 365.0
-    """The shortest three and six calendar months, from which stepped management counts; the longest twelve, within
-    which growth counts."""
+    """The longest twelve calendar months, within which growth counts."""
+    stands_from: str = "4B"
+    """Lungs that cannot be evaluated in part do not take a category from here on back to 0: the finding is there."""
     infectious_new_nodules_above: int = 6
     """More new nodules than this suggest infection (note 10a)."""
     infectious_new_solid_mm: float = 8.0
     """A new solid nodule of this size within a short interval may be infection (note 10a)."""
     suspicious_from: str = "3"
     """Additional suspicious features make 4X from this category on, and 4X is a category of its own."""
+    infection_months: tuple[int, int] = (1, 3)
+    """The CT that follows when findings suggest infection (note 10a)."""
     rows: tuple[Row, ...] = (
-        Row("1"),
-        Row("2"),
-        Row("3"),
-        Row("4A"),
+        Row("1", months=(12, 12)),
+        Row("2", months=(12, 12)),
+        Row("3", months=(6, 6)),
+        Row("4A", months=(3, 3)),
         Row("4B"),
         Row("4X"),
     )

@@ -45,6 +45,10 @@ class Rule(enum.StrEnum):
     ROW = "row"
     PART_SOLID_COMPONENT = "part-solid-component"
     COMPONENT_IN_BAND = "component-in-band"
+    MEASURED_BENIGN_PATTERN = "measured-benign-pattern"
+    MEASURED_JUXTAPLEURAL = "measured-juxtapleural"
+    LEFT_OPEN = "left-open"
+    STAYS_POSITIVE = "stays-positive"
 
 
 class Outcome(enum.StrEnum):
@@ -75,6 +79,8 @@ class LungRadsRule(enum.StrEnum):
     PART_SOLID_NEW_SMALL = "lung-rads.part-solid-new-small"
     COMPONENT = "lung-rads.component"
     SLOW = "lung-rads.slow"
+    SLOW_ONCE = "lung-rads.slow-once"
+    STANDS = "lung-rads.stands"
     IN_TOTAL = "lung-rads.in-total"
     GROUND_GLASS_FOLLOWED = "lung-rads.ground-glass-followed"
     GROUND_GLASS_GROWING = "lung-rads.ground-glass-growing"
@@ -103,6 +109,7 @@ class LungRadsRule(enum.StrEnum):
     ANY_OF = "lung-rads.any-of"
     AIRWAY = "lung-rads.airway"
     AIRWAY_AIR = "lung-rads.airway-air"
+    AIRWAY_AIR_STAYS = "lung-rads.airway-air-stays"
     AIRWAY_TUBULAR = "lung-rads.airway-tubular"
     AIRWAY_TUBULAR_BENIGN = "lung-rads.airway-tubular-benign"
     CYST = "lung-rads.cyst"

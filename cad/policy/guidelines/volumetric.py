@@ -9,17 +9,22 @@ from cad.policy.guidelines.rows import Row, VolumeResult
 
 @dataclass(frozen=True, slots=True)
 class NelsonPolicy:
-    """NELSON trial protocol (de Koning et al., N Engl J Med 2020; J Thorac Dis 18049), solid nodules by volume."""
+    """NELSON trial protocol (de Koning et al., N Engl J Med 2020; J Thorac Dis 18049), nodules by volume."""
 
     edition: str = "trial-protocol"
     """Named in every recommendation."""
     solid_mm3: tuple[float, float] = (50.0, 500.0)
-    """Below 50 mm³ negative, 50 to 500 mm³ indeterminate, above 500 mm³ positive."""
-    doubling_time_below_days: float = 400.0
-    """Growth of 25 % or more with a doubling time below this is positive."""
+    """Below 50 mm³ negative, 50 to 500 mm³ indeterminate, above 500 mm³ positive; the same of a solid component. What
+    is above stays positive whatever its growth."""
+    subsolid_mm: float = 8.0
+    """Non-solid nodules, and part-solid ones as a whole, are indeterminate from this mean diameter on (NODCAT 3; Xu et
+    al., Lung Cancer 2006; PMC9347663 table 1)."""
+    doubling_time_days: tuple[float, float] = (400.0, 600.0)
+    """Growth of 25 % or more with a doubling time below 400 days is positive (GROWCAT C), to 600 days indeterminate
+    (B), above negative (A; van Klaveren et al., N Engl J Med 2009 [unverified])."""
     rows: tuple[Row, ...] = (
         Row(VolumeResult.NEGATIVE),
-        Row(VolumeResult.INDETERMINATE),
+        Row(VolumeResult.INDETERMINATE, months=(3, 3)),
         Row(VolumeResult.POSITIVE),
     )
     """Results from least to most suspicious."""
@@ -39,7 +44,7 @@ class EuPositionPolicy:
     """Below 400 days positive, 400 to 600 days indeterminate, above 600 days negative. [unverified]"""
     rows: tuple[Row, ...] = (
         Row(VolumeResult.NEGATIVE, verified=False),
-        Row(VolumeResult.INDETERMINATE, verified=False),
+        Row(VolumeResult.INDETERMINATE, verified=False, months=(3, 3)),
         Row(VolumeResult.POSITIVE),
     )
     """Results from least to most suspicious."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cad.domain import ApplicableGuideline, Assessment, Guideline, Recommendation
+from dataclasses import replace
+
+from cad.domain import ApplicableGuideline, Assessment, DueDates, Guideline, NoduleVerdict, Recommendation
 from cad.report.json.nodules import Document
 from cad.report.words.en import guidelines as english
 from cad.report.words.guidelines import because_of, speak
@@ -41,4 +43,35 @@ def recommendation_document(said: Recommendation) -> Document:
         "because": spoken.because,
         "assuming": list(spoken.assuming),
         "unverified": list(spoken.unverified),
+        "dominant": said.dominant,
+        "due": due_document(said.due),
+        "nodules": [_verdict_document(verdict, said) for verdict in said.nodules],
     }
+
+
+def _verdict_document(verdict: NoduleVerdict, said: Recommendation) -> Document:
+    """What one guideline says of one nodule, by itself."""
+    alone = replace(
+        said,
+        category=verdict.possible[0] if len(verdict.possible) == 1 else None,
+        possible=verdict.possible,
+        management=verdict.management,
+        because=said.because if verdict.because is None else verdict.because,
+        assuming=verdict.assuming,
+        other_finding=False,
+    )
+    spoken = speak(alone, english, UNVERIFIED)
+    return {
+        "nodule": verdict.label,
+        "category": spoken.category,
+        "possible": list(spoken.possible),
+        "management": spoken.management if verdict.possible else None,
+        "because": spoken.because if verdict.because is not None else None,
+        "assuming": list(spoken.assuming),
+        "due": due_document(verdict.due),
+    }
+
+
+def due_document(due: DueDates | None) -> Document | None:
+    """When the next CT is due; None where none is, or nobody knows when the scan was made."""
+    return None if due is None else {"from": due.early.isoformat(), "to": due.late.isoformat()}

@@ -31,7 +31,7 @@ from cad.report.words.language import Words
 from cad.report.words.languages import LANGUAGES
 from cad.report.words.numbers import DASH
 
-CRITICAL = colors.HexColor("#b3261e")
+EMPHASIS = colors.HexColor("#b3261e")
 
 COLUMNS: Sequence[float] = (0.012, 0.4, 0.2, 0.2, 0.15)
 """Parts of the width: colour, site, Agatston, volume, lesions."""
@@ -65,19 +65,19 @@ class CalciumCase:
 
 
 def calcium_overview(case: CalciumCase) -> Iterator[Flowable]:
-    """The result in a sentence of each language, a critical one in red; nothing when it was not asked for."""
+    """The result in a sentence of each language, a very high one marked; nothing when it was not asked for."""
     if not case.statements.mentions_calcium:
         return
     yield from (paragraph(result(words, case.statements), Look(BODY + 0.7, bold=True)) for words, _ in case.words)
-    yield from _critical(case)
+    yield from _very_high(case)
     yield Spacer(0, 1 * mm)
 
 
-def _critical(case: CalciumCase) -> Iterator[Flowable]:
-    """That the result is critical, in red; nothing where it is not."""
+def _very_high(case: CalciumCase) -> Iterator[Flowable]:
+    """That the score is very high; nothing where it is not."""
     statement = case.statements.calcium
-    if statement is not None and statement.score.critical:
-        yield from (paragraph(words.LABELS.critical, Look(10, CRITICAL, bold=True)) for words, _ in case.words)
+    if statement is not None and statement.score.very_high:
+        yield from (paragraph(words.LABELS.very_high, Look(10, EMPHASIS, bold=True)) for words, _ in case.words)
 
 
 def calcium_section(case: CalciumCase, *, has_pictures: bool) -> Iterator[Flowable]:
@@ -115,8 +115,8 @@ def heart_lung_section(case: CalciumCase) -> Iterator[Flowable]:
     yield Spacer(0, 1.5 * mm)
     yield from (paragraph(words.LABELS.rule, Look(TINY, FAINT)) for words, _ in case.words)
     yield Spacer(0, 4 * mm)
-    if critical := list(_critical(case)):
-        yield from (*critical, Spacer(0, 1 * mm))
+    if very_high := list(_very_high(case)):
+        yield from (*very_high, Spacer(0, 1 * mm))
     yield from calcium_section(case, has_pictures=False)
 
 

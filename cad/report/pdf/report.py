@@ -77,7 +77,10 @@ COLUMNS: Sequence[tuple[str, float]] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportCase:
-    """What a report shows. `cautions` are those of reading the series."""
+    """What a report shows. `cautions` are those of reading the series.
+
+    `image_numbers` are those under which a viewer shows the slices k; none where the images have no numbers.
+    """
 
     header: StudyHeader
     series: CtSeries
@@ -87,6 +90,7 @@ class ReportCase:
     provenance: Provenance
     language: Language = Language.BOTH
     growth: GrowthPolicy = field(default_factory=GrowthPolicy)
+    image_numbers: tuple[str | None, ...] = ()
 
     @property
     def words(self) -> tuple[Words, ...]:
@@ -316,9 +320,17 @@ def _nodule_table(case: ReportCase, said: Sequence[NoduleStatement]) -> Table:
 def _row(case: ReportCase, said: NoduleStatement) -> Iterator[str]:
     """The cells of one nodule: words in each language, numbers once."""
     cells = [words.cells(said) for words in case.words]
-    yield f"{case.words[0].label(said.nodule)}\nz {said.nodule.centre.z:.1f} mm"
+    yield f"{case.words[0].label(said.nodule)}\n{_where(case, said.nodule)}"
     for name, _ in COLUMNS[1:]:
         yield _cell(cells, name)
+
+
+def _where(case: ReportCase, nodule: Nodule) -> str:
+    """Series and image number, by which a radiologist navigates, and the height for those that have none."""
+    k, numbers = nodule.diameters.slice_k, case.image_numbers
+    number = numbers[k] if k < len(numbers) else None
+    height = f"z {nodule.centre.z:.1f} mm"
+    return height if number is None else f"Se {case.header.series_number or '-'} Im {number}\n{height}"
 
 
 def _cell(cells: Sequence[Cells], name: str) -> str:

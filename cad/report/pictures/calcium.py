@@ -78,7 +78,7 @@ def calcium_page(volume: Volume, statement: CalciumStatement) -> CalciumPage | N
     lines = [
         english.LABELS.estimate,
         english.summary(statement),
-        english.LABELS.critical if calcium.critical else english.apart(statement),
+        english.LABELS.very_high if calcium.very_high else english.apart(statement),
     ]
     page = empty_page(lines, CALCIUM_PAGE_PIXELS)
     for number, k in enumerate(statement.slices):
@@ -180,8 +180,8 @@ def _heart_card(volume: Volume, both: HeartLung, statements: Statements) -> _Car
     if statement is None:
         return _Card(english.LABELS.heart, english.level(level), None, heart_reason(english, both), None)
     picture = calcium_panel(volume, statement.score, statement.slices[0]) if statement.slices else None
-    critical = f" {english.LABELS.critical}" if statement.score.critical else ""
-    reason = f"{english.summary(statement)}{critical}"
+    very_high = f" {english.LABELS.very_high}" if statement.score.very_high else ""
+    reason = f"{english.summary(statement)}{very_high}"
     return _Card(english.LABELS.heart, english.level(level), level, reason, picture)
 
 

@@ -30,6 +30,9 @@ from cad.domain import (
 from cad.geometry import index_of
 from cad.report.pictures.windows import LUNG_WINDOW_HU
 
+FOOTER = "lungcad: research use only, not a medical device; automatic result, to be verified by a physician"
+"""On every page, as a picture may travel alone."""
+
 PANEL_PIXELS = 320
 PANEL_GAP_PIXELS = 8
 HEADER_PIXELS = 104
@@ -308,9 +311,7 @@ def empty_page(lines: Sequence[str], height: int = PAGE_HEIGHT_PIXELS) -> Image.
     for number, line in enumerate(below):
         pen.text((left, 38 + number * LINE_PIXELS), line, fill=TEXT_RGB, font=font_of(TEXT_POINTS))
     footer = (left, height - FOOTER_PIXELS + 8)
-    pen.text(
-        footer, "lungcad: automatic result, to be verified by a physician", fill=DIM_TEXT_RGB, font=font_of(TEXT_POINTS)
-    )
+    pen.text(footer, FOOTER, fill=DIM_TEXT_RGB, font=font_of(TEXT_POINTS))
     return page
 
 

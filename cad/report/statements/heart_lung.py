@@ -32,12 +32,11 @@ class Level(enum.IntEnum):
 class LungLevel:
     """What the guideline says of the nodules, as a level; None where it leaves several open or gives none.
 
-    `is_fallback`: none was chosen as applicable, and this one is named instead.
+    `said` holds several where none was chosen as applicable: what each would be, if it were.
     """
 
     level: Level | None
-    said: Recommendation
-    is_fallback: bool
+    said: tuple[Recommendation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +88,20 @@ def most_suspicious(nodules: Sequence[Nodule]) -> Nodule | None:
 
 
 def lung_level(assessment: Assessment, policy: HeartLungPolicy) -> LungLevel:
-    """The level of the applicable guideline's category, or of the policy's guideline when none applies."""
+    """The level of the applicable guideline's category; when none applies, that in which the policy's agree."""
     applicable = assessment.applicable.guideline
-    guideline = Guideline(policy.fallback) if applicable is None else applicable
-    said = assessment.recommendation(guideline)
+    guidelines = [Guideline(name) for name in policy.stand_ins] if applicable is None else [applicable]
+    said = tuple(assessment.recommendation(guideline) for guideline in guidelines)
+    levels = {
+        level for guideline, one in zip(guidelines, said, strict=True) for level in _levels(guideline, one, policy)
+    }
+    return LungLevel(levels.pop() if len(levels) == 1 else None, said)
+
+
+def _levels(guideline: Guideline, said: Recommendation, policy: HeartLungPolicy) -> set[Level | None]:
     tables = {name: rows for name, *rows in policy.lung}
     categories = said.possible if said.category is None else (said.category,)
-    levels = {_level(category.removesuffix("S"), tables.get(guideline.value, [])) for category in categories}
-    return LungLevel(levels.pop() if len(levels) == 1 else None, said, is_fallback=applicable is None)
+    return {_level(category.removesuffix("S"), tables.get(guideline.value, [])) for category in categories}
 
 
 def _heart(calcium: CalciumScore, policy: HeartLungPolicy) -> HeartLevel:

@@ -23,6 +23,7 @@ from cad.domain import (
 )
 from cad.exam.missing import RISK_MODELS, missing_parts, missing_risks
 from cad.policy import WordingPolicy
+from cad.science.nodules.attributes import is_present
 
 BENIGN_PATTERN = NotAssessed(NotAssessedReason.BENIGN_PATTERN)
 
@@ -83,6 +84,7 @@ class NoduleStatement:
     interval_mm3: tuple[float, float] | None
     solid: SolidPart | None
     signs: tuple[Sign, ...]
+    absent: tuple[Sign, ...]
     pattern: CalcificationPattern | None
     near: tuple[Nearness, ...]
     suspicion: float | None
@@ -105,6 +107,7 @@ def state_nodule(nodule: Nodule, risks: NoduleRisks | None, policy: WordingPolic
         interval_mm3=None if nodule.measures is None else nodule.measures.volume_interval_mm3,
         solid=_solid(nodule),
         signs=signs,
+        absent=absent_signs(nodule.attributes, policy),
         pattern=_pattern(nodule.attributes, signs),
         near=tuple(_near(nodule.location, policy)),
         suspicion=None if nodule.ratings is None else nodule.ratings.suspicion,
@@ -123,11 +126,20 @@ def _applied(risks: NoduleRisks) -> Mapping[str, MalignancyRisk]:
 
 
 def present_signs(attributes: NoduleAttributes | None, policy: WordingPolicy) -> tuple[Sign, ...]:
-    """The signs that are more probable than the policy's limit."""
+    """The signs that are there, by the very limit from which the guidelines take them as present."""
+    return _signs(attributes, policy, present=True)
+
+
+def absent_signs(attributes: NoduleAttributes | None, policy: WordingPolicy) -> tuple[Sign, ...]:
+    """The signs that are not there, by the limit of the guidelines; what is between the two limits is not said."""
+    return _signs(attributes, policy, present=False)
+
+
+def _signs(attributes: NoduleAttributes | None, policy: WordingPolicy, *, present: bool) -> tuple[Sign, ...]:
     if attributes is None:
         return ()
     probabilities = ((sign, getattr(attributes, sign.value)) for sign in Sign)
-    return tuple(sign for sign, p in probabilities if p is not None and p >= policy.sign_present)
+    return tuple(sign for sign, p in probabilities if is_present(p, policy.signs) is present)
 
 
 def unknown_inputs(nodules: Sequence[NoduleStatement]) -> tuple[str, ...]:

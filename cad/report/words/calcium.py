@@ -29,7 +29,7 @@ class CalciumLabels:
     total: str
     apart: str
     estimate: str
-    critical: str
+    very_high: str
     heart_lung: str
     lung: str
     heart: str

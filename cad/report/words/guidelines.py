@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from cad.domain import ApplicableGuideline, Guideline, Management, Recommendation
+from cad.domain import ApplicableGuideline, Assessment, DueDates, Guideline, Management, NoduleVerdict, Recommendation
+from cad.policy import HeartLungPolicy
 from cad.report.words.phrases import PhraseWords, phrase_text
 
 Texts = str | tuple[str, str]
@@ -23,6 +24,18 @@ class GuidelineWords(PhraseWords, Protocol):
     OF_CATEGORY: str
     NO_MANAGEMENT: str
     OTHER_FINDING: str
+    IN_SHORT: str
+    ONE_OF: str
+    OR: str
+    NOTHING: str
+    DUE_ON: str
+    DUE_BETWEEN: str
+    OF_NODULE: str
+    DOMINANT: str
+
+    def name(self, label: str) -> str:
+        """The name of a nodule."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,50 @@ def speak(said: Recommendation, words: GuidelineWords, mark: str = "") -> Spoken
             if not management.verified
         ),
     )
+
+
+def in_short(said: Recommendation, words: GuidelineWords) -> str:
+    """Scheme, category, what follows and when, in one or two sentences."""
+    spoken = speak(said, words)
+    return words.IN_SHORT.format(
+        scheme=spoken.scheme,
+        edition=spoken.edition,
+        category=_one_of(spoken.category, spoken.possible, words),
+        management=spoken.management + _when(said.due, words),
+    )
+
+
+def stand_ins_of(assessment: Assessment) -> tuple[Recommendation, ...]:
+    """The guidelines of screening and of incidental findings, named where none applies."""
+    return tuple(assessment.recommendation(Guideline(name)) for name in HeartLungPolicy().stand_ins)
+
+
+def by_nodule(said: Recommendation, words: GuidelineWords) -> tuple[str, ...]:
+    """Each nodule by itself: category, when its next CT is due, and why; the one that decides is named as that."""
+    return tuple(_of_nodule(verdict, said, words) for verdict in said.nodules)
+
+
+def _of_nodule(verdict: NoduleVerdict, said: Recommendation, words: GuidelineWords) -> str:
+    names = tuple(category_name(code, words) for code in verdict.possible)
+    reasons = verdict.assuming if verdict.because is None else (verdict.because,)
+    return words.OF_NODULE.format(
+        label=words.name(verdict.label),
+        category=_one_of(names[0] if len(names) == 1 else None, names, words),
+        due=_when(verdict.due, words),
+        dominant=words.DOMINANT if verdict.label == said.dominant and len(said.nodules) > 1 else "",
+        because=words.JOINTS[JoinedTexts.MANAGEMENT].join(phrase_text(phrase, words) for phrase in reasons),
+    )
+
+
+def _one_of(category: str | None, possible: tuple[str, ...], words: GuidelineWords) -> str:
+    return category or words.ONE_OF.format(categories=words.OR.join(possible) or words.NOTHING)
+
+
+def _when(due: DueDates | None, words: GuidelineWords) -> str:
+    if due is None:
+        return ""
+    text = words.DUE_ON if due.early == due.late else words.DUE_BETWEEN
+    return text.format(early=due.early.isoformat(), late=due.late.isoformat())
 
 
 def because_of(applicable: ApplicableGuideline, words: GuidelineWords) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from cad.domain import AxisLengths, Diameters, Nodule, SizeChange, VolumeTrend
+from cad.domain import AxisLengths, Diameters, Nodule, SizeChange, VolumeTrend, rounded
 from cad.report.statements.followup import SizeSaid
 
 DASH = "–"
@@ -13,8 +13,8 @@ DASH = "–"
 def axes_mm(axes: AxisLengths | Diameters) -> str:
     """Long × short in mm, without the unit."""
     if isinstance(axes, Diameters):
-        return f"{axes.long_axis_mm:.1f} × {axes.short_axis_mm:.1f}"
-    return f"{axes.long_mm:.1f} × {axes.short_mm:.1f}"
+        return f"{rounded(axes.long_axis_mm, 1):.1f} × {rounded(axes.short_axis_mm, 1):.1f}"
+    return f"{rounded(axes.long_mm, 1):.1f} × {rounded(axes.short_mm, 1):.1f}"
 
 
 def whole(value: float) -> str:

@@ -109,7 +109,7 @@ def score_calcium(
         tier=tier,
         categories=categories_of(agatston, vessels, policy),
         variant=variant_of(slabs, policy),
-        critical=agatston >= policy.critical_from,
+        very_high=agatston >= policy.very_high_from,
         caveats=caveats,
         scored_spacing_mm=(dx, dy, dz),
         threshold_hu=policy.threshold_hu,

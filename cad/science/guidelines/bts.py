@@ -19,6 +19,7 @@ from cad.domain import (
     Recommendation,
     Sighting,
     VolumeGrowth,
+    rounded,
 )
 from cad.policy import BtsPolicy
 from cad.policy.guidelines.bts import BtsRow
@@ -26,11 +27,12 @@ from cad.policy.guidelines.rules import BtsRule, Outcome, Rule
 from cad.science.guidelines.sizes import (
     band,
     benign_assumption,
+    doubling_days,
     fastest_growth,
     inclusive_band,
     is_benign,
     is_typical_perifissural,
-    rounded,
+    measured_signs,
     solid_kind,
     volume_change,
 )
@@ -50,7 +52,7 @@ def bts(nodules: Sequence[GuidelineNodule], patient: PatientFactors, policy: Bts
     scheme = Scheme(Guideline.BTS, policy.edition, policy.rows)
     if patient.age_years is not None and patient.age_years < policy.min_age_years:
         return not_applicable(scheme, Phrase(BtsRule.FOR_ADULTS, edition=policy.edition))
-    opinions = [opinion for nodule in nodules for opinion in _opinions(nodule, policy)]
+    opinions = [opinion.of(nodule.label) for nodule in nodules for opinion in _opinions(nodule, policy)]
     return scheme.recommend(opinions, Verdict(BtsRow.NO_NODULE, Phrase(Rule.NO_NODULE)))
 
 
@@ -60,7 +62,7 @@ def _opinions(nodule: GuidelineNodule, policy: BtsPolicy) -> list[Opinion]:
     is_typical = is_typical_perifissural(nodule, policy.typical_perifissural_below_mm)
     if is_benign(nodule) or is_typical or nodule.proven_benign:
         why = BtsRule.PERIFISSURAL if is_typical else Rule.BENIGN_FEATURES
-        return [Opinion((Verdict(BtsRow.DISCHARGE, Phrase(why, label=nodule.label)),))]
+        return [Opinion((Verdict(BtsRow.DISCHARGE, Phrase(why, label=nodule.label)),), measured_signs(nodule))]
     opinions = [_opinion(nodule, _solid(nodule, policy) if is_solid else _subsolid(nodule, policy), policy)]
     if nodule.herder is not None:
         herder = _by_probability(BtsRule.HERDER, nodule.herder, policy.herder, HERDER)
@@ -81,9 +83,10 @@ def _opinion(nodule: GuidelineNodule, rows: Outcomes, policy: BtsPolicy) -> Opin
 
 def _solid(nodule: GuidelineNodule, policy: BtsPolicy) -> Outcomes:
     growth = fastest_growth(nodule)
-    if growth is not None:
-        return (_by_growth(growth, nodule, policy),)
     step, words = _size_step(nodule, policy)
+    if growth is not None:
+        by_growth = _by_growth(growth, nodule, policy)
+        return (by_growth,) if step is not None else _with_brock(by_growth, nodule, policy)
     if step is None and nodule.herder is not None:
         return _by_probability(BtsRule.HERDER, nodule.herder, policy.herder, HERDER)
     if step is None:
@@ -93,6 +96,19 @@ def _solid(nodule: GuidelineNodule, policy: BtsPolicy) -> Outcomes:
     if step is BtsRow.DISCHARGE and nodule.sighting is Sighting.NEW:
         return ((BtsRow.NEW_AND_SMALL, Phrase(BtsRule.BUT_NEW, band=words)),)
     return ((step, words),)
+
+
+def _with_brock(by_growth: tuple[BtsRow, Phrase], nodule: GuidelineNodule, policy: BtsPolicy) -> Outcomes:
+    """A large nodule known for less than a year keeps the PET-CT that a Brock risk of 10 % asks for."""
+    is_early = nodule.earlier[0].interval_days < policy.months_12_days
+    if by_growth[0] is BtsRow.VDT_400_OR_LESS or not is_early or nodule.herder is not None:
+        return (by_growth,)
+    outcomes = _by_probability(BtsRule.BROCK, nodule.brock or CERTAIN_OF_NOTHING, (policy.brock_from,), BROCK)
+    _, words = by_growth
+    return tuple(
+        by_growth if brock is BtsRow.BROCK_BELOW_10 else (brock, Phrase(BtsRule.AND_ALSO, first=words, second=why))
+        for brock, why in outcomes
+    )
 
 
 def _size_step(nodule: GuidelineNodule, policy: BtsPolicy) -> tuple[BtsRow | None, Phrase]:
@@ -114,8 +130,9 @@ def _by_growth(growth: VolumeGrowth, nodule: GuidelineNodule, policy: BtsPolicy)
     change = volume_change(growth)
     if growth.verdict is not GrowthVerdict.INCREASE:
         return _stable(since_days, change, policy, by_volume=not growth.from_diameters)
-    reached = sum(growth.doubling_time_days > limit for limit in policy.doubling_time_days)
-    words = Phrase(Rule.VOLUME_DOUBLING, change=change, days=growth.doubling_time_days)
+    days = doubling_days(growth)
+    reached = sum(days > limit for limit in policy.doubling_time_days)
+    words = Phrase(Rule.VOLUME_DOUBLING, change=change, days=days)
     if reached == 0:
         return BtsRow.VDT_400_OR_LESS, words
     if since_days < policy.months_12_days:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cad.domain import AxisLengths, Composition, Guideline, GuidelineNodule, Phrase, Recommendation
 from cad.policy import CLungRadsPolicy
 from cad.policy.guidelines.rules import Outcome, Rule
-from cad.science.guidelines.sizes import band, benign_assumption, is_benign, mean_mm, solid_kind
+from cad.science.guidelines.sizes import band, benign_assumption, is_benign, mean_mm, measured_signs, solid_kind
 from cad.science.guidelines.verdicts import Opinion, Scheme, Verdict
 
 RAISED_BY_MODEL = ("2", "3")
@@ -19,12 +19,13 @@ RAISED_BY_MODEL = ("2", "3")
 def c_lung_rads(nodules: Sequence[GuidelineNodule], policy: CLungRadsPolicy) -> Recommendation:
     """The category of the most suspicious nodule; an examination without nodules is negative, category 0."""
     scheme = Scheme(Guideline.C_LUNG_RADS, policy.edition, policy.rows)
-    return scheme.recommend([_opinion(nodule, policy) for nodule in nodules], Verdict("0", Phrase(Rule.NO_NODULE)))
+    opinions = [_opinion(nodule, policy).of(nodule.label) for nodule in nodules]
+    return scheme.recommend(opinions, Verdict("0", Phrase(Rule.NO_NODULE)))
 
 
 def _opinion(nodule: GuidelineNodule, policy: CLungRadsPolicy) -> Opinion:
     if is_benign(nodule) or nodule.proven_benign:
-        return Opinion((Verdict("0", Phrase(Rule.BENIGN_OR_PROVEN, label=nodule.label)),))
+        return Opinion((Verdict("0", Phrase(Rule.BENIGN_OR_PROVEN, label=nodule.label)),), measured_signs(nodule))
     size = _mean(nodule.size.axes, policy)
     described = Phrase(Rule.OF_KIND, label=nodule.label, composition=nodule.size.composition, mm=size)
     rows = ((c, Phrase(Rule.NODULE, nodule=described, rule=rule)) for c, rule in _rows(nodule, policy))

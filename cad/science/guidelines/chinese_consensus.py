@@ -11,7 +11,7 @@ from cad.domain import Composition, Guideline, GuidelineNodule, PatientFactors, 
 from cad.policy import ChineseConsensusPolicy
 from cad.policy.guidelines.chinese_consensus import ConsensusRow
 from cad.policy.guidelines.rules import Outcome, Rule
-from cad.science.guidelines.sizes import benign_assumption, inclusive_band, is_benign, solid_kind
+from cad.science.guidelines.sizes import benign_assumption, inclusive_band, is_benign, measured_signs, solid_kind
 from cad.science.guidelines.verdicts import Opinion, Scheme, Verdict, category
 
 SOLID_ROWS = (ConsensusRow.SOLID_UP_TO_4, ConsensusRow.SOLID_ABOVE_4_TO_6, ConsensusRow.SOLID_ABOVE_6_TO_8)
@@ -32,17 +32,15 @@ def chinese_consensus(
     nodules: Sequence[GuidelineNodule], patient: PatientFactors, policy: ChineseConsensusPolicy
 ) -> Recommendation:
     """What the nodule that asks for most asks for, with or without high risk; both where the risk is not known."""
-    opinions = [_opinion(nodule, policy) for nodule in nodules]
+    opinions = [_opinion(nodule, policy).of(nodule.label) for nodule in nodules]
     nothing = Verdict(ConsensusRow.NO_NODULE, Phrase(Rule.NO_NODULE))
     return scheme_of(is_high_risk(patient, policy), policy).recommend(opinions, nothing)
 
 
 def is_high_risk(patient: PatientFactors, policy: ChineseConsensusPolicy) -> bool | None:
     """Whether the patient has a high risk of lung cancer; None when what is known does not tell."""
-    quit_years, pack_years = patient.years_since_quitting, patient.pack_years
     factors = (
-        None if pack_years is None else pack_years >= policy.high_risk_pack_years,
-        None if quit_years is None else quit_years < policy.high_risk_quit_within_years,
+        _has_smoked(patient, policy),
         patient.occupational_exposure,
         patient.chronic_lung_disease,
         patient.known_cancer,
@@ -56,6 +54,14 @@ def is_high_risk(patient: PatientFactors, policy: ChineseConsensusPolicy) -> boo
     return True if is_old and has_factor else None
 
 
+def _has_smoked(patient: PatientFactors, policy: ChineseConsensusPolicy) -> bool | None:
+    """20 pack-years or more, and not ended 15 years ago or longer; whoever did not say when still smokes."""
+    quit_years, pack_years = patient.years_since_quitting, patient.pack_years
+    if quit_years is not None and quit_years >= policy.high_risk_quit_within_years:
+        return False
+    return None if pack_years is None else pack_years >= policy.high_risk_pack_years
+
+
 def scheme_of(high_risk: bool | None, policy: ChineseConsensusPolicy) -> Scheme:
     """The table with or without high risk; both recommendations where the risk is not known."""
     return Scheme(
@@ -65,7 +71,8 @@ def scheme_of(high_risk: bool | None, policy: ChineseConsensusPolicy) -> Scheme:
 
 def _opinion(nodule: GuidelineNodule, policy: ChineseConsensusPolicy) -> Opinion:
     if is_benign(nodule) or nodule.proven_benign:
-        return Opinion((Verdict(ConsensusRow.BENIGN, Phrase(Rule.BENIGN_FEATURES, label=nodule.label)),))
+        benign = Verdict(ConsensusRow.BENIGN, Phrase(Rule.BENIGN_FEATURES, label=nodule.label))
+        return Opinion((benign,), measured_signs(nodule))
     size = nodule.size.axes.mean_mm
     described = Phrase(Rule.MEAN, label=nodule.label, composition=nodule.size.composition, mm=f"{size:.1f}")
     rows = _rows(nodule, size, policy)

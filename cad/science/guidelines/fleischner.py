@@ -17,6 +17,7 @@ from cad.domain import (
     Phrase,
     Recommendation,
     RiskLevel,
+    rounded,
 )
 from cad.policy import FleischnerPolicy
 from cad.policy.guidelines.fleischner import FleischnerRow
@@ -26,7 +27,7 @@ from cad.science.guidelines.sizes import (
     inclusive_band,
     is_benign,
     is_typical_perifissural,
-    rounded,
+    measured_signs,
     solid_kind,
 )
 from cad.science.guidelines.verdicts import Opinion, Scheme, Verdict, category, not_applicable, with_assumptions
@@ -41,10 +42,24 @@ def fleischner(nodules: Sequence[GuidelineNodule], patient: PatientFactors, poli
     if reasons := exclusions(patient, policy):
         return not_applicable(scheme, Phrase(FleischnerRule.NOT_FOR, edition=policy.edition, reasons=reasons))
     followed = [nodule for nodule in nodules if not _needs_nothing(nodule, policy)]
-    opinions = [_opinion(nodule, policy, multiple=len(followed) > 1) for nodule in followed]
-    benign = Verdict(FleischnerRow.BENIGN, Phrase(Rule.EVERY_BENIGN, nodules=len(nodules)))
-    nothing = benign if nodules else Verdict(FleischnerRow.NO_NODULE, Phrase(Rule.NO_NODULE))
+    solid = sum(solid_kind(nodule) is Composition.SOLID for nodule in followed)
+    several = {True: solid > 1, False: len(followed) - solid > 1}  # solid and subsolid nodules have tables of their own
+    opinions = [
+        _opinion(nodule, policy, multiple=several[solid_kind(nodule) is Composition.SOLID])
+        if nodule in followed
+        else _benign_opinion(nodule)
+        for nodule in nodules
+    ]
+    nothing = Verdict(FleischnerRow.NO_NODULE, Phrase(Rule.NO_NODULE))
+    if nodules and not followed:
+        every = Verdict(FleischnerRow.BENIGN, Phrase(Rule.EVERY_BENIGN, nodules=len(nodules)))
+        opinions.insert(0, Opinion((every,)))  # one sentence for all of them
     return with_assumptions(scheme.recommend(opinions, nothing), *_taken_for_granted(patient, policy))
+
+
+def _benign_opinion(nodule: GuidelineNodule) -> Opinion:
+    benign = Verdict(FleischnerRow.BENIGN, Phrase(Rule.BENIGN_FEATURES, label=nodule.label))
+    return Opinion((benign,), measured_signs(nodule), label=nodule.label)
 
 
 def exclusions(patient: PatientFactors, policy: FleischnerPolicy) -> tuple[Phrase, ...]:
@@ -86,7 +101,8 @@ def _opinion(nodule: GuidelineNodule, policy: FleischnerPolicy, *, multiple: boo
     rows = _rows(nodule, size, policy, multiple=multiple)
     described = _described(nodule, size)
     verdicts = tuple(Verdict(row, Phrase(Rule.NODULE, nodule=described, rule=category(row))) for row in rows)
-    return Opinion(verdicts, (*benign_assumption(nodule, Outcome.WITHOUT_FOLLOW_UP), *_component_unknown(nodule, rows)))
+    assuming = (*benign_assumption(nodule, Outcome.WITHOUT_FOLLOW_UP), *_component_unknown(nodule, rows))
+    return Opinion(verdicts, assuming, label=nodule.label)
 
 
 def _described(nodule: GuidelineNodule, size: float) -> Phrase:
@@ -97,12 +113,8 @@ def _described(nodule: GuidelineNodule, size: float) -> Phrase:
 
 
 SOLID_ROWS = {
-    False: (FleischnerRow.SINGLE_SOLID_BELOW_6, FleischnerRow.SINGLE_SOLID_6_TO_8, FleischnerRow.SINGLE_SOLID_ABOVE_8),
-    True: (
-        FleischnerRow.MULTIPLE_SOLID_BELOW_6,
-        FleischnerRow.MULTIPLE_SOLID_6_TO_8,
-        FleischnerRow.MULTIPLE_SOLID_ABOVE_8,
-    ),
+    False: (FleischnerRow.SINGLE_SOLID_BELOW_6, FleischnerRow.SINGLE_SOLID_6_TO_8, FleischnerRow.SOLID_ABOVE_8),
+    True: (FleischnerRow.MULTIPLE_SOLID_BELOW_6, FleischnerRow.MULTIPLE_SOLID_6_TO_8, FleischnerRow.SOLID_ABOVE_8),
 }
 """Rows of solid nodules, by whether there are several."""
 
@@ -128,24 +140,69 @@ def _rows(
 ) -> tuple[FleischnerRow, ...]:
     grows = bool(nodule.earlier) and _gain_mm(nodule) >= policy.growth_from_mm
     kind = solid_kind(nodule)
-    if kind is Composition.PART_SOLID and nodule.earlier and size >= policy.subsolid_mm:
-        return _persistent_part_solid(nodule, policy, multiple=multiple, grows=grows)
+    if kind is Composition.PART_SOLID and size >= policy.subsolid_mm:
+        return _part_solid(nodule, policy, multiple=multiple, grows=grows)
     if grows:
         return (GROWING_ROWS[kind],)
+    days = nodule.earlier[0].interval_days if nodule.earlier else 0.0
     if kind is Composition.SOLID:
-        return (SOLID_ROWS[multiple][inclusive_band(size, policy.solid_mm)],)
-    return (SUBSOLID_ROWS[None if multiple else kind][size >= policy.subsolid_mm],)
+        return (_solid_row(size, days, policy, multiple=multiple),)
+    return (_small_or_ground_glass_row(kind, size, days, policy, multiple=multiple),)
+
+
+def _solid_row(size: float, stable_days: float, policy: FleischnerPolicy, *, multiple: bool) -> FleischnerRow:
+    """The row of a solid nodule that did not grow since it was first seen."""
+    reached = inclusive_band(size, policy.solid_mm)
+    end_days = (policy.months_12_days, policy.months_18_days, policy.months_24_days)[reached]
+    if stable_days >= end_days:
+        return FleischnerRow.FOLLOW_UP_COMPLETE
+    if reached == 1 and stable_days >= policy.months_6_days:
+        return FleischnerRow.SOLID_STABLE
+    return SOLID_ROWS[multiple][reached]
+
+
+def _small_or_ground_glass_row(
+    kind: Composition, size: float, stable_days: float, policy: FleischnerPolicy, *, multiple: bool
+) -> FleischnerRow:
+    """The row of a subsolid nodule that did not grow, without the part-solid ones of 6 mm and more."""
+    if size >= policy.subsolid_mm:
+        if stable_days >= policy.years_5_days:
+            return FleischnerRow.FOLLOW_UP_COMPLETE
+        if stable_days >= policy.months_6_days:
+            return FleischnerRow.GROUND_GLASS_PERSISTENT
+    elif multiple and stable_days >= policy.months_3_days:
+        is_over = stable_days >= policy.years_4_days
+        return FleischnerRow.FOLLOW_UP_COMPLETE if is_over else FleischnerRow.MULTIPLE_SUBSOLID_STABLE
+    return SUBSOLID_ROWS[None if multiple else kind][size >= policy.subsolid_mm]
+
+
+def _part_solid(
+    nodule: GuidelineNodule, policy: FleischnerPolicy, *, multiple: bool, grows: bool
+) -> tuple[FleischnerRow, ...]:
+    """A part-solid nodule of 6 mm or more: its solid component decides, and its morphology."""
+    if nodule.earlier:
+        return _persistent_part_solid(nodule, policy, grows=grows)
+    watched = FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE if multiple else FleischnerRow.SINGLE_PART_SOLID_6_OR_MORE
+    large = FleischnerRow.PART_SOLID_LARGE_COMPONENT
+    if nodule.spiculated or nodule.suspicious:
+        return (large,)
+    component = nodule.size.solid_axes
+    if component is None:
+        could_be_large = nodule.size.axes.mean_mm > policy.large_component_mm
+        return (watched, large) if could_be_large else (watched,)
+    return (large if component.mean_mm > policy.large_component_mm else watched,)
 
 
 def _persistent_part_solid(
-    nodule: GuidelineNodule, policy: FleischnerPolicy, *, multiple: bool, grows: bool
+    nodule: GuidelineNodule, policy: FleischnerPolicy, *, grows: bool
 ) -> tuple[FleischnerRow, ...]:
-    """A part-solid nodule of 6 mm or more that is still there: its solid component decides."""
-    small = FleischnerRow.SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT
-    stays = FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE if multiple else small
+    """A part-solid nodule of 6 mm or more that is still there."""
     large = FleischnerRow.PART_SOLID_LARGE_COMPONENT_OR_GROWING
-    if grows or _component_grows(nodule, policy):
+    if grows or _component_grows(nodule, policy) or nodule.spiculated or nodule.suspicious:
         return (large,)
+    is_over = nodule.earlier[0].interval_days >= policy.years_5_days
+    small = FleischnerRow.SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT
+    stays = FleischnerRow.FOLLOW_UP_COMPLETE if is_over else small
     component = nodule.size.solid_axes
     if component is None:
         return stays, large

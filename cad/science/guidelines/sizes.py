@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
 
-from cad.domain import AxisLengths, Composition, GrowthVerdict, GuidelineNodule, Phrase, VolumeGrowth
+from cad.domain import AxisLengths, Composition, GrowthVerdict, GuidelineNodule, Phrase, VolumeGrowth, rounded
 from cad.policy.guidelines.rules import Outcome, Rule
 
 Band = tuple[int, Phrase]
 """The number of limits that a size reaches, and the band that it is in ("6 to <8 mm")."""
-
-FLOAT_NOISE_DECIMALS = 9
-"""Sums and differences of decimal fractions are exact to this many decimals."""
-
-
-def rounded(value: float, decimals: int) -> float:
-    """The value rounded to `decimals`, halves up as people round: 5.95 → 6.0 and 0.25 → 0.3, unlike Python's round."""
-    exact = Decimal(str(round(value, FLOAT_NOISE_DECIMALS)))
-    return float(exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
 
 
 def mean_mm(axes: AxisLengths, axis_decimals: int, mean_decimals: int) -> float:
@@ -58,8 +49,24 @@ def is_benign(nodule: GuidelineNodule) -> bool:
 
 def is_typical_perifissural(nodule: GuidelineNodule, below_mm: float) -> bool:
     """Whether the nodule is known to be solid, smooth, juxtapleural and of benign shape, and its long axis is small."""
+    return is_smooth_juxtapleural(nodule) and nodule.size.axes.long_mm < below_mm
+
+
+def is_smooth_juxtapleural(nodule: GuidelineNodule) -> bool:
+    """Whether the nodule is known to be solid, smooth and juxtapleural; a spiculated or suspicious one never is."""
     is_solid = solid_kind(nodule) is Composition.SOLID
-    return bool(nodule.juxtapleural_smooth) and is_solid and nodule.size.axes.long_mm < below_mm
+    is_suspicious = bool(nodule.spiculated) or bool(nodule.suspicious)
+    return bool(nodule.juxtapleural_smooth) and is_solid and not is_suspicious
+
+
+def measured_signs(nodule: GuidelineNodule) -> tuple[Phrase, ...]:
+    """The signs that no reader gave and that take this nodule to a lower category, to be named with it."""
+    names = []
+    if is_benign(nodule) and nodule.measured_benign_pattern:
+        names.append(Rule.MEASURED_BENIGN_PATTERN)
+    if is_smooth_juxtapleural(nodule) and nodule.measured_juxtapleural:
+        names.append(Rule.MEASURED_JUXTAPLEURAL)
+    return tuple(Phrase(name, label=nodule.label) for name in names)
 
 
 def benign_assumption(nodule: GuidelineNodule, outcome: Outcome) -> tuple[Phrase, ...]:
@@ -76,6 +83,12 @@ def fastest_growth(nodule: GuidelineNodule) -> VolumeGrowth | None:
     if increases:
         return min(increases, key=lambda growth: growth.doubling_time_days)
     return growths[0] if growths else None
+
+
+def doubling_days(growth: VolumeGrowth) -> float:
+    """The doubling time to the whole day: what is printed is what is compared."""
+    days = growth.doubling_time_days
+    return rounded(days, 0) if math.isfinite(days) else days
 
 
 def volume_change(growth: VolumeGrowth) -> Phrase:

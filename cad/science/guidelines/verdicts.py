@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cad.domain import Guideline, Management, Phrase, Recommendation
+from cad.domain import Guideline, Management, NoduleVerdict, Phrase, Recommendation
 from cad.policy.guidelines.rows import Row
 from cad.policy.guidelines.rules import NOT_APPLICABLE, Rule
 
@@ -22,11 +22,18 @@ class Verdict:
 class Opinion:
     """What a guideline says of one finding: one verdict, or one for each value that an unknown input can have.
 
-    None at all means that the guideline does not cover the finding; `assuming` then says so.
+    None at all means that the guideline does not cover the finding; `assuming` then says so, and `leaves_open` whether
+    the examination could then be anything that the other findings do not exclude. `label` is that of the nodule.
     """
 
     verdicts: tuple[Verdict, ...]
     assuming: tuple[Phrase, ...] = ()
+    leaves_open: bool = False
+    label: str | None = None
+
+    def of(self, label: str) -> Opinion:
+        """The same, known to be about this nodule."""
+        return replace(self, label=label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +64,48 @@ class Scheme:
         demanding as the lowest that each finding can have.
         """
         assuming = tuple(dict.fromkeys(phrase for opinion in opinions for phrase in opinion.assuming))
+        remaining = self._remaining(opinions)
+        if not opinions:
+            return self._recommendation((nothing,), assuming)
+        said = self._recommendation(remaining, assuming) if remaining else self._not_covered(assuming)
+        return replace(said, nodules=self._by_nodule(opinions), dominant=self._dominant(opinions, remaining))
+
+    def _remaining(self, opinions: Sequence[Opinion]) -> tuple[Verdict, ...]:
+        """The verdicts that remain possible for all findings, least demanding first; none if no finding is covered."""
         covered = [opinion.verdicts for opinion in opinions if opinion.verdicts]
         if not covered:
-            return self._not_covered(assuming) if opinions else self._recommendation((nothing,), assuming)
+            return ()
         least = max(min(self.ranks[v.category] for v in verdicts) for verdicts in covered)
         remaining: dict[int, Verdict] = {}
         for verdict in (v for verdicts in covered for v in verdicts):
             rank = self.ranks[verdict.category]
             if rank >= least:
                 remaining.setdefault(rank, verdict)
-        return self._recommendation(tuple(remaining[rank] for rank in sorted(remaining)), assuming)
+        if any(opinion.leaves_open for opinion in opinions):
+            for rank, row in enumerate(self.rows[least:], start=least):
+                remaining.setdefault(rank, Verdict(row.code, Phrase(Rule.LEFT_OPEN)))
+        return tuple(remaining[rank] for rank in sorted(remaining))
+
+    def _by_nodule(self, opinions: Sequence[Opinion]) -> tuple[NoduleVerdict, ...]:
+        labels = dict.fromkeys(opinion.label for opinion in opinions if opinion.label is not None)
+        return tuple(self._of_nodule(label, [o for o in opinions if o.label == label]) for label in labels)
+
+    def _of_nodule(self, label: str, opinions: Sequence[Opinion]) -> NoduleVerdict:
+        verdicts = self._remaining(opinions)
+        assuming = tuple(dict.fromkeys(phrase for opinion in opinions for phrase in opinion.assuming))
+        if not verdicts:
+            return NoduleVerdict(label, (), (), None, assuming)
+        possible = tuple(verdict.category for verdict in verdicts)
+        because = verdicts[0].because if len(verdicts) == 1 else either(verdicts)
+        return NoduleVerdict(label, possible, tuple(self.management(code) for code in possible), because, assuming)
+
+    def _dominant(self, opinions: Sequence[Opinion], remaining: Sequence[Verdict]) -> str | None:
+        """The first nodule that has the most demanding category of the examination."""
+        if not remaining:
+            return None
+        most = remaining[-1].category
+        named = (o.label for o in opinions if any(v.category == most for v in o.verdicts))
+        return next(named, None)
 
     def answer(self, category: str | None, because: Phrase, management: tuple[Management, ...] = ()) -> Recommendation:
         """An answer of this guideline with one category, or with none."""
@@ -82,7 +121,8 @@ class Scheme:
 
     def management(self, category: str) -> Management:
         """What follows from a category of the table."""
-        return Management(category, self.high_risk, self.rows[self.ranks[category]].verified)
+        row = self.rows[self.ranks[category]]
+        return Management(category, self.high_risk, row.verified, row.months, row.from_first)
 
     def _recommendation(self, verdicts: tuple[Verdict, ...], assuming: tuple[Phrase, ...]) -> Recommendation:
         possible = tuple(verdict.category for verdict in verdicts)

@@ -26,7 +26,7 @@ from cad.domain import (
     Volume,
 )
 from cad.policy import AttributePolicy
-from cad.science.nodules.cavity import IN_SLICE, enclosed_air
+from cad.science.nodules.cavity import IN_SLICE, cavitation, enclosed_air
 
 BENIGN_PATTERNS = frozenset(
     {
@@ -82,11 +82,12 @@ def attributes_of(
         spiculation=spiculation,
         lobulation=lobulation,
         ill_defined_margin=ill_defined,
-        cavitation=_half_at(cavity_mm3, policy.cavity.half_mm3),
+        cavitation=cavitation(cavity_mm3, nodule.volume_mm3, policy.cavity),
         calcification=calcification,
         calcification_pattern=_pattern(own & (calm_hu >= limit_hu), seen, depth, policy) if is_calcified else None,
         fat=_half_at(fat_mm3, policy.fat_half_mm3),
         perifissural=_perifissural(nodule, location, (spiculation, lobulation), policy),
+        halo=_has_halo(volume, nodule, policy),
     )
 
 
@@ -229,9 +230,44 @@ def _perifissural(
     if nodule.composition is not Composition.SOLID or nodule.diameters.mean_mm >= policy.perifissural_below_mm:
         return 0.0
     smooth = _logistic((_convexity(nodule) - policy.convexity) / policy.convexity_width)
+    smooth *= _logistic((policy.flat_below - _roundness(nodule)) / policy.flat_width)
     for sign in rough:
         smooth *= 1.0 if sign is None else 1 - sign
     return max(touching) * smooth
+
+
+def _has_halo(volume: Volume, nodule: Nodule, policy: AttributePolicy) -> bool | None:
+    """Whether the lung around a nodule is denser than that farther away; None where there is too little of either."""
+    spacing = volume.grid.spacing_kji_mm
+    margins = [math.ceil(policy.halo_far_mm[1] / s) for s in spacing]
+    low = [max(0, part.start - margin) for part, margin in zip(nodule.mask.slices, margins, strict=True)]
+    high = [part.stop + margin for part, margin in zip(nodule.mask.slices, margins, strict=True)]
+    hu = volume.hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    inside = np.zeros(hu.shape, dtype=np.bool_)
+    inside[tuple(slice(part.start - a, part.stop - a) for part, a in zip(nodule.mask.slices, low, strict=True))] = (
+        nodule.mask.voxels
+    )
+    away = ndimage.distance_transform_edt(~inside, sampling=spacing)
+    dense = (hu >= policy.halo_dense_hu) & ~inside & (away > spacing[1])
+    clear = ndimage.distance_transform_edt(~dense, sampling=spacing) > policy.halo_clear_mm
+    near, far = (
+        hu[clear & (away > first) & (away <= last)] for first, last in (policy.halo_reach_mm, policy.halo_far_mm)
+    )
+    if min(len(near), len(far)) * volume.grid.voxel_volume_mm3 < policy.halo_least_mm3:
+        return None
+    return float(np.median(near) - np.median(far)) >= policy.halo_over_lung_hu
+
+
+def _roundness(nodule: Nodule) -> float:
+    """Smallest over largest extent by the second moments in mm, 1 for a ball: lentils and triangles are flat.
+
+    A voxel's own extent is left in: a nodule of few voxels is not told to be flat.
+    """
+    spacing = np.array(nodule.mask.grid.spacing_kji_mm)
+    places = np.argwhere(nodule.mask.voxels) * spacing
+    spread = np.cov(places.T, bias=True) + np.diag(spacing**2 / 12)
+    least, *_, most = np.sqrt(np.linalg.eigvalsh(spread))
+    return float(least / most)
 
 
 def _convexity(nodule: Nodule) -> float:
@@ -250,6 +286,22 @@ def is_present(probability: float | None, policy: AttributePolicy) -> bool | Non
     if probability is None or policy.no_up_to < probability < policy.yes_from:
         return None
     return probability >= policy.yes_from
+
+
+def is_typical(nodule: Nodule, spiculated: bool | None, policy: AttributePolicy) -> bool | None:
+    """Whether a nodule is a typical perifissural or juxtapleural one without a reader's word; None in doubt.
+
+    It takes a nodule out of follow-up, so all must agree: the shape with more certainty than other benign signs, no
+    spiculation, no halo, a suspicion that is known and low.
+    """
+    attributes = nodule.attributes or NoduleAttributes()
+    is_shaped = is_present(attributes.perifissural, policy)
+    if not is_shaped:
+        return is_shaped
+    certain = (attributes.perifissural or 0.0) >= policy.typical_from
+    plain = not spiculated and is_present(attributes.spiculation, policy) is False and attributes.halo is False
+    calm = nodule.ratings is not None and nodule.ratings.suspicion <= policy.typical_suspicion_up_to
+    return True if certain and plain and calm else None
 
 
 def has_benign_pattern(attributes: NoduleAttributes, policy: AttributePolicy) -> bool | None:

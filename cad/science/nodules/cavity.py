@@ -43,6 +43,11 @@ def enclosed_air(
     return largest
 
 
+def cavitation(air_mm3: float, nodule_mm3: float, policy: CavityPolicy) -> float:
+    """The probability of a cavity from the enclosed air: 0 for none, one half for what a bronchus may hold."""
+    return air_mm3 / (air_mm3 + max(policy.half_mm3, policy.half_share * nodule_mm3))
+
+
 def _deep_in_slice(filled: BoolArray, in_widths: tuple[float, float, float], policy: CavityPolicy) -> BoolArray:
     """Where a region [k, j, i] reaches farther than a width in every direction of the slice."""
     depth: FloatArray = np.stack(

@@ -8,7 +8,7 @@ import numpy as np
 
 from cad.domain import BoolArray, Composition, Float32Array, FloatArray
 from cad.policy import NodulePolicy
-from cad.science.nodules.cavity import enclosed_air
+from cad.science.nodules.cavity import cavitation, enclosed_air
 from cad.science.nodules.delineation import Extent
 from cad.science.nodules.morphology import box_around, depth_of
 from cad.science.nodules.window import Window
@@ -39,7 +39,8 @@ def composition_of(window: Window, extent: Extent, policy: NodulePolicy) -> Comp
 def _tissue(window: Window, hu: Float32Array, inside: BoolArray, policy: NodulePolicy) -> BoolArray:
     """The nodule `inside` [k, j, i] without the air of a cavity."""
     air = enclosed_air(hu, inside, window.in_widths, policy.cavity)
-    is_cavity = np.count_nonzero(air) * window.fine_voxel_mm3 >= policy.cavity.least_mm3
+    air_mm3, nodule_mm3 = (float(np.count_nonzero(part)) * window.fine_voxel_mm3 for part in (air, inside))
+    is_cavity = cavitation(air_mm3, nodule_mm3, policy.cavity) >= policy.cavity.decides_from
     return inside & ~air if is_cavity else inside
 
 

@@ -104,7 +104,7 @@ def test_categories_have_schemes_and_the_score_says_what_it_is(document: dict[st
     assert calcium["categories"][1]["value"] == calcium["tier"] == ">=400"
     assert calcium["estimate"] == "non-gated"
     assert "non-gated" in calcium["variant"]
-    assert calcium["critical"] is True
+    assert calcium["very_high"] is (calcium["agatston"] >= 1000)
     assert calcium["advice"].startswith("Severe")
     assert calcium["scored_spacing_mm"] == [2, 2, 2.5]
     assert "calcium-non-gated" in {caveat["code"] for caveat in calcium["caveats"]}

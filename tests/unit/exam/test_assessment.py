@@ -148,7 +148,7 @@ def test_the_guidelines_see_size_observations_and_risk() -> None:
     said = NoduleObservation("Nodule 1", lobe=Lobe.RUL, spiculated=True)
     assessment = assess((a_measured(9.0),), observing(said), POLICY)
     assert assessment.recommendation(Guideline.LUNG_RADS).category == "4X"
-    assert assessment.recommendation(Guideline.FLEISCHNER).category == FleischnerRow.SINGLE_SOLID_ABOVE_8
+    assert assessment.recommendation(Guideline.FLEISCHNER).category == FleischnerRow.SOLID_ABOVE_8
     assert in_english(assessment.recommendation(Guideline.BTS)).category == "Brock 10 % or more"
     assert assessment.recommendation(Guideline.C_LUNG_RADS).category == "2"
     assert assessment.recommendation(Guideline.NELSON).category == "indeterminate"

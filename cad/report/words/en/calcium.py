@@ -20,7 +20,7 @@ from cad.report.statements.calcium import CalciumStatement
 from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel
 from cad.report.words.calcium import CalciumLabels, categories, score, volume
 from cad.report.words.en import guidelines, nodules as english
-from cad.report.words.guidelines import speak
+from cad.report.words.guidelines import in_short
 from cad.report.words.phrases import SentenceTables, phrase_text
 
 LABELS = CalciumLabels(
@@ -32,7 +32,7 @@ LABELS = CalciumLabels(
     total="Total",
     apart="Not coronary, not part of the score",
     estimate="Coronary calcium, non-gated estimate",
-    critical="CRITICAL RESULT: very high calcium score. Tell the referring physician now.",
+    very_high="Very high calcium score (1000 or more).",
     heart_lung="Heart and lungs at a glance",
     lung="Lung nodules",
     heart="Coronary calcium",
@@ -71,23 +71,23 @@ ADVICE: Mapping[CalciumTier, str] = {
         "pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020)."
     ),
     CalciumTier.MILD: (
-        "Mild coronary calcium: assess modifiable cardiovascular risk factors and, if there is chest pain, assess it "
-        "by the usual guidelines (BSCI/BSCCT and BSTI 2020; SCCT/STR 2016{mark})."
+        "Mild coronary calcium: the treating physician may wish to assess modifiable cardiovascular risk factors; "
+        "chest pain, if there is any, by the usual guidelines (BSCI/BSCCT and BSTI 2020; SCCT/STR 2016{mark})."
     ),
     CalciumTier.MODERATE: (
-        "Moderate coronary calcium: assess modifiable cardiovascular risk factors, with preventive treatment by the "
-        "local guideline, and, if there is chest pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020; "
-        "SCCT/STR 2016{mark})."
+        "Moderate coronary calcium: the treating physician may wish to assess modifiable cardiovascular risk factors "
+        "and prevention; chest pain, if there is any, by the usual guidelines (BSCI/BSCCT and BSTI 2020; SCCT/STR "
+        "2016{mark})."
     ),
     CalciumTier.SEVERE: (
-        "Severe coronary calcium: assess modifiable cardiovascular risk factors soon, with preventive treatment by the "
-        "local guideline, and, if there is chest pain, assess it by the usual guidelines (BSCI/BSCCT and BSTI 2020; "
-        "SCCT/STR 2016{mark})."
+        "Severe coronary calcium: the treating physician may wish to assess modifiable cardiovascular risk factors "
+        "and prevention; chest pain, if there is any, by the usual guidelines (BSCI/BSCCT and BSTI 2020; SCCT/STR "
+        "2016{mark})."
     ),
 }
 """By tier. BSCI/BSCCT and BSTI 2020 (PMC7774698, abstract) asks for none, mild, moderate or severe on every
-non-gated chest CT, for risk factors, and the usual way for chest pain; in most cases no further test. "Soon" and
-"preventive treatment by the local guideline" are lungcad's own words; of SCCT/STR 2016 only the table of contents
+non-gated chest CT, for risk factors, and the usual way for chest pain; in most cases no further test. Whether
+prevention follows is for the treating physician; of SCCT/STR 2016 only the table of contents
 was read."""
 
 PHRASES: Mapping[enum.StrEnum, str] = {
@@ -160,10 +160,10 @@ def why_no_lung(why: NotAssessed) -> str:
 
 def lung_reason(result: LungLevel) -> str:
     """From which category the level follows."""
-    said = speak(result.said, guidelines)
-    category = said.category or f"one of {', '.join(said.possible) or 'none'}"
-    chosen = " No guideline was chosen for this patient; this one stands in." if result.is_fallback else ""
-    return f"{said.scheme} {said.edition}: {category}. {said.management}.{chosen}"
+    texts = [in_short(one, guidelines) for one in result.said]
+    if len(texts) == 1:
+        return texts[0]
+    return f"No guideline was chosen, as it was not stated why the scan was made. {' '.join(texts)}"
 
 
 def why_no_heart(why: NotAssessed) -> str:

@@ -51,11 +51,15 @@ CATEGORIES: Mapping[str, str] = {
     FleischnerRow.SINGLE_SOLID_6_TO_8: "single solid 6–8 mm",
     FleischnerRow.MULTIPLE_SUBSOLID_BELOW_6: "multiple subsolid <6 mm",
     FleischnerRow.MULTIPLE_SOLID_6_TO_8: "multiple solid 6–8 mm",
-    FleischnerRow.MULTIPLE_SOLID_ABOVE_8: "multiple solid >8 mm",
     FleischnerRow.SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT: "single part-solid 6 mm or more, persistent, solid component <6 mm",
     FleischnerRow.SINGLE_PART_SOLID_6_OR_MORE: "single part-solid 6 mm or more",
     FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE: "multiple subsolid 6 mm or more",
-    FleischnerRow.SINGLE_SOLID_ABOVE_8: "single solid >8 mm",
+    FleischnerRow.SOLID_ABOVE_8: "solid >8 mm",
+    FleischnerRow.PART_SOLID_LARGE_COMPONENT: "part-solid, solid component >8 mm or suspicious morphology",
+    FleischnerRow.FOLLOW_UP_COMPLETE: "stable, follow-up complete",
+    FleischnerRow.SOLID_STABLE: "solid 6–8 mm, stable",
+    FleischnerRow.GROUND_GLASS_PERSISTENT: "subsolid 6 mm or more, persistent and stable",
+    FleischnerRow.MULTIPLE_SUBSOLID_STABLE: "multiple subsolid <6 mm, stable",
     FleischnerRow.SOLID_GROWING: "solid, growing",
     FleischnerRow.GROUND_GLASS_GROWING: "ground-glass, growing",
     FleischnerRow.PART_SOLID_LARGE_COMPONENT_OR_GROWING: "part-solid, solid component 6 mm or more, or growing",
@@ -113,14 +117,18 @@ MANAGEMENT: Mapping[Guideline, Mapping[str, Texts]] = {
             "CT at 3–6 months, then consider CT at 18–24 months",
             "CT at 3–6 months, then CT at 18–24 months",
         ),
-        FleischnerRow.MULTIPLE_SOLID_ABOVE_8: (
-            "CT at 3–6 months, then consider CT at 18–24 months",
-            "CT at 3–6 months, then CT at 18–24 months",
-        ),
         FleischnerRow.SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT: "Annual CT for 5 years",
         FleischnerRow.SINGLE_PART_SOLID_6_OR_MORE: "CT at 3–6 months to confirm persistence; if unchanged and the solid component is <6 mm, annual CT for 5 years",
         FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE: "CT at 3–6 months, then by the most suspicious nodule",
-        FleischnerRow.SINGLE_SOLID_ABOVE_8: "Consider CT at 3 months, PET/CT or tissue sampling",
+        FleischnerRow.SOLID_ABOVE_8: "Consider CT at 3 months, PET/CT or tissue sampling",
+        FleischnerRow.PART_SOLID_LARGE_COMPONENT: "PET/CT, biopsy or resection",
+        FleischnerRow.FOLLOW_UP_COMPLETE: "No further follow-up",
+        FleischnerRow.SOLID_STABLE: (
+            "Consider CT at 18–24 months from the first CT, then no further follow-up",
+            "CT at 18–24 months from the first CT, then no further follow-up",
+        ),
+        FleischnerRow.GROUND_GLASS_PERSISTENT: "CT every 2 years until 5 years",
+        FleischnerRow.MULTIPLE_SUBSOLID_STABLE: "Consider CT at 2 and 4 years from the first CT",
         FleischnerRow.SOLID_GROWING: "Consider PET/CT or tissue sampling",
         FleischnerRow.GROUND_GLASS_GROWING: "Consider resection",
         FleischnerRow.PART_SOLID_LARGE_COMPONENT_OR_GROWING: "PET/CT, biopsy or resection",
@@ -223,7 +231,7 @@ PHRASES: Mapping[enum.StrEnum, str] = {
     Rule.VOLUME_CHANGE: "volume {percent:+.0f} % in {days:.0f} days",
     Rule.VOLUME_NOT_GROWN: "{change}: {verdict}",
     Rule.VOLUME_DOUBLING: "{change}, doubling time {days:.0f} days",
-    Rule.BY_VOLUME: "{label}, {composition}, {mm3:.0f} mm³",
+    Rule.BY_VOLUME: "{label}, {composition}, {mm3:g} mm³",
     Rule.SPICULATION: "spiculation",
     Rule.NAME: "{label}",
     Rule.MEAN: "{label}, {composition}, mean {mm} mm",
@@ -231,6 +239,10 @@ PHRASES: Mapping[enum.StrEnum, str] = {
     Rule.ROW: "{row}",
     Rule.PART_SOLID_COMPONENT: "part-solid {limit:g} mm or more with a solid component of {band}",
     Rule.COMPONENT_IN_BAND: "{band}, {when}",
+    Rule.MEASURED_BENIGN_PATTERN: "calcium of a benign pattern, or fat, of {label} is a measurement; no reader has confirmed it",
+    Rule.MEASURED_JUXTAPLEURAL: "the smooth juxtapleural shape of {label} is a measurement; no reader has confirmed it",
+    Rule.LEFT_OPEN: "a nodule that is not covered leaves it open",
+    Rule.STAYS_POSITIVE: "{change}, and still >{limit:g} mm³",
     LungRadsRule.BENIGN: "{label}: benign features (benign calcification or fat)",
     LungRadsRule.PROVEN_BENIGN: "{label}: proven benign after work-up",
     LungRadsRule.SIZE: "{label}, {composition}, {size} {unit}",
@@ -246,6 +258,8 @@ PHRASES: Mapping[enum.StrEnum, str] = {
     LungRadsRule.PART_SOLID_NEW_SMALL: "new part-solid, total {total}",
     LungRadsRule.COMPONENT: "new or growing solid component of {band}",
     LungRadsRule.SLOW: "slow growth (note 8{mark}): {pace}",
+    LungRadsRule.SLOW_ONCE: "{row}, by its size (note 5): {pace}, over more than 12 months and since one earlier CT, where note 8 asks for growth over several",
+    LungRadsRule.STANDS: "{because}, which does not take back what was found",
     LungRadsRule.IN_TOTAL: "{row}; {pace} in total but not in its solid component, which the table does not list",
     LungRadsRule.GROUND_GLASS_FOLLOWED: "ground-glass {band}, {pace}",
     LungRadsRule.GROUND_GLASS_GROWING: "ground-glass {band}, {pace}, which the table does not list",
@@ -264,7 +278,7 @@ PHRASES: Mapping[enum.StrEnum, str] = {
     LungRadsRule.BASELINE: "read as a baseline: no earlier CT was compared",
     LungRadsRule.NOT_RULED_OUT: "lymphadenopathy and metastatic disease were not both ruled out; either makes 4X",
     LungRadsRule.NOT_INFECTION: "new {nodules}: infection is not taken as the cause, which would be category 0 (note 10a)",
-    LungRadsRule.CANCER_FAVOURED: "infection is suspected but cancer favoured: a new nodule of the size of 4B is 4B (note 10b)",
+    LungRadsRule.CANCER_FAVOURED: "infection is suspected but cancer favoured: a nodule of the size of 4B is 4B (note 10b)",
     LungRadsRule.INFECTION: "findings suggest an infectious or inflammatory process",
     LungRadsRule.MANY_NEW: "{new} new nodules, more than {limit}, suggest an infectious process (note 10a)",
     LungRadsRule.NOT_EVALUABLE: "part or all of the lungs cannot be evaluated",
@@ -274,6 +288,7 @@ PHRASES: Mapping[enum.StrEnum, str] = {
     LungRadsRule.ANY_OF: "{categories}",
     LungRadsRule.AIRWAY: "airway nodule, {site}, {status}",
     LungRadsRule.AIRWAY_AIR: "{where}: contains air, which favours secretions",
+    LungRadsRule.AIRWAY_AIR_STAYS: "{where}: contains air, but persists (note 11d)",
     LungRadsRule.AIRWAY_TUBULAR: "{where}: multiple tubular",
     LungRadsRule.AIRWAY_TUBULAR_BENIGN: "{where}: multiple tubular, taken as benign; if infection is suspected the category is 0",
     LungRadsRule.CYST: "cyst, {kind}, {change}",
@@ -342,6 +357,14 @@ JOINTS: Mapping[enum.StrEnum, str] = {
 OF_CATEGORY = "{category}: {text}"
 NO_MANAGEMENT = "none given"
 OTHER_FINDING = "; S: as appropriate to the other finding"
+IN_SHORT = "{scheme} {edition}: {category}. {management}."
+ONE_OF = "one of {categories}"
+OR = ", "
+NOTHING = "none"
+DUE_ON = "; next CT due {early}"
+DUE_BETWEEN = "; next CT due {early} to {late}"
+OF_NODULE = "{label}: {category}{due}{dominant}. {because}."
+DOMINANT = "; decides the examination"
 
 
 def name(label: str) -> str:

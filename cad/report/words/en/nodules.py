@@ -18,7 +18,7 @@ from cad.domain import (
 from cad.report.statements.nodules import Border, Nearness, NoduleStatement, Place, Sign
 from cad.report.statements.provenance import Provenance
 from cad.report.words.en import guidelines
-from cad.report.words.guidelines import because_of, speak
+from cad.report.words.guidelines import because_of, by_nodule, in_short, speak, stand_ins_of
 from cad.report.words.language import Cells, Labels, Technique
 from cad.report.words.numbers import DASH, axes_mm, density, percent, percent_range, size_cell, volume_mm3, whole
 
@@ -209,13 +209,12 @@ def guidance(assessment: Assessment | None) -> list[str]:
     applicable = assessment.applicable
     because = because_of(applicable, guidelines)
     if applicable.guideline is None:
-        return [f"No guideline was chosen: {because}. findings.json lists what each of them says."]
-    said = speak(assessment.recommendation(applicable.guideline), guidelines)
-    category = said.category or f"one of {', '.join(said.possible) or 'none'}"
-    sentences = [
-        f"{said.scheme} {said.edition}: {category}. {said.management}.",
-        f"Because: {said.because} ({because}).",
-    ]
+        stand_ins = " ".join(in_short(one, guidelines) for one in stand_ins_of(assessment))
+        return [f"No guideline was chosen: {because}. {stand_ins}"]
+    recommendation = assessment.recommendation(applicable.guideline)
+    said = speak(recommendation, guidelines)
+    sentences = [in_short(recommendation, guidelines), f"Because: {said.because} ({because})."]
+    sentences += by_nodule(recommendation, guidelines) if len(recommendation.nodules) > 1 else ()
     return sentences + ([f"Assumed: {'; '.join(said.assuming)}."] if said.assuming else [])
 
 

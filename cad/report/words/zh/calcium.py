@@ -19,7 +19,7 @@ from cad.policy.calcium_rules import CalciumRule
 from cad.report.statements.calcium import CalciumStatement
 from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel
 from cad.report.words.calcium import CalciumLabels, categories, score, volume
-from cad.report.words.guidelines import speak
+from cad.report.words.guidelines import in_short
 from cad.report.words.phrases import SentenceTables, phrase_text
 from cad.report.words.zh import guidelines, nodules as chinese
 from cad.report.words.zh.cautions import SENTENCE
@@ -33,7 +33,7 @@ LABELS = CalciumLabels(
     total="合计",
     apart="非冠状动脉钙化，不计入积分",
     estimate="冠状动脉钙化，非门控估计",
-    critical="危急值：钙化积分极高，请立即通知申请医师。",
+    very_high="钙化积分很高（1000及以上）。",
     heart_lung="心肺联合小结",
     lung="肺结节",
     heart="冠状动脉钙化",
@@ -76,15 +76,15 @@ ADVICE: Mapping[CalciumTier, str] = {
         "本次非门控CT未见冠状动脉钙化，但不能排除冠心病。如有胸痛，按常规指南评估（BSCI/BSCCT和BSTI 2020）。"
     ),
     CalciumTier.MILD: (
-        "轻度冠状动脉钙化：评估可控的心血管危险因素；如有胸痛，按常规指南评估"
+        "轻度冠状动脉钙化：可由临床医师评估可控的心血管危险因素；如有胸痛，按常规指南评估"
         "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016{mark}）。"
     ),
     CalciumTier.MODERATE: (
-        "中度冠状动脉钙化：评估可控的心血管危险因素，按当地指南预防性治疗；如有胸痛，按常规指南评估"
+        "中度冠状动脉钙化：可由临床医师评估可控的心血管危险因素及预防措施；如有胸痛，按常规指南评估"
         "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016{mark}）。"
     ),
     CalciumTier.SEVERE: (
-        "重度冠状动脉钙化：尽快评估可控的心血管危险因素，按当地指南预防性治疗；如有胸痛，按常规指南评估"
+        "重度冠状动脉钙化：可由临床医师评估可控的心血管危险因素及预防措施；如有胸痛，按常规指南评估"
         "（BSCI/BSCCT和BSTI 2020；SCCT/STR 2016{mark}）。"
     ),
 }
@@ -168,10 +168,8 @@ def why_no_lung(why: NotAssessed) -> str:
 
 def lung_reason(result: LungLevel) -> str:
     """From which category the level follows."""
-    said = speak(result.said, guidelines)
-    category = said.category or f"可能为{'、'.join(said.possible) or '无'}"
-    chosen = "（未为该受检者选定指南，以此代替。）" if result.is_fallback else ""
-    return f"{said.scheme} {said.edition}：{category}。{said.management}。{chosen}"
+    texts = [in_short(one, guidelines) for one in result.said]
+    return texts[0] if len(texts) == 1 else f"未说明检查目的，故未选定指南。{''.join(texts)}"
 
 
 def why_no_heart(why: NotAssessed) -> str:

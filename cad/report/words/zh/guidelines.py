@@ -58,11 +58,15 @@ CATEGORIES: Mapping[str, str] = {
     FleischnerRow.SINGLE_SOLID_6_TO_8: "单发实性结节6–8 mm",
     FleischnerRow.MULTIPLE_SUBSOLID_BELOW_6: "多发亚实性结节<6 mm",
     FleischnerRow.MULTIPLE_SOLID_6_TO_8: "多发实性结节6–8 mm",
-    FleischnerRow.MULTIPLE_SOLID_ABOVE_8: "多发实性结节>8 mm",
     FleischnerRow.SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT: "单发部分实性结节6 mm及以上，持续存在，实性成分<6 mm",
     FleischnerRow.SINGLE_PART_SOLID_6_OR_MORE: "单发部分实性结节6 mm及以上",
     FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE: "多发亚实性结节6 mm及以上",
-    FleischnerRow.SINGLE_SOLID_ABOVE_8: "单发实性结节>8 mm",
+    FleischnerRow.SOLID_ABOVE_8: "实性结节>8 mm",
+    FleischnerRow.PART_SOLID_LARGE_COMPONENT: "部分实性结节，实性成分>8 mm或形态可疑",
+    FleischnerRow.FOLLOW_UP_COMPLETE: "稳定，随访完成",
+    FleischnerRow.SOLID_STABLE: "实性结节6–8 mm，稳定",
+    FleischnerRow.GROUND_GLASS_PERSISTENT: "亚实性结节6 mm及以上，持续存在且稳定",
+    FleischnerRow.MULTIPLE_SUBSOLID_STABLE: "多发亚实性结节<6 mm，稳定",
     FleischnerRow.SOLID_GROWING: "实性结节，增大",
     FleischnerRow.GROUND_GLASS_GROWING: "磨玻璃结节，增大",
     FleischnerRow.PART_SOLID_LARGE_COMPONENT_OR_GROWING: "部分实性结节，实性成分6 mm及以上或增大",
@@ -120,14 +124,18 @@ MANAGEMENT: Mapping[Guideline, Mapping[str, Texts]] = {
             "3–6个月后CT随访，此后考虑18–24个月CT",
             "3–6个月后CT随访，此后18–24个月CT",
         ),
-        FleischnerRow.MULTIPLE_SOLID_ABOVE_8: (
-            "3–6个月后CT随访，此后考虑18–24个月CT",
-            "3–6个月后CT随访，此后18–24个月CT",
-        ),
         FleischnerRow.SINGLE_PART_SOLID_PERSISTENT_SMALL_COMPONENT: "每年CT随访5年",
         FleischnerRow.SINGLE_PART_SOLID_6_OR_MORE: "3–6个月后CT确认是否持续存在；如无变化且实性成分<6 mm，每年CT随访5年",
         FleischnerRow.MULTIPLE_SUBSOLID_6_OR_MORE: "3–6个月后CT随访，此后按最可疑的结节处理",
-        FleischnerRow.SINGLE_SOLID_ABOVE_8: "考虑3个月后CT、PET/CT或组织取样",
+        FleischnerRow.SOLID_ABOVE_8: "考虑3个月后CT、PET/CT或组织取样",
+        FleischnerRow.PART_SOLID_LARGE_COMPONENT: "PET/CT、活检或手术切除",
+        FleischnerRow.FOLLOW_UP_COMPLETE: "无需继续随访",
+        FleischnerRow.SOLID_STABLE: (
+            "考虑自首次CT起18–24个月CT，此后无需继续随访",
+            "自首次CT起18–24个月CT，此后无需继续随访",
+        ),
+        FleischnerRow.GROUND_GLASS_PERSISTENT: "每2年CT随访至5年",
+        FleischnerRow.MULTIPLE_SUBSOLID_STABLE: "考虑自首次CT起第2年和第4年CT",
         FleischnerRow.SOLID_GROWING: "考虑PET/CT或组织取样",
         FleischnerRow.GROUND_GLASS_GROWING: "考虑手术切除",
         FleischnerRow.PART_SOLID_LARGE_COMPONENT_OR_GROWING: "PET/CT、活检或手术切除",
@@ -230,7 +238,7 @@ PHRASES: Mapping[enum.StrEnum, str] = {
     Rule.VOLUME_CHANGE: "{days:.0f}天内体积变化{percent:+.0f} %",
     Rule.VOLUME_NOT_GROWN: "{change}：{verdict}",
     Rule.VOLUME_DOUBLING: "{change}，倍增时间{days:.0f}天",
-    Rule.BY_VOLUME: "{label}，{composition}，{mm3:.0f} mm³",
+    Rule.BY_VOLUME: "{label}，{composition}，{mm3:g} mm³",
     Rule.SPICULATION: "毛刺",
     Rule.NAME: "{label}",
     Rule.MEAN: "{label}，{composition}，平均直径{mm} mm",
@@ -238,6 +246,10 @@ PHRASES: Mapping[enum.StrEnum, str] = {
     Rule.ROW: "{row}",
     Rule.PART_SOLID_COMPONENT: "部分实性结节{limit:g} mm及以上，实性成分{band}",
     Rule.COMPONENT_IN_BAND: "{band}，{when}",
+    Rule.MEASURED_BENIGN_PATTERN: "{label}的良性形态钙化或脂肪为自动测量结果，未经医师确认",
+    Rule.MEASURED_JUXTAPLEURAL: "{label}的光滑近胸膜形态为自动测量结果，未经医师确认",
+    Rule.LEFT_OPEN: "有结节不在其涵盖范围内，故不能排除",
+    Rule.STAYS_POSITIVE: "{change}，仍>{limit:g} mm³",
     LungRadsRule.BENIGN: "{label}：良性特征（良性钙化或脂肪）",
     LungRadsRule.PROVEN_BENIGN: "{label}：经检查证实为良性",
     LungRadsRule.SIZE: "{label}，{composition}，{size} {unit}",
@@ -253,6 +265,8 @@ PHRASES: Mapping[enum.StrEnum, str] = {
     LungRadsRule.PART_SOLID_NEW_SMALL: "新发部分实性结节，总大小{total}",
     LungRadsRule.COMPONENT: "新发或增大的实性成分{band}",
     LungRadsRule.SLOW: "缓慢增大（注8{mark}）：{pace}",
+    LungRadsRule.SLOW_ONCE: "{row}，按其大小（注5）：{pace}，间隔超过12个月且仅有一次既往CT，而注8要求多次检查均增大",
+    LungRadsRule.STANDS: "{because}，但不改变已发现的结果",
     LungRadsRule.IN_TOTAL: "{row}；整体{pace}，但实性成分未增大，分类表未列出此情形",
     LungRadsRule.GROUND_GLASS_FOLLOWED: "磨玻璃结节{band}，{pace}",
     LungRadsRule.GROUND_GLASS_GROWING: "磨玻璃结节{band}，{pace}，分类表未列出此情形",
@@ -271,7 +285,7 @@ PHRASES: Mapping[enum.StrEnum, str] = {
     LungRadsRule.BASELINE: "按基线检查解读：未与既往CT对比",
     LungRadsRule.NOT_RULED_OUT: "未同时排除淋巴结肿大和转移；任一存在则为4X类",
     LungRadsRule.NOT_INFECTION: "新发{nodules}：未将感染视为其原因；如为感染则为0类（注10a）",
-    LungRadsRule.CANCER_FAVOURED: "怀疑感染但更倾向于癌：大小达4B类的新发结节为4B类（注10b）",
+    LungRadsRule.CANCER_FAVOURED: "怀疑感染但更倾向于癌：大小达4B类的结节为4B类（注10b）",
     LungRadsRule.INFECTION: "所见提示感染或炎症",
     LungRadsRule.MANY_NEW: "{new}个新发结节，多于{limit}个，提示感染（注10a）",
     LungRadsRule.NOT_EVALUABLE: "部分或全部肺不能评估",
@@ -281,6 +295,7 @@ PHRASES: Mapping[enum.StrEnum, str] = {
     LungRadsRule.ANY_OF: "{categories}",
     LungRadsRule.AIRWAY: "气道结节，{site}，{status}",
     LungRadsRule.AIRWAY_AIR: "{where}：含气，倾向分泌物",
+    LungRadsRule.AIRWAY_AIR_STAYS: "{where}：含气，但持续存在（注11d）",
     LungRadsRule.AIRWAY_TUBULAR: "{where}：多发管状",
     LungRadsRule.AIRWAY_TUBULAR_BENIGN: "{where}：多发管状，视为良性；如怀疑感染则为0类",
     LungRadsRule.CYST: "囊腔，{kind}，{change}",
@@ -378,6 +393,14 @@ JOINTS: Mapping[enum.StrEnum, str] = {
 OF_CATEGORY = "{category}：{text}"
 NO_MANAGEMENT = "无"
 OTHER_FINDING = "；S：按其他异常发现相应处理"
+IN_SHORT = "{scheme} {edition}：{category}。{management}。"
+ONE_OF = "可能为{categories}"
+OR = "、"
+NOTHING = "无"
+DUE_ON = "；下次CT日期：{early}"
+DUE_BETWEEN = "；下次CT日期：{early}至{late}"
+OF_NODULE = "{label}：{category}{due}{dominant}。{because}。"
+DOMINANT = "；决定本次检查的分类"
 
 
 def name(label: str) -> str:

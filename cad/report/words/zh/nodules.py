@@ -17,7 +17,7 @@ from cad.domain import (
 )
 from cad.report.statements.nodules import Border, Nearness, NoduleStatement, Place, Sign
 from cad.report.statements.provenance import Provenance
-from cad.report.words.guidelines import because_of, speak
+from cad.report.words.guidelines import because_of, by_nodule, in_short, speak, stand_ins_of
 from cad.report.words.language import Cells, Labels, Technique
 from cad.report.words.numbers import DASH, axes_mm, density, percent, percent_range, size_cell, volume_mm3, whole
 from cad.report.words.zh import cautions, guidelines
@@ -26,11 +26,11 @@ LABELS = Labels(
     title="胸部CT肺结节",
     origin="lungcad 自动阅片",
     patient="患者",
-    patient_id="编号",
-    born="出生",
+    patient_id="患者编号",
+    born="出生日期",
     sex="性别",
     study="检查",
-    accession="登记号",
+    accession="检查号",
     series="序列",
     images="图像",
     not_given="未提供",
@@ -47,7 +47,7 @@ LABELS = Labels(
     limits=(
         "本结果由科研软件自动生成，该软件不是医疗器械，结果须由医师对照图像核实。可能漏检，也可能误标；"
         "小于3 mm的结节不报告。大小为面积约最大的横断面中最长的长径与短径；"
-        "体积区间包含不同层厚、像素或重建核下95 %的测量值。"
+        "体积区间包含不同层厚、像素或重建核下95%的测量值。"
         "肺叶、征象与概率均为模型估计，模型不能判断者从略。"
     ),
     score_note=(
@@ -82,7 +82,7 @@ SIGN: Mapping[Sign, str] = {
     Sign.CAVITY: "空洞",
     Sign.CALCIFICATION: "钙化",
     Sign.FAT: "脂肪密度",
-    Sign.PERIFISSURAL: "典型叶间裂旁结节形态",
+    Sign.PERIFISSURAL: "胸膜旁（叶间裂旁）结节形态",
 }
 
 PATTERN: Mapping[CalcificationPattern, str] = {
@@ -156,7 +156,7 @@ def _signs(said: NoduleStatement) -> list[str]:
 
 def _seen(said: NoduleStatement) -> Iterator[str]:
     if said.signs:
-        yield f"可见{'、'.join(_signs(said))}"
+        yield "、".join(_signs(said))
 
 
 def _near(near: Nearness) -> str:
@@ -212,13 +212,12 @@ def guidance(assessment: Assessment | None) -> list[str]:
     applicable = assessment.applicable
     because = because_of(applicable, guidelines)
     if applicable.guideline is None:
-        return [f"未选定指南（{because}）；各指南的结论见findings.json。"]
-    said = speak(assessment.recommendation(applicable.guideline), guidelines)
-    category = said.category or f"可能为{'、'.join(said.possible) or '无'}"
-    sentences = [
-        f"{said.scheme} {said.edition}：{category}。{said.management}。",
-        f"依据：{said.because}（{because}）。",
-    ]
+        stand_ins = "".join(in_short(one, guidelines) for one in stand_ins_of(assessment))
+        return [f"未选定指南（{because}）。{stand_ins}"]
+    recommendation = assessment.recommendation(applicable.guideline)
+    said = speak(recommendation, guidelines)
+    sentences = [in_short(recommendation, guidelines), f"依据：{said.because}（{because}）。"]
+    sentences += by_nodule(recommendation, guidelines) if len(recommendation.nodules) > 1 else ()
     return sentences + ([f"假定：{'；'.join(said.assuming)}。"] if said.assuming else [])
 
 

@@ -13,7 +13,7 @@ from cad.science.guidelines.lung_rads.growth import has_doubled
 from cad.science.guidelines.lung_rads.lesions import airway_opinion, cyst_opinion
 from cad.science.guidelines.lung_rads.rows import possible_rows, scheme_of
 from cad.science.guidelines.lung_rads.sizes import describe, limits, total_size
-from cad.science.guidelines.sizes import benign_assumption, is_benign, solid_kind
+from cad.science.guidelines.sizes import benign_assumption, is_benign, measured_signs, solid_kind
 from cad.science.guidelines.verdicts import Opinion, Verdict, with_assumptions
 
 Features = tuple[Phrase | str, ...]
@@ -34,10 +34,12 @@ def lung_rads(
     because = _category_0(nodules, exam, policy)
     if because is None:
         result = with_assumptions(classified, *_taken_for_granted(nodules, exam, classified, immunosuppressed, policy))
-    elif exam.infection_suspected and exam.cancer_favoured_over_infection and _has_new_4b(nodules, policy):
+    elif exam.infection_suspected and exam.cancer_favoured_over_infection and _has_4b(nodules, policy):
         result = with_assumptions(classified, Phrase(LungRadsRule.CANCER_FAVOURED))
+    elif because[1] is Incomplete.NOT_EVALUABLE and _stands(classified, policy):
+        result = with_assumptions(classified, Phrase(LungRadsRule.STANDS, because=because[0]))
     else:
-        result = _incomplete(classified, *because)
+        result = _incomplete(classified, *because, policy)
     return _with_other_finding(result) if exam.significant_other_finding else result
 
 
@@ -59,7 +61,8 @@ def nodule_opinion(nodule: GuidelineNodule, exam: ExamObservations, policy: Lung
 def _plain_opinion(nodule: GuidelineNodule, policy: LungRadsPolicy) -> Opinion:
     """The rows of the table without category 4X."""
     if is_benign(nodule):
-        return Opinion((Verdict("1", Phrase(LungRadsRule.BENIGN, label=nodule.label)),))
+        benign = Verdict("1", Phrase(LungRadsRule.BENIGN, label=nodule.label))
+        return Opinion((benign,), measured_signs(nodule))
     if nodule.proven_benign:
         return Opinion((Verdict("2", Phrase(LungRadsRule.PROVEN_BENIGN, label=nodule.label)),))
     described = describe(nodule.label, nodule.size, policy)
@@ -70,7 +73,7 @@ def _plain_opinion(nodule: GuidelineNodule, policy: LungRadsPolicy) -> Opinion:
 
 def _nodule_assumptions(nodule: GuidelineNodule, category: str, policy: LungRadsPolicy) -> tuple[Phrase, ...]:
     """What was taken for granted of a nodule and would change its category."""
-    phrases, label = list(benign_assumption(nodule, Outcome.CATEGORY_1)), nodule.label
+    phrases, label = [*benign_assumption(nodule, Outcome.CATEGORY_1), *measured_signs(nodule)], nodule.label
     if_juxtapleural, _ = possible_rows(replace(nodule, juxtapleural_smooth=True), policy)[-1]
     if nodule.juxtapleural_smooth is None and if_juxtapleural == "2" != category:
         phrases.append(Phrase(LungRadsRule.NOT_JUXTAPLEURAL, label=label))
@@ -84,7 +87,7 @@ def _nodule_assumptions(nodule: GuidelineNodule, category: str, policy: LungRads
 def _classified(nodules: Sequence[GuidelineNodule], exam: ExamObservations, policy: LungRadsPolicy) -> Recommendation:
     """The most suspicious finding; findings that are not classified leave category 1."""
     features = _exam_features(exam)
-    opinions = [nodule_opinion(nodule, exam, policy) for nodule in nodules]
+    opinions = [nodule_opinion(nodule, exam, policy).of(nodule.label) for nodule in nodules]
     lesions = (
         *(airway_opinion(airway, policy) for airway in exam.airway_nodules),
         *(cyst_opinion(cyst, policy) for cyst in exam.cysts),
@@ -148,17 +151,25 @@ def _category_0(
     return None
 
 
-def _incomplete(classified: Recommendation, because: Phrase, reason: Incomplete) -> Recommendation:
+def _incomplete(
+    classified: Recommendation, because: Phrase, reason: Incomplete, policy: LungRadsPolicy
+) -> Recommendation:
     found = Phrase(LungRadsRule.ANY_OF, categories=classified.possible)
     so_far = Phrase(LungRadsRule.WITHOUT_THAT, found=found, because=classified.because)
-    management = (Management(reason),)
+    management = (Management(reason, months=policy.infection_months if reason is Incomplete.INFECTION else None),)
     incomplete = replace(classified, category="0", possible=("0",), management=management, because=because)
     return with_assumptions(incomplete, so_far)
 
 
-def _has_new_4b(nodules: Sequence[GuidelineNodule], policy: LungRadsPolicy) -> bool:
-    new = (nodule for nodule in nodules if nodule.sighting is Sighting.NEW)
-    return any(_reaches(_plain_opinion(nodule, policy), "4B", policy) for nodule in new)
+def _has_4b(nodules: Sequence[GuidelineNodule], policy: LungRadsPolicy) -> bool:
+    """Whether a nodule, of whatever sighting, has the size of 4B (note 10b)."""
+    return any(_reaches(_plain_opinion(nodule, policy), "4B", policy) for nodule in nodules)
+
+
+def _stands(classified: Recommendation, policy: LungRadsPolicy) -> bool:
+    """Whether what was found is certain to be so suspicious that lungs not seen whole do not take it back."""
+    ranks = scheme_of(policy).ranks
+    return min(ranks[category] for category in classified.possible) >= ranks[policy.stands_from]
 
 
 def _taken_for_granted(

@@ -7,11 +7,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cad.domain import Composition, GuidelineNodule, Phrase
+from cad.domain import Composition, GuidelineNodule, Phrase, rounded
 from cad.policy import LungRadsPolicy
 from cad.policy.guidelines.rules import LungRadsRule
 from cad.science.guidelines.lung_rads.sizes import solid_mm, total_mm
-from cad.science.guidelines.sizes import rounded, solid_kind
+from cad.science.guidelines.sizes import solid_kind
 
 
 class Pace(enum.StrEnum):
@@ -77,6 +77,17 @@ def component_pace(nodule: GuidelineNodule, policy: LungRadsPolicy) -> Pace | No
     measured = [(e.interval_days, solid_mm(e.size, policy)) for e in nodule.earlier]
     past = [Past(days, mm) for days, mm in measured if mm is not None]
     return None if now is None or not past else pace(now, past, policy)
+
+
+def grew_repeatedly(nodule: GuidelineNodule, policy: LungRadsPolicy) -> bool:
+    """Whether the nodule, or its solid component, became larger between each of three examinations or more (note 8)."""
+    sizes = [*(e.size for e in nodule.earlier), nodule.size]
+    totals, solids = [total_mm(size, policy) for size in sizes], [solid_mm(size, policy) for size in sizes]
+    known = [solid for solid in solids if solid is not None]
+    return len(sizes) > 2 and any(
+        len(series) == len(sizes) and all(after > before for before, after in itertools.pairwise(series))
+        for series in (totals, known)
+    )
 
 
 def has_doubled(nodule: GuidelineNodule, policy: LungRadsPolicy) -> bool:

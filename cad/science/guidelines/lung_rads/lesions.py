@@ -14,16 +14,17 @@ CLASSIFIED_CYSTS = (CystKind.THICK_WALLED, CystKind.MULTILOCULAR)
 def airway_opinion(airway: AirwayFinding, policy: LungRadsPolicy) -> Opinion:
     """An endotracheal or endobronchial nodule: segmental or more proximal 4A at first, 4B when it persists."""
     where = Phrase(LungRadsRule.AIRWAY, site=airway.site, status=airway.status)
-    if airway.contains_air:
+    is_first_sight = airway.status in (AirwayStatus.BASELINE, AirwayStatus.NEW)
+    if airway.contains_air and is_first_sight:  # note 11c; what persists or grows is tissue, note 11d
         return Opinion((Verdict("2", Phrase(LungRadsRule.AIRWAY_AIR, where=where)),))
+    stays = (Phrase(LungRadsRule.AIRWAY_AIR_STAYS, where=where),) if airway.contains_air else ()
     if airway.multiple_tubular:
         tubular = Phrase(LungRadsRule.AIRWAY_TUBULAR, where=where)
         return Opinion((Verdict("2", tubular),), (Phrase(LungRadsRule.AIRWAY_TUBULAR_BENIGN, where=where),))
     if airway.site is AirwaySite.SUBSEGMENTAL:
         category = policy.growing_subsegmental_airway if airway.status is AirwayStatus.GROWING else "2"
-        return Opinion((Verdict(category, where),))
-    is_first_sight = airway.status in (AirwayStatus.BASELINE, AirwayStatus.NEW)
-    return Opinion((Verdict("4A" if is_first_sight else "4B", where),))
+        return Opinion((Verdict(category, where),), stays)
+    return Opinion((Verdict("4A" if is_first_sight else "4B", where),), stays)
 
 
 def cyst_opinion(cyst: CystFinding, policy: LungRadsPolicy) -> Opinion:

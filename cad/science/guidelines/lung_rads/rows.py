@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from cad.domain import Composition, EarlierSize, Guideline, GuidelineNodule, Phrase, Sighting
 from cad.policy import LungRadsPolicy
 from cad.policy.guidelines.rules import LungRadsRule
-from cad.science.guidelines.lung_rads.growth import Pace, component_pace, pace_of, pace_phrase
+from cad.science.guidelines.lung_rads.growth import Pace, component_pace, grew_repeatedly, pace_of, pace_phrase
 from cad.science.guidelines.lung_rads.sizes import limits, solid_size, table_band, total_size
-from cad.science.guidelines.sizes import solid_kind
+from cad.science.guidelines.sizes import is_smooth_juxtapleural, solid_kind
 from cad.science.guidelines.verdicts import Scheme
 
 Found = tuple[str, Phrase]
@@ -99,9 +99,8 @@ def _baseline_row(case: Case, policy: LungRadsPolicy) -> Found:
 
 def _is_small_juxtapleural(case: Case, policy: LungRadsPolicy) -> bool:
     """Solid, smooth, oval, lentiform or triangular, juxtapleural and below 10 mm; larger or lobulated ones are not."""
-    is_solid = solid_kind(case.nodule) is Composition.SOLID
     limit = limits((policy.juxtapleural_below_mm,), policy)[0]
-    return bool(case.nodule.juxtapleural_smooth) and is_solid and case.total < limit
+    return is_smooth_juxtapleural(case.nodule) and case.total < limit
 
 
 def _part_solid_baseline_row(case: Case, policy: LungRadsPolicy) -> Found:
@@ -149,7 +148,17 @@ def _followed_row(case: Case, policy: LungRadsPolicy) -> Found:
         case Pace.STABLE | Pace.DECREASED if case.component is not Pace.SLOW:
             return _stepped_row(case, policy)
         case _:
-            return policy.slow_solid_growth, Phrase(LungRadsRule.SLOW, pace=pace_phrase(case.nodule, policy))
+            return _slow_row(case, policy)
+
+
+def _slow_row(case: Case, policy: LungRadsPolicy) -> Found:
+    """Growth that shows only over more than 12 months: note 8 where several examinations show it, else note 5."""
+    paced = pace_phrase(case.nodule, policy)
+    if grew_repeatedly(case.nodule, policy):
+        return policy.slow_solid_growth, Phrase(LungRadsRule.SLOW, pace=paced)
+    not_benign = replace(case, nodule=replace(case.nodule, juxtapleural_smooth=None))  # as it grows
+    category, words = _baseline_row(not_benign, policy)
+    return category, Phrase(LungRadsRule.SLOW_ONCE, row=words, pace=paced)
 
 
 def _growing_row(case: Case, policy: LungRadsPolicy) -> Found:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cad.domain import Composition, NoduleSize, Phrase
+from cad.domain import Composition, NoduleSize, Phrase, rounded
 from cad.geometry import sphere_diameter_mm
 from cad.policy import LungRadsPolicy
 from cad.policy.guidelines.rules import LungRadsRule
-from cad.science.guidelines.sizes import Band, band, mean_mm, rounded
+from cad.science.guidelines.sizes import Band, band, mean_mm
 
 SOLID_THROUGHOUT = (Composition.SOLID, Composition.CALCIFIED)
 

@@ -33,8 +33,8 @@ def a_case(
     return report_case(source(), state(findings, WordingPolicy()), PROVENANCE, language, GrowthPolicy())
 
 
-def scored(*, critical: bool = False) -> CalciumScore:
-    return a_score(source().volume.grid, critical=critical)
+def scored(*, very_high: bool = False) -> CalciumScore:
+    return a_score(source().volume.grid, very_high=very_high)
 
 
 def page_text(pdf: bytes, number: int, folder: Path) -> str:
@@ -44,7 +44,7 @@ def page_text(pdf: bytes, number: int, folder: Path) -> str:
 @pytest.mark.parametrize("language", list(Language))
 @pytest.mark.parametrize("count", [0, 1, 6])
 def test_calcium_adds_the_page_of_heart_and_lungs_alone(count: int, language: Language) -> None:
-    assert pages_of(report_pdf(a_case(scored(critical=True), nodules(count), language))) == 2
+    assert pages_of(report_pdf(a_case(scored(very_high=True), nodules(count), language))) == 2
 
 
 def test_calcium_alone_is_on_one_page_with_its_table(tmp_path: Path) -> None:
@@ -62,23 +62,24 @@ def test_calcium_alone_is_on_one_page_with_its_table(tmp_path: Path) -> None:
         "199.4 300 3",
         "Not coronary, not part of the score",
         "Aorta 主动脉 61.0 80 1",
-        "Moderate coronary calcium: assess modifiable",
-        "中度冠状动脉钙化：评估可控的",
+        "Moderate coronary calcium: the treating physician",
+        "中度冠状动脉钙化：可由临床医师",
         "BSTI 2020",
         "an estimate from a scan without ECG gating",
         "8-connected",
     ):
         assert expected in text, expected
-    assert "CRITICAL" not in text
+    assert "Very high" not in text
     assert "glance" not in text
 
 
-def test_a_critical_score_is_called_so_on_both_pages(tmp_path: Path) -> None:
-    pdf = report_pdf(a_case(scored(critical=True), nodules(1)))
+def test_a_very_high_score_is_called_so_on_both_pages_and_never_critical(tmp_path: Path) -> None:
+    pdf = report_pdf(a_case(scored(very_high=True), nodules(1)))
     for number in (1, 2):
         text = page_text(pdf, number, tmp_path)
-        assert "CRITICAL RESULT: very high calcium score" in text
-        assert "危急值" in text
+        assert "Very high calcium score (1000 or more)." in text
+        assert "CRITICAL" not in text
+        assert "危急值" not in text
 
 
 def test_the_page_of_heart_and_lungs_has_both_levels_their_schemes_and_the_rule(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from cad.domain import (
     Recommendation,
 )
 from cad.policy import GuidelinePolicy, HeartLungPolicy
+from cad.policy.guidelines.fleischner import FleischnerRow
 from cad.policy.guidelines.rules import Rule
 from cad.report.statements import Subject
 from cad.report.statements.heart_lung import HeartLevel, Level, LungLevel, lung_level, most_suspicious, state_heart_lung
@@ -92,11 +93,22 @@ def test_several_possible_categories_of_one_level_have_it_and_of_two_levels_none
     assert calcium_english.level(lung_level(different, POLICY).level) == "NOT ASSESSED"
 
 
-def test_without_an_applicable_guideline_the_stand_in_is_said_to_be_one() -> None:
-    result = lung_level(an_assessment("3", None), POLICY)
-    assert (result.level, result.is_fallback) == (Level.MEDIUM, True)
-    assert "No guideline was chosen" in calcium_english.lung_reason(result)
-    assert "以此代替" in calcium_chinese.lung_reason(result)
+def test_without_an_applicable_guideline_there_is_a_level_only_where_screening_and_incidental_agree() -> None:
+    def unstated(lung_rads: str, fleischner: str) -> LungLevel:
+        rule = Phrase(Rule.NO_NODULE)
+        by_name = {Guideline.LUNG_RADS: lung_rads, Guideline.FLEISCHNER: fleischner}
+        said = tuple((one, Recommendation(one, "1", by_name.get(one, "1"), (), (), rule)) for one in Guideline)
+        return lung_level(Assessment((), said, ApplicableGuideline(None, rule)), POLICY)
+
+    assert unstated("4B", FleischnerRow.SOLID_ABOVE_8).level is Level.HIGH
+    assert unstated("2", FleischnerRow.SINGLE_SOLID_BELOW_6).level is Level.LOW
+    differing = unstated("4A", FleischnerRow.SINGLE_SOLID_6_TO_8)
+    assert differing.level is None
+    english = calcium_english.lung_reason(differing)
+    assert "No guideline was chosen" in english
+    assert "Lung-RADS 1: 4A" in english
+    assert "Fleischner Society 1: single solid 6–8 mm" in english
+    assert "未选定指南" in calcium_chinese.lung_reason(differing)
 
 
 def findings_with(calcium: CalciumScore | NotAssessed, nodules: tuple[Nodule, ...] | NotAssessed = ()) -> Findings:

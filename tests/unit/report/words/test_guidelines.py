@@ -172,12 +172,16 @@ def test_both_risks_are_named_where_the_risk_is_not_known() -> None:
 def test_a_screening_in_china_has_its_category_and_management() -> None:
     context = ClinicalContext(PatientFactors(screening=True, region=Region.CHINA))
     first, second = chinese_nodules.guidance(assess((), context, Policy()))
-    assert first == "C-Lung-RADS 2024：0。12个月后年度筛查LDCT。"
+    assert first == "Lung-RADS v2022：1。12个月后筛查LDCT。"
     assert second == "依据：未见肺结节（筛查，地区：中国）。"
 
 
 def test_says_why_no_guideline_was_chosen() -> None:
     (sentence,) = chinese_nodules.guidance(assess((), ClinicalContext(), Policy()))
-    assert sentence == "未选定指南（未说明是筛查还是偶然发现）；各指南的结论见findings.json。"
+    assert sentence == (
+        "未选定指南（未说明是筛查还是偶然发现）。Lung-RADS v2022：1。12个月后筛查LDCT。"
+        "Fleischner学会 2017：无结节。无需随访。"
+    )
     (sentence,) = english_nodules.guidance(assess((), ClinicalContext(), Policy()))
     assert sentence.startswith("No guideline was chosen: it was not stated")
+    assert sentence.endswith("Fleischner Society 2017: no nodule. No follow-up.")

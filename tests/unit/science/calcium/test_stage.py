@@ -65,7 +65,7 @@ def test_no_calcium_is_a_score_of_zero_in_every_artery() -> None:
     assert (score.agatston, score.tier, score.vessels, score.lesions) == (0, CalciumTier.NONE, 0, ())
     assert [artery for artery, _ in score.arteries] == list(Artery)
     assert score.categories[0].value == "A0/N0"
-    assert not score.critical
+    assert not score.very_high
 
 
 def test_specks_below_one_mm2_are_no_lesions_and_are_not_shown_to_the_reader() -> None:
@@ -81,15 +81,16 @@ def test_the_variant_says_every_choice() -> None:
         assert words in variant
 
 
-def test_a_score_from_the_limit_on_is_critical() -> None:
+def test_a_score_from_the_limit_on_is_very_high() -> None:
     block = np.full((12, 40, 40), 40, dtype=np.int16)
-    block[5, 10:30, 10:30] = 500  # 100 mm² of weight 4
-    assert scored(volume_of(block)).agatston == pytest.approx(400.0)
-    assert scored(volume_of(block)).critical
+    block[5, 5:35, 5:39] = 500  # 255 mm² of weight 4
+    block[5, 5, 5:25] = 40
+    assert scored(volume_of(block)).agatston == pytest.approx(1000.0)
+    assert scored(volume_of(block)).very_high
     block[5, 10, 10] = 40
     score = scored(volume_of(block))
-    assert score.agatston == pytest.approx(399.0)
-    assert not score.critical
+    assert score.agatston == pytest.approx(999.0)
+    assert not score.very_high
 
 
 @pytest.mark.parametrize(

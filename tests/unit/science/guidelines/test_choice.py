@@ -19,7 +19,7 @@ POLICY = GuidelinePolicy()
         (True, Region.USA, Guideline.LUNG_RADS),
         (True, Region.EUROPE, Guideline.EU_POSITION),
         (True, Region.UK, Guideline.BTS),
-        (True, Region.CHINA, Guideline.C_LUNG_RADS),
+        (True, Region.CHINA, Guideline.LUNG_RADS),
         (True, Region.OTHER, Guideline.LUNG_RADS),
         (False, Region.USA, Guideline.FLEISCHNER),
         (False, Region.EUROPE, Guideline.FLEISCHNER),

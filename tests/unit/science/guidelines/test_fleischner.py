@@ -49,7 +49,7 @@ def two(nodule: GuidelineNodule) -> tuple[GuidelineNodule, GuidelineNodule]:
         (6.0, "single solid 6–8 mm"),
         (8.0, "single solid 6–8 mm"),
         (8.4, "single solid 6–8 mm"),
-        (8.5, "single solid >8 mm"),
+        (8.5, "solid >8 mm"),
     ],
 )
 def test_a_single_solid_nodule_by_its_mean_to_the_whole_mm(mean_mm: float, row: str) -> None:
@@ -62,7 +62,7 @@ def test_a_single_solid_nodule_by_its_mean_to_the_whole_mm(mean_mm: float, row: 
         (5.9, "single solid <6 mm"),
         (6.0, "single solid 6–8 mm"),
         (8.0, "single solid 6–8 mm"),
-        (8.1, "single solid >8 mm"),
+        (8.1, "solid >8 mm"),
     ],
 )
 def test_the_policy_can_leave_the_mean_at_a_tenth_of_a_mm(mean_mm: float, row: str) -> None:
@@ -91,7 +91,8 @@ def test_management_of_a_single_solid_nodule(mean_mm: float, low: str, high: str
     [
         (5.0, "No routine follow-up", "Optional CT at 12 months"),
         (7.0, "CT at 3–6 months, then consider CT at 18–24 months", "CT at 3–6 months, then CT at 18–24 months"),
-        (9.0, "CT at 3–6 months, then consider CT at 18–24 months", "CT at 3–6 months, then CT at 18–24 months"),
+        # "use most suspicious nodule as guide to management": never less than the nodule by itself asks for
+        (9.0, *2 * ("Consider CT at 3 months, PET/CT or tissue sampling",)),
     ],
 )
 def test_management_of_multiple_solid_nodules(mean_mm: float, low: str, high: str) -> None:
@@ -125,11 +126,51 @@ def test_a_single_subsolid_nodule(nodule: GuidelineNodule, row: str, management:
     assert (result.category, result.management) == (row, management)
 
 
-def test_a_part_solid_nodule_of_6_mm_is_first_confirmed_whatever_its_component() -> None:
-    for nodule in (guideline_nodule(9.0, PART_SOLID), guideline_nodule(9.0, PART_SOLID, solid_mm=8.0)):
+def test_a_part_solid_nodule_of_6_mm_is_first_confirmed_unless_its_component_exceeds_8_mm() -> None:
+    """MacMahon 2017, comments on part-solid nodules: PET/CT, biopsy or resection for components larger than 8 mm."""
+    for nodule in (guideline_nodule(8.0, PART_SOLID), guideline_nodule(15.0, PART_SOLID, solid_mm=8.0)):
         result = reading(nodule)
         assert result.category == "single part-solid 6 mm or more"
         assert result.management.startswith("CT at 3–6 months to confirm persistence")
+    for nodule in (
+        guideline_nodule(15.0, PART_SOLID, solid_mm=10.0),
+        guideline_nodule(15.0, PART_SOLID, solid_mm=2.0, spiculated=True),
+    ):
+        assert reading(nodule).management == "PET/CT, biopsy or resection"
+    assert len(reading(guideline_nodule(9.0, PART_SOLID)).possible) == 2
+
+
+def test_solid_and_subsolid_nodules_are_counted_apart() -> None:
+    small = (guideline_nodule(4.0), replace(guideline_nodule(4.0, GROUND_GLASS), label="Nodule 2"))
+    assert reading(*small, risk=LOW).management == "No routine follow-up"
+
+
+def test_a_small_nodule_beside_a_large_one_never_lowers_what_is_asked_for() -> None:
+    alone = reading(guideline_nodule(25.0), risk=HIGH)
+    both = reading(guideline_nodule(25.0), replace(guideline_nodule(3.0), label="Nodule 2"), risk=HIGH)
+    assert both.management == alone.management == "Consider CT at 3 months, PET/CT or tissue sampling"
+
+
+@pytest.mark.parametrize(
+    ("nodule", "management"),
+    [
+        (followed(7.0, earlier(7.0, 240)), "CT at 18–24 months from the first CT, then no further follow-up"),
+        (followed(7.0, earlier(7.0, 760)), "No further follow-up"),
+        (followed(9.0, earlier(9.0, 240)), "Consider CT at 3 months, PET/CT or tissue sampling"),
+        (followed(9.0, earlier(9.0, 760)), "No further follow-up"),
+        (
+            followed(8.0, earlier(8.0, 240, GROUND_GLASS), composition=GROUND_GLASS),
+            "CT every 2 years until 5 years",
+        ),
+        (followed(8.0, earlier(8.0, 2009, GROUND_GLASS), composition=GROUND_GLASS), "No further follow-up"),
+        (
+            followed(8.0, earlier(8.0, 2009, PART_SOLID, solid_mm=3.0), composition=PART_SOLID, solid_mm=3.0),
+            "No further follow-up",
+        ),
+    ],
+)
+def test_follow_up_goes_on_and_ends_as_the_table_says(nodule: GuidelineNodule, management: str) -> None:
+    assert reading(nodule, risk=HIGH).management == management
 
 
 @pytest.mark.parametrize(
@@ -198,7 +239,9 @@ def test_multiple_subsolid_nodules(mean_mm: float, row: str, management: str) ->
 
 def test_among_different_nodules_the_one_that_asks_for_most_decides() -> None:
     result = reading(guideline_nodule(7.0), replace(guideline_nodule(9.0, GROUND_GLASS), label="Nodule 2"))
-    assert result.category == "multiple subsolid 6 mm or more"
+    assert result.category == "single solid 6–8 mm"
+    result = reading(guideline_nodule(5.0), replace(guideline_nodule(9.0, GROUND_GLASS), label="Nodule 2"))
+    assert result.category == "single ground-glass 6 mm or more"
     assert result.because.startswith("Nodule 2")
 
 
@@ -218,7 +261,7 @@ def test_benign_and_typical_perifissural_nodules_need_nothing_and_are_not_counte
 
 def test_a_large_smooth_juxtapleural_nodule_is_not_typical() -> None:
     assert reading(guideline_nodule(9.9, juxtapleural_smooth=True)).category == "benign"
-    assert reading(guideline_nodule(10.0, juxtapleural_smooth=True)).category == "single solid >8 mm"
+    assert reading(guideline_nodule(10.0, juxtapleural_smooth=True)).category == "solid >8 mm"
 
 
 def test_no_nodule_needs_nothing() -> None:
@@ -243,7 +286,7 @@ def test_is_not_for_patients_that_the_guideline_excludes(patient: PatientFactors
 def test_is_for_patients_of_exactly_35_years() -> None:
     assert (
         in_english(fleischner([guideline_nodule(9.0)], replace(a_patient(), age_years=35), POLICY)).category
-        == "single solid >8 mm"
+        == "solid >8 mm"
     )
 
 

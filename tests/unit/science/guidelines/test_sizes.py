@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from cad.domain import AxisLengths
+from cad.domain import AxisLengths, rounded
 from cad.report.words.en import guidelines as english
 from cad.report.words.phrases import phrase_text
-from cad.science.guidelines.sizes import band, inclusive_band, mean_mm, rounded
+from cad.science.guidelines.sizes import band, inclusive_band, mean_mm
 
 
 @pytest.mark.parametrize(

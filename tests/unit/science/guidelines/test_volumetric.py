@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 
-from cad.domain import Composition
+from cad.domain import Composition, GuidelineNodule
 from cad.policy import EuPositionPolicy, NelsonPolicy
 from cad.science.guidelines.volumetric import eu_position, nelson
 from tests.made.guideline_nodules import GROUND_GLASS, PART_SOLID, a_new, grown, guideline_nodule, in_english
@@ -33,8 +36,11 @@ def test_nelson_by_volume(volume_mm3: float, result: str) -> None:
         (100, 125, 90, "positive"),
         (100, 200, 399, "positive"),
         (100, 200, 400, "indeterminate"),
-        (600, 610, 90, "negative"),
+        (2000, 2200, 90, "positive"),  # what is above 500 mm³ stays with the work-up
+        (600, 610, 90, "positive"),
         (600, 400, 90, "negative"),
+        (100, 130, 600 * math.log(1.3) / math.log(2), "indeterminate"),
+        (100, 130, 601 * math.log(1.3) / math.log(2), "negative"),  # GROWCAT A
     ],
 )
 def test_nelson_by_growth(earlier_mm3: float, now_mm3: float, days: float, result: str) -> None:
@@ -87,10 +93,36 @@ def test_what_was_not_read_in_the_eu_statement_is_marked() -> None:
 
 
 @pytest.mark.parametrize("composition", [GROUND_GLASS, PART_SOLID])
-def test_subsolid_nodules_are_not_covered(composition: Composition) -> None:
-    result = in_english(nelson([guideline_nodule(9.0, composition, volume_mm3=300.0)], NELSON))
+def test_subsolid_nodules_are_not_covered_by_the_eu_statement(composition: Composition) -> None:
+    result = in_english(eu_position([guideline_nodule(9.0, composition, volume_mm3=300.0)], EU))
     assert (result.category, result.possible) == (None, ())
     assert any("solid nodules" in text for text in result.assuming)
+
+
+@pytest.mark.parametrize(
+    ("nodule", "possible"),
+    [
+        (guideline_nodule(7.9, GROUND_GLASS), ("negative",)),
+        (guideline_nodule(8.0, GROUND_GLASS), ("indeterminate",)),
+        (guideline_nodule(7.0, PART_SOLID, solid_mm3=49.0), ("negative",)),
+        (guideline_nodule(7.0, PART_SOLID, solid_mm3=50.0), ("indeterminate",)),
+        (guideline_nodule(8.0, PART_SOLID, solid_mm3=10.0), ("indeterminate",)),
+        (guideline_nodule(12.0, PART_SOLID, solid_mm3=501.0), ("positive",)),
+        (guideline_nodule(12.0, PART_SOLID, volume_mm3=900.0), ("indeterminate", "positive")),
+        (guideline_nodule(7.0, PART_SOLID, volume_mm3=180.0), ("negative", "indeterminate")),
+    ],
+)
+def test_nelson_covers_subsolid_nodules(nodule: GuidelineNodule, possible: tuple[str, ...]) -> None:
+    """NODCAT, PMC9347663 table 1: non-solid from 8 mm on and solid components of 50 to 500 mm³ are indeterminate."""
+    assert in_english(nelson([nodule], NELSON)).possible == possible
+
+
+def test_what_is_not_covered_never_leaves_an_examination_negative() -> None:
+    nodules = [guideline_nodule(25.0, GROUND_GLASS), replace(guideline_nodule(volume_mm3=30.0), label="Nodule 2")]
+    assert in_english(nelson(nodules, NELSON)).category == "indeterminate"
+    open_result = in_english(eu_position(nodules, EU))
+    assert (open_result.category, open_result.possible) == (None, ("negative", "indeterminate", "positive"))
+    assert eu_position(nodules, EU).dominant != "Nodule 2"
 
 
 def test_a_subsolid_nodule_does_not_hide_a_solid_one() -> None:
