@@ -14,10 +14,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import requests
 import uvicorn
@@ -33,7 +34,9 @@ from cad.commands.embedded_orthanc import (
     new_address,
     stop,
 )
+from cad.domain import PointLps
 from cad.errors import Unavailable
+from cad.qa.froc import is_hit
 from cad.web.ohif import ohif_dist, study_path
 from cad.web.viewer import DicomWebServer, viewer_app
 
@@ -293,10 +296,8 @@ def summarise(out: Path, tell: Tell) -> None:
     findings = json.loads((results / "findings.json").read_text())
     truth = json.loads((out / "study" / "truth.json").read_text())
     tell("")
-    found = len(findings["nodules"])
-    tell(f"{found} nodule{'' if found == 1 else 's'} found; {len(truth['nodules'])} were made up.")
-    for nodule in findings["nodules"]:
-        tell(f"  {describe(nodule)}")
+    for line in against_truth(findings["nodules"], truth["nodules"]):
+        tell(line)
     tell("")
     for label, name in (
         ("SR", "sr.dcm"),
@@ -311,10 +312,30 @@ def summarise(out: Path, tell: Tell) -> None:
                 break
 
 
-def describe(nodule: dict[str, object]) -> str:
+def against_truth(found: Sequence[Mapping[str, Any]], made_up: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What became of each made-up nodule, and which marks are on none, by the hit rule of validation."""
+
+    def is_on(mark: Mapping[str, Any], nodule: Mapping[str, Any]) -> bool:
+        places = PointLps(*mark["centre_lps_mm"]), PointLps(*nodule["centre_lps_mm"])
+        return is_hit(*places, nodule["diameter_mm"])
+
+    hit = [next((mark for mark in found if is_on(mark, nodule)), None) for nodule in made_up]
+    false = [mark for mark in found if not any(is_on(mark, nodule) for nodule in made_up)]
+    count = sum(mark is not None for mark in hit)
+    yield (
+        f"{count} of {len(made_up)} made-up nodules found, {len(made_up) - count} missed; "
+        f"{len(false)} mark{'' if len(false) == 1 else 's'} on nothing."
+    )
+    for nodule, mark in zip(made_up, hit, strict=True):
+        truth = f"{nodule['id']}, {nodule['kind']}, {nodule['diameter_mm']:.1f} mm, {nodule['volume_mm3']:.0f} mm³"
+        yield f"  {truth}: {'missed' if mark is None else describe(mark)}"
+    for mark in false:
+        yield f"  no made-up nodule here: {describe(mark)}"
+
+
+def describe(nodule: Mapping[str, Any]) -> str:
     """One line about a nodule of findings.json."""
     diameters = nodule["diameters_mm"]
-    assert isinstance(diameters, dict)
     return (
         f"{nodule['label']}: {diameters['mean']:.1f} mm, {nodule['volume_mm3']:.0f} mm³, {nodule['composition']}, "
         f"{nodule['side']} lung, score {nodule['score']:.2f}"

@@ -16,6 +16,7 @@ import pytest
 from pydicom import dcmread
 
 from cad.case.networks import CaseTools
+from cad.commands.demonstration import NODULES, SEED, against_truth
 from cad.commands.main import main
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, PointLps, Volume
 from models.nodules.reader import load_nodule_networks
@@ -51,6 +52,15 @@ def test_reading_a_sample_study_gives_what_the_manifest_says(study: dict[str, An
         out = tmp_path / f"out{number}"
         assert analyze(visit, truth, out) == 0
         check(study, truth, out)
+
+
+def test_the_readme_says_what_is_found_in_the_study_of_the_demonstration(tmp_path: Path) -> None:
+    (visit,) = simulate(tmp_path / "study", StudyRecipe(SEED, NODULES))
+    assert main(["analyze", str(visit), "--out", str(tmp_path / "out"), "--only", "nodules"]) == 0
+    found = json.loads((tmp_path / "out" / "findings.json").read_text(encoding="utf-8"))["nodules"]
+    truth = json.loads((visit / "truth.json").read_text(encoding="utf-8"))["nodules"]
+    sentence = next(against_truth(found, truth))
+    assert sentence in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def analyze(visit: Path, truth: dict[str, Any], out: Path) -> int:

@@ -23,8 +23,13 @@ from cad.commands.demonstration import (
 )
 from cad.errors import Unavailable
 
+MADE_UP = [
+    {"id": "N1", "centre_lps_mm": [10.0, 0.0, 0.0], "diameter_mm": 9.0, "volume_mm3": 381.7, "kind": "solid"},
+    {"id": "N2", "centre_lps_mm": [50.0, 0.0, 0.0], "diameter_mm": 12.0, "volume_mm3": 904.8, "kind": "ground-glass"},
+]
 NODULE = {
     "label": "Nodule 1",
+    "centre_lps_mm": [12.0, 1.0, -1.0],
     "diameters_mm": {"long": 9.3, "short": 8.3, "mean": 8.8},
     "volume_mm3": 366.4,
     "composition": "solid",
@@ -129,13 +134,17 @@ def test_says_what_was_found_what_was_made_up_and_where_it_is(tmp_path: Path) ->
     (results / "from_files" / "overlay").mkdir(parents=True)
     for path in ("sr.dcm", "seg.dcm", "from_files/report.pdf", "from_files/sr.dcm"):
         (results / path).touch()
-    (results / "findings.json").write_text(json.dumps({"nodules": [NODULE]}))
+    elsewhere = {"label": "Nodule 2", "centre_lps_mm": [90, 0, 0]}
+    (results / "findings.json").write_text(json.dumps({"nodules": [NODULE, NODULE | elsewhere]}))
     (tmp_path / "study").mkdir()
-    (tmp_path / "study" / "truth.json").write_text(json.dumps({"nodules": [{}, {}]}))
+    (tmp_path / "study" / "truth.json").write_text(json.dumps({"nodules": MADE_UP}))
     told: list[str] = []
     summarise(tmp_path, told.append)
     text = "\n".join(told)
-    assert "1 nodule found; 2 were made up." in text
+    assert "1 of 2 made-up nodules found, 1 missed; 1 mark on nothing." in text
+    assert "N1, solid, 9.0 mm, 382 mm³: Nodule 1: 8.8 mm" in text
+    assert "N2, ground-glass, 12.0 mm, 905 mm³: missed" in text
+    assert "no made-up nodule here: Nodule 2: 8.8 mm" in text
     assert str(results / "sr.dcm") in text
     assert str(results / "from_files" / "report.pdf") in text
     assert str(results / "from_files" / "overlay") in text
