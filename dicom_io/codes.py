@@ -6,6 +6,7 @@ and where no public scheme names a concept they are of lungcad's own scheme, 99L
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from pydicom.sr.coding import Code
@@ -83,11 +84,11 @@ QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 SERIES_INSTANCE_UID = Code("112002", "DCM", "Series Instance UID")
 """Names the series that was read (TID 1600, TID 4002)."""
 
-CT_PROCEDURE = Code("25045-6", "LN", "CT unspecified body region")
-"""Procedure reported. The chest procedure of LOINC, 24627-2, is not in CID 100."""
+CT_PROCEDURE = Code("24627-2", "LN", "CT Chest")
+"""Procedure reported: hanging protocols and routing need the chest. CID 100 is a baseline group, without it."""
 
-DOCUMENT = Code("24627-2", "LN", "CT Chest Report")
-"""Title of the encapsulated page (CID 7000)."""
+DOCUMENT = Code("CAD_PAGE", OWN_SCHEME, "Computer-aided analysis, not the radiology report")
+"""Title of the encapsulated page (*own choice*): under one of CID 7000 it would be shown as the radiology report."""
 
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 """Purpose of an algorithm in the Contributing Equipment Sequence (CID 7005)."""
@@ -105,7 +106,7 @@ COMPOSITION: Mapping[Composition, Code] = {
     Composition.SOLID: Code("RID50151", "RADLEX", "Solid pulmonary nodule"),
     Composition.PART_SOLID: Code("RID50152", "RADLEX", "Part-solid pulmonary nodule"),
     Composition.GROUND_GLASS: Code("RID50153", "RADLEX", "Non-solid pulmonary nodule"),
-    Composition.CALCIFIED: Code("237897009", "SCT", "Calcified"),
+    Composition.CALCIFIED: Code("18115005", "SCT", "Pathologic calcification"),
     Composition.FAT: Code("256674009", "SCT", "Fat"),
 }
 """Composition of a nodule; RadLex as in the published reports of LIDC-IDRI, SNOMED CT where RadLex has none."""
@@ -164,7 +165,7 @@ CALCIFICATION_PATTERN: Mapping[CalcificationPattern, Code] = {
 }
 """Popcorn and laminated of CID 6132, diffuse of CID 6128, the others from groups of other organs (*own choice*)."""
 
-SUSPICION = Code("SUSPICION", OWN_SCHEME, "Probability that radiologists call it suspicious, not of cancer")
+SUSPICION = Code("SUSPICION", OWN_SCHEME, "Reader suspicion score, no probability of cancer")
 """*Own choice*: what the network predicts is an opinion of readers, and must not look like 111047, Probability of
 cancer."""
 
@@ -194,10 +195,6 @@ RISK_MODEL: Mapping[str, Code] = {
     "herder": Code("HERDER", OWN_SCHEME, "Herder model"),
 }
 """Method of a probability of cancer (*own choice*)."""
-
-MINIMUM = Code("255605001", "SCT", "Minimum")
-MAXIMUM = Code("56851009", "SCT", "Maximum")
-"""Derivation of the ends of a range over unknown inputs (CID 7464)."""
 
 DIFFERENCE_IN_SIZE = Code("442714003", "SCT", "Difference in size")
 """What became of a nodule since the prior examination (CID 6133)."""
@@ -318,8 +315,8 @@ CALCIUM_VARIANT = Code("CAC_VARIANT", OWN_SCHEME, "Rules of the calcium score")
 CALCIUM_CAVEAT = Code("CAC_CAVEAT", OWN_SCHEME, "Caveat of the calcium score")
 """What a reader of the score should know (*own choice*)."""
 
-CRITICAL_RESULT = Code("CRITICAL_RESULT", OWN_SCHEME, "Critical result")
-"""Present where a result is to be told at once, else absent (*own choice*; 73568-8 LN is the communication of it)."""
+VERY_HIGH = Code("CAC_VERY_HIGH", OWN_SCHEME, "Very high coronary calcium score")
+"""Present or absent (*own choice*)."""
 
 REASON_NOT_ASSESSED = Code("NOT_ASSESSED_WHY", OWN_SCHEME, "Reason why it was not assessed")
 """One of lungcad's words for reasons, such as "contrast" (*own choice*)."""
@@ -339,6 +336,19 @@ GUIDELINE: Mapping[Guideline, str] = {
 def lung_rads_category(category: str) -> Code:
     """The value of `LUNG_RADS_CATEGORY`; no public scheme has codes for the categories (*own choice*)."""
     return Code(f"LUNG_RADS_{category}", OWN_SCHEME, f"Lung-RADS category {category}")
+
+
+GUIDELINE_CATEGORY = Code("CATEGORY", OWN_SCHEME, "Category of the applicable guideline")
+"""Of a guideline other than Lung-RADS; no public scheme names theirs (*own choice*)."""
+
+LONGEST_MEANING = 64
+"""Length of a value of VR LO (PS3.5 6.2)."""
+
+
+def guideline_category(guideline: Guideline, category: str, meaning: str) -> Code:
+    """A value of `GUIDELINE_CATEGORY`: rows have longer names than a code value may be, so it is a digest of them."""
+    digest = hashlib.sha256(f"{guideline.value} {category}".encode()).hexdigest()[:12]
+    return Code(f"ROW_{digest.upper()}", OWN_SCHEME, meaning[:LONGEST_MEANING])
 
 
 def calcium_category(scheme: str, value: str) -> Code:

@@ -66,7 +66,7 @@ def presentation_state(
         referenced_images=distinct_images(frames),
         **series_and_equipment(identity, context),
         content_label="LUNG_NODULES",
-        content_description="Axes, contours and labels of nodules",
+        content_description="Axes, contours, labels of nodules; research use, unverified",
         graphic_layers=[layer],
         graphic_annotations=[
             _annotation(nodule, frame, layer, source) for nodule, frame in zip(nodules, frames, strict=True)

@@ -17,10 +17,14 @@ from pydicom.valuerep import DA, DT, TM
 
 from cad.domain import ModelIdentity
 from dicom_io import codes
+from dicom_io.read.reading import LoadedSeries
 from dicom_io.uids import derived_uid
 
 MANUFACTURER = "lungcad"
 MODEL_NAME = "lungcad"
+
+RESEARCH_USE = "Research use only, not a medical device. Automatic result, not verified by a physician."
+"""Said in every object, as they may travel without each other."""
 
 BODY_PART_EXAMINED = "CHEST"
 """An unpaired part, so that Laterality is neither required nor meant (DICOM PS3.3 C.7.3.1, PS3.16 Annex L)."""
@@ -57,8 +61,8 @@ class ObjectKind(enum.Enum):
 class EncodingContext:
     """What an encoder may not find out by itself.
 
-    All UIDs derive from `job_key`; `now` is timezone-aware and passed in; `device_uid` changes with the software
-    version and the weights (`dicom_io.uids.device_uid`).
+    All UIDs derive from `job_key`; `now` is passed in, in the zone of the scan's own times; `device_uid`
+    changes with the software version and the weights (`dicom_io.uids.device_uid`).
     """
 
     job_key: str
@@ -152,6 +156,19 @@ def _equipment(model_name: str, context: EncodingContext) -> ContributingEquipme
     return item
 
 
+def in_zone_of(loaded: LoadedSeries, now: datetime) -> datetime:
+    """The moment in the zone of the scan's own times, or in that of this machine where its headers name none.
+
+    Dates and times of a study are local; a report in another zone could look older than its scan (PS3.3 C.12.1.1.8).
+    """
+    stated = str(loaded.evidence.datasets[0].get("TimezoneOffsetFromUTC") or "")
+    try:
+        zone = datetime.strptime(stated, "%z").tzinfo
+    except ValueError:
+        zone = None
+    return now.astimezone(zone)
+
+
 @contextmanager
 def without_quoting_the_source() -> Iterator[None]:
     """Keeps warnings and log lines of the DICOM libraries back while objects are built.
@@ -174,6 +191,9 @@ def without_quoting_the_source() -> Iterator[None]:
 def stamp(dataset: Dataset, context: EncodingContext) -> None:
     """Give every date that the encoding library took from the clock, and every UID it drew, its deterministic value."""
     date, time = DA(context.now.date()), TM(context.now.time())
+    dataset.TimezoneOffsetFromUTC = context.now.strftime("%z")[:5]
+    if "LastMenstrualDate" in dataset:  # copied with the patient, and nothing that a result has to repeat
+        del dataset.LastMenstrualDate
     if dataset.Modality not in ("SR", "DOC"):  # the SR and document IODs have no such attribute
         dataset.BodyPartExamined = BODY_PART_EXAMINED
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = date, time

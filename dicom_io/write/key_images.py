@@ -57,7 +57,9 @@ def key_images(statements: Statements, source: SourceImages, context: EncodingCo
     middle = source.frame(source.loaded.volume.grid.shape[0] // 2)
     pages = [KeyImagePage(summary_page(_title(statements), summary_lines(statements, source)), middle)]
     for one in statements.found[:MAX_NODULE_PAGES]:
-        pixels = nodule_page(source.loaded.volume, one.nodule, nodule_lines(one))
+        k = one.nodule.diameters.slice_k
+        lines = nodule_lines(one, source.header.get("SeriesNumber"), source.image_number(k))
+        pixels = nodule_page(source.loaded.volume, one.nodule, lines)
         pages.append(KeyImagePage(pixels, source.frame(one.nodule.diameters.slice_k)))
     pages.extend(_comparisons(statements.followup, source))
     pages.extend(_calcium_pages(statements, source))
@@ -102,11 +104,15 @@ def _calcium_pages(statements: Statements, source: SourceImages) -> Iterator[Key
             yield KeyImagePage(page.pixels, source.frame(k))
 
 
-def nodule_lines(said: NoduleStatement) -> list[str]:
-    """The lines above a nodule's panels: title, measurements, signs and probabilities."""
+def nodule_lines(said: NoduleStatement, series: object = None, image: str | None = None) -> list[str]:
+    """The lines above a nodule's panels: title, measurements, signs and probabilities.
+
+    `series` and `image` are the numbers by which a viewer finds the slice.
+    """
     nodule, cells = said.nodule, english.cells(said)
     diameters, solid = nodule.diameters, said.solid
-    title = f"{nodule.label}: {cells.place}, {cells.composition}, z = {nodule.centre.z:.1f} mm"
+    numbers = "" if image is None else f", {'' if series is None else f'series {series} '}image {image}"
+    title = f"{nodule.label}: {cells.place}, {cells.composition}{numbers} (z = {nodule.centre.z:.1f} mm)"
     solid_part = "" if solid is None else f", solid {axes_mm(solid.axes)} mm"
     measures = (
         f"{diameters.mean_mm:.1f} mm ({axes_mm(diameters)} mm){solid_part}, {_volume(said)}, "
@@ -123,7 +129,7 @@ def _judgement(said: NoduleStatement, cells: Cells) -> list[str]:
     """Signs and probabilities in one line; no line where there are none."""
     parts = [cells.signs] if said.signs else []
     if said.suspicion is not None:
-        parts.append(f"suspicion {cells.suspicion} (of radiologists, not of cancer)")
+        parts.append(f"reader-suspicion score {100 * said.suspicion:.0f}/100 (no cancer probability)")
     if said.brock is not None:
         parts.append(f"Brock {cells.brock}")
     return ["; ".join(parts)] if parts else []
@@ -136,7 +142,7 @@ def _summary_line(said: NoduleStatement) -> str:
         _volume(said),
     ]
     if said.suspicion is not None:
-        parts.append(f"suspicion {cells.suspicion}")
+        parts.append(f"reader-suspicion score {100 * said.suspicion:.0f}/100")
     if said.brock is not None:
         parts.append(f"Brock {cells.brock}")
     return ", ".join(parts)
@@ -174,13 +180,13 @@ def _nodule_lines(statements: Statements) -> list[str]:
 
 
 def _calcium_lines(statements: Statements) -> Iterator[str]:
-    """The result and, of a score, other calcium and whether it is critical; nothing when it was not asked for."""
+    """The result and, of a score, other calcium and whether it is very_high; nothing when it was not asked for."""
     if not statements.mentions_calcium:
         return
     yield calcium_result(calcium_english, statements)
     if statements.calcium is not None:
-        if statements.calcium.score.critical:
-            yield calcium_english.LABELS.critical
+        if statements.calcium.score.very_high:
+            yield calcium_english.LABELS.very_high
         if apart := calcium_english.apart(statements.calcium):
             yield apart
 
@@ -207,6 +213,11 @@ def _secondary_capture(page: KeyImagePage, number: int, source: SourceImages, co
     del capture.PatientOrientation
     capture.add_new("PatientOrientation", "CS", None)  # type 2C, empty: a page shows three planes
     capture.BurnedInAnnotation = "NO"  # measurements only, nothing that identifies the patient
+    if page.frame.image.get("LossyImageCompression") == "01":  # once lossy, always lossy (PS3.3 C.7.6.1.1.5)
+        capture.LossyImageCompression = "01"
+        for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
+            if keyword in page.frame.image:
+                setattr(capture, keyword, page.frame.image.get(keyword))
     capture.SourceImageSequence = [_source_reference(page.frame), *page.more]
     return capture
 

@@ -19,7 +19,7 @@ from dicom_io.write.identity import (
 )
 from dicom_io.write.source_images import SourceImages
 
-DOCUMENT_TITLE = "Lung nodules on chest CT: automatic reading"
+DOCUMENT_TITLE = "Lung nodules on chest CT: automatic analysis for research use, not the radiology report"
 
 
 def encapsulated_pdf(

@@ -29,12 +29,12 @@ from dicom_io.write.identity import (
     series_and_equipment,
     stamp,
 )
-from dicom_io.write.segments import NODULE_ALGORITHM, Segment
+from dicom_io.write.segments import CALCIUM_ALGORITHM, NODULE_ALGORITHM, Segment
 from dicom_io.write.source_images import SourceFrame, SourceImages, distinct_images
 
-NODULES = ("LUNG_NODULES", "Lung nodules, delineated automatically")
-CALCIUM = ("CALCIUM", "Coronary and other calcium, delineated automatically")
-BOTH = ("NODULES_CALCIUM", "Lung nodules and coronary calcium, delineated automatically")
+NODULES = ("LUNG_NODULES", "Lung nodules, automatic; research use, unverified")
+CALCIUM = ("CALCIUM", "Coronary and other calcium, automatic; research use, unverified")
+BOTH = ("NODULES_CALCIUM", "Nodules and calcium, automatic; research use, unverified")
 LABELS = {frozenset({True}): NODULES, frozenset({False}): CALCIUM, frozenset({True, False}): BOTH}
 """Content Label (CS, up to 16 characters) and Content Description (LO, up to 64), by whether segments are nodules."""
 
@@ -185,11 +185,17 @@ def _algorithm(segment: Segment, statements: Statements, context: EncodingContex
         family=codes.ARTIFICIAL_INTELLIGENCE,
         version=context.software_version,
         source=MANUFACTURER,
-        parameters=algorithm_parameters(statements),
+        parameters=algorithm_parameters(statements, segment.algorithm),
     )
 
 
-def algorithm_parameters(statements: Statements) -> dict[str, str]:
-    """What else decides the result: the clinical policy and the weights of each network."""
-    weights = {f"{model.name} {model.version}": f"sha256:{model.sha256}" for model in statements.models}
+CALCIUM_NETWORKS = ("heart", "calcium")
+"""Names of the networks that take part in the calcium score; all others take part in nodules."""
+
+
+def algorithm_parameters(statements: Statements, algorithm: str) -> dict[str, str]:
+    """What else decides the result of an algorithm: the clinical policy and the weights of each of its networks."""
+    is_calcium = algorithm == CALCIUM_ALGORITHM
+    used = (model for model in statements.models if (model.name in CALCIUM_NETWORKS) is is_calcium)
+    weights = {f"{model.name} {model.version}": f"sha256:{model.sha256}" for model in used}
     return {"policy": statements.policy_version, **weights}

@@ -124,6 +124,14 @@ class SourceImages:
         is_multi_frame = "PerFrameFunctionalGroupsSequence" in image
         return SourceFrame(image, layout.frame_of_k[k] + 1 if is_multi_frame else None)
 
+    def image_number(self, k: int) -> str | None:
+        """The number under which a viewer shows canonical slice `k`: Instance Number, or that of the frame."""
+        frame = self.frame(k)
+        if frame.frame_number is not None:
+            return f"{frame.frame_number}"
+        number = frame.image.get("InstanceNumber")
+        return None if number is None else f"{number}"
+
     def frames(self, slices: Iterable[int]) -> tuple[SourceFrame, ...]:
         """The source frames of canonical slices, in the order given."""
         return tuple(self.frame(k) for k in slices)
@@ -150,6 +158,12 @@ def source_images(loaded: LoadedSeries) -> SourceImages:
     datasets = loaded.evidence.datasets
     header = clean_header(datasets[0], loaded)
     return SourceImages(header, tuple(_image(dataset, header) for dataset in datasets), loaded)
+
+
+def image_numbers(loaded: LoadedSeries) -> tuple[str | None, ...]:
+    """The number under which a viewer shows each canonical slice."""
+    source = SourceImages(Dataset(), tuple(loaded.evidence.datasets), loaded)
+    return tuple(source.image_number(k) for k in range(loaded.volume.grid.shape[0]))
 
 
 def clean_header(source: Dataset, loaded: LoadedSeries) -> Dataset:

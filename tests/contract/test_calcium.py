@@ -26,6 +26,7 @@ from tests.contract.tools import (
     run,
     save,
     segment_positions,
+    sr_errors,
     tid1500_groups,
 )
 from tests.made.calcium import AORTA, CONTRAST, LAD, NON_GATED, PLAQUES, RCA, Plaque, a_lesion, a_score
@@ -46,15 +47,15 @@ ARTERY_CODES = {"LM": "3227004", "LAD": "59438005", "LCX": "57396003", "RCA": "1
 """CID 3016."""
 
 
-def score_of(subject: Subject, plaques: tuple[Plaque, ...] = PLAQUES, *, critical: bool = False) -> CalciumScore:
-    return a_score(subject.source.volume.grid, plaques, critical=critical)
+def score_of(subject: Subject, plaques: tuple[Plaque, ...] = PLAQUES, *, very_high: bool = False) -> CalciumScore:
+    return a_score(subject.source.volume.grid, plaques, very_high=very_high)
 
 
 def every_case(subject: Subject) -> dict[str, ReportObjects]:
     """The results that a report of calcium can hold."""
     source, nodules = subject.source, two_nodules(subject.source.volume.grid)
     return {
-        "scored": calcium_objects(source, score_of(subject, critical=True), NOT_ASKED),
+        "scored": calcium_objects(source, score_of(subject, very_high=True), NOT_ASKED),
         "zero": calcium_objects(source, score_of(subject, ()), ()),
         "not assessed": calcium_objects(source, CONTRAST, NOT_ASKED),
         "with nodules": calcium_objects(source, score_of(subject), nodules),
@@ -152,7 +153,7 @@ def test_the_total_holds_score_volume_lesions_vessels_threshold_and_categories(p
         ("CAC_TIER_100-399", "Agatston tiers 0 / 1-99 / 100-399 / >=400: 100-399"),
     ]
     assert coded(total, "CAC_ESTIMATE") == [("CAC_NON_GATED", "Non-gated estimate")]
-    assert coded(total, "CRITICAL_RESULT") == [("52101004", "Present")]
+    assert coded(total, "CAC_VERY_HIGH") == [("52101004", "Present")]
 
 
 def test_each_artery_with_calcium_has_its_code_and_its_score(plain: Subject) -> None:
@@ -211,20 +212,20 @@ def texts(sr: Dataset) -> list[str]:
     return [item.TextValue for item in evaluations(sr).ContentSequence if item.ValueType == "TEXT"]
 
 
-def test_the_report_says_estimate_categories_advice_rules_caveats_and_that_it_is_critical(plain: Subject) -> None:
+def test_the_report_says_estimate_categories_advice_rules_caveats_and_that_it_is_very_high(plain: Subject) -> None:
     sr, score = every_case(plain)["scored"].sr, a_score(plain.source.volume.grid)
     categories = ["CAC-DRS: A2/N2", "Agatston tiers 0 / 1-99 / 100-399 / >=400: 100-399"]
-    assert texts(sr)[-5:] == [*categories, english.advice(score), english.variant(score), NON_GATED.text]
+    assert texts(sr)[-6:-1] == [*categories, english.advice(score), english.variant(score), NON_GATED.text]
     assert coded(evaluations(sr), "CAC_ESTIMATE") == [("CAC_NON_GATED", "Non-gated estimate")]
-    assert coded(evaluations(sr), "CRITICAL_RESULT") == [("52101004", "Present")]
+    assert coded(evaluations(sr), "CAC_VERY_HIGH") == [("52101004", "Present")]
     ordinary = every_case(plain)["zero"].sr
-    assert coded(evaluations(ordinary), "CRITICAL_RESULT") == [("272519000", "Absent")]
+    assert coded(evaluations(ordinary), "CAC_VERY_HIGH") == [("272519000", "Absent")]
 
 
 def test_calcium_that_was_not_assessed_has_its_reason_and_figures_and_no_number(plain: Subject, tmp_path: Path) -> None:
     sr = every_case(plain)["not assessed"].sr
     assert coded(evaluations(sr), "450360000") == [("262008008", "Not performed")]
-    assert texts(sr)[-1] == f"contrast: {CONTRAST.text} (blood_hu = 231; limit_hu = 90)"
+    assert texts(sr)[-2] == f"contrast: {CONTRAST.text} (blood_hu = 231; limit_hu = 90)"
     assert tid1500_groups(save(sr, tmp_path, "sr")) == []
 
 
@@ -339,8 +340,7 @@ def test_the_report_of_calcium_follows_the_templates_but_for_the_known_false_pos
     result = dicom_sr_validator(save(every_case(plain)["scored"].sr, tmp_path, "sr"))
     output = result.stdout + result.stderr
     assert "IOD validation complete" in output
-    errors = [line for line in output.splitlines() if line.startswith("Error")]
-    assert [error for error in errors if "Template 1411" not in error] == []
+    assert [error for error in sr_errors(output) if "Template 1411" not in error] == []
 
 
 def test_calcium_does_not_hide_the_nodules_when_our_report_is_read_back(plain: Subject) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from cad.exam.assessment import assess
 from cad.policy import Policy, WordingPolicy
 from cad.report.statements import state
 from dicom_io.read.reading import LoadedSeries
+from dicom_io.write.identity import RESEARCH_USE
 from dicom_io.write.objects import ReportObjects, report_objects
 from tests.contract.tools import (
     complaints,
@@ -34,6 +36,7 @@ from tests.contract.tools import (
     run,
     save,
     segment_positions,
+    sr_errors,
     tid1500_groups,
 )
 from tests.made.series import CHINESE_NAME, a_series
@@ -72,7 +75,7 @@ def test_all_objects_agree_on_patient_and_study(subject: Subject, tmp_path: Path
 def test_dcmtk_reads_the_document_tree(subject: Subject, tmp_path: Path) -> None:
     tree = dsrdump(save(subject.objects.sr, tmp_path, "sr"))
     assert tree.count('(,,"Measurement Group")') == 4
-    assert '"Nodule 1: 18.0 mm part-solid"' in tree
+    assert '"Nodule 1: 18.0 mm' in tree
 
 
 def test_dcmqi_reads_two_groups_of_one_tracking_uid_per_nodule(subject: Subject, tmp_path: Path) -> None:
@@ -143,7 +146,7 @@ def test_the_report_follows_the_templates_but_for_the_known_false_positives(plai
     nodule = drawn_nodule(plain.source.volume.grid)
     result = dicom_sr_validator(save(objects_of(plain.source, (nodule,)).sr, tmp_path, "sr"))
     assert "IOD validation complete" in result.stdout + result.stderr
-    errors = [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("Error")]
+    errors = sr_errors(result.stdout + result.stderr)
     unexpected = [e for e in errors if "Template 1411" not in e or "within 1.9.1:" not in e]
     assert unexpected == []
     assert len(errors) == 3
@@ -154,14 +157,26 @@ def test_the_report_without_nodules_follows_the_templates(plain: Subject, tmp_pa
     result = dicom_sr_validator(save(objects_of(plain.source, ()).sr, tmp_path, "sr"))
     output = result.stdout + result.stderr
     assert "IOD validation complete" in output
-    assert [line for line in output.splitlines() if line.startswith("Error")] == []
+    assert sr_errors(output) == []
 
 
-def characterised(source: LoadedSeries) -> ReportObjects:
+ALL_KNOWN = PatientFactors(
+    age_years=66,
+    sex=Sex.FEMALE,
+    family_history_lung_cancer=False,
+    emphysema=False,
+    ever_smoker=True,
+    extrathoracic_cancer=False,
+    screening=True,
+    region=Region.USA,
+)
+
+
+def characterised(source: LoadedSeries, patient: PatientFactors = ALL_KNOWN) -> ReportObjects:
     """The objects of two nodules with every part, and of an assessment; their calcium is said not to be benign."""
     nodules = tuple(a_full_nodule(nodule) for nodule in two_nodules(source.volume.grid))
     said = ExamObservations(nodules=tuple(NoduleObservation(n.label, benign_pattern=False) for n in nodules))
-    context = ClinicalContext(PatientFactors(age_years=66, sex=Sex.FEMALE, screening=True, region=Region.USA), said)
+    context = ClinicalContext(patient, said)
     findings = replace(some_findings(source.volume, nodules), assessment=assess(nodules, context, Policy()))
     return report_objects(state(findings, WordingPolicy()), source, a_context(), A_PDF)
 
@@ -212,7 +227,48 @@ def test_no_probability_of_cancer_is_the_network_s(plain: Subject, tmp_path: Pat
     assert cancer
     assert 72.4 not in cancer
     meanings = [meaning for code, meaning, _ in measurements(sr, tmp_path) if code == "SUSPICION"]
-    assert meanings == ["Probability that radiologists call it suspicious, not of cancer"]
+    assert meanings == ["Reader suspicion score, no probability of cancer"]
+
+
+def test_a_model_with_unknown_inputs_has_no_coded_probability_of_cancer(plain: Subject, tmp_path: Path) -> None:
+    sr = characterised(plain.source, replace(ALL_KNOWN, family_history_lung_cancer=None, ever_smoker=None)).sr
+    assert [code for code, _, _ in measurements(sr, tmp_path) if code == "111047"] == []
+
+
+def test_every_object_says_that_it_is_for_research_use(plain: Subject) -> None:
+    objects = characterised(plain.source)
+    assert objects.seg is not None
+    assert objects.gsps is not None
+    comments = [item.TextValue for item in walk(objects.sr) if item.get("ValueType") == "TEXT"]
+    assert RESEARCH_USE in comments
+    for dataset in (objects.seg, objects.gsps):
+        assert "research use" in dataset.ContentDescription
+    assert "research use" in objects.page.DocumentTitle
+
+
+def walk(item: Dataset) -> Iterator[Dataset]:
+    yield item
+    for child in item.get("ContentSequence", ()):
+        yield from walk(child)
+
+
+def test_names_are_rendered_and_times_have_a_zone(plain: Subject) -> None:
+    sr = characterised(plain.source).sr
+    containers = [item for item in walk(sr) if item.get("ValueType") == "CONTAINER"]
+    assert {item.ContinuityOfContent for item in containers} == {"SEPARATE"}
+    assert sr.TimezoneOffsetFromUTC == a_context().now.strftime("%z")
+
+
+def test_only_the_applicable_guideline_is_coded(plain: Subject) -> None:
+    def coded(patient: PatientFactors) -> list[str]:
+        names = ("1362105002", "CATEGORY")
+        items = (item for item in walk(characterised(plain.source, patient).sr) if item.get("ValueType") == "CODE")
+        return [i.ConceptCodeSequence[0].CodeMeaning for i in items if i.ConceptNameCodeSequence[0].CodeValue in names]
+
+    assert coded(replace(ALL_KNOWN, screening=None)) == []
+    assert [text.startswith("Lung-RADS category") for text in coded(ALL_KNOWN)] == [True]
+    incidental = replace(ALL_KNOWN, screening=False, known_cancer=False, immunosuppressed=False)
+    assert [text.startswith("Fleischner Society: ") for text in coded(incidental)] == [True]
 
 
 def test_the_lobe_is_the_finding_site_and_signs_and_guidelines_are_said(plain: Subject, tmp_path: Path) -> None:
@@ -221,7 +277,7 @@ def test_the_lobe_is_the_finding_site_and_signs_and_guidelines_are_said(plain: S
     assert '(,,"Spiculated")=(52101004,SCT,"Present")' in tree
     assert '(,,"Typical Perifissural Shape")=(272519000,SCT,"Absent")' in tree
     assert '(,,"Calcification Pattern")=(129749001,SCT,"Coarse (popcorn-like) calcification")' in tree
-    assert tree.count('<contains TEXT:(,,"Recommendation")=') == len(Guideline)
+    assert tree.count('<contains TEXT:(,,"Recommendation")=') == len(Guideline) + 2  # and each nodule by itself
     assert '<contains TEXT:(,,"Applicable guideline")="Lung-RADS: screening, regio' in tree
 
 
@@ -253,6 +309,6 @@ def test_the_report_of_characterised_nodules_follows_the_templates(plain: Subjec
     result = dicom_sr_validator(save(characterised(plain.source).sr, tmp_path, "sr"))
     output = result.stdout + result.stderr
     assert "IOD validation complete" in output
-    errors = [line for line in output.splitlines() if line.startswith("Error")]
+    errors = sr_errors(output)
     assert [error for error in errors if "Template 1411" not in error or "Missing conditional" not in error] == []
     assert len(errors) == 6

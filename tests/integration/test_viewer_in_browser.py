@@ -177,7 +177,7 @@ def test_the_report_becomes_measurements_with_finding_site_and_label(page: Page)
     assert rows.count() == 2
     measurements = page.evaluate("() => window.services.measurementService.getMeasurements()")
     assert len(measurements) == 2
-    assert "Nodule 1: 18.0 mm part-solid, growing +100 %, doubling time 365 days" in text
+    assert "Nodule 1: 18.0 mm part-solid right lung, growing +100 %, doubling time 365 days" in text
     for measurement in measurements:
         assert measurement["finding"]["text"] == "Nodule"
         assert measurement["findingSites"][0]["text"] == "Lung"

@@ -98,7 +98,7 @@ def calcium_items(statements: Statements) -> Iterator[ContentItem]:
     yield CodeContentItem(codes.CALCIUM_ESTIMATE, codes.NON_GATED_ESTIMATE, CONTAINS)
     for category in calcium.categories:
         yield TextContentItem(codes.CALCIUM_CATEGORY, f"{category.scheme}: {category.value}", CONTAINS)
-    yield CodeContentItem(codes.CRITICAL_RESULT, codes.PRESENT if calcium.critical else codes.ABSENT, CONTAINS)
+    yield CodeContentItem(codes.VERY_HIGH, codes.PRESENT if calcium.very_high else codes.ABSENT, CONTAINS)
     yield TextContentItem(codes.RECOMMENDATION, english.advice(calcium), CONTAINS)
     yield TextContentItem(codes.CALCIUM_VARIANT, english.variant(calcium), CONTAINS)
     for caveat in calcium.caveats:
@@ -132,7 +132,7 @@ def _total(scoring: _Scoring) -> MeasurementsAndQualitativeEvaluations:
                 for one in calcium.categories
             ),
             QualitativeEvaluation(codes.CALCIUM_ESTIMATE, codes.NON_GATED_ESTIMATE),
-            QualitativeEvaluation(codes.CRITICAL_RESULT, codes.PRESENT if calcium.critical else codes.ABSENT),
+            QualitativeEvaluation(codes.VERY_HIGH, codes.PRESENT if calcium.very_high else codes.ABSENT),
         ],
     )
 

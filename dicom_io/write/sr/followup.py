@@ -34,6 +34,7 @@ from cad.domain import (
     RegistrationQuality,
     SizeChange,
     VolumeTrend,
+    rounded,
 )
 from cad.report.pictures.followup import shown_in_prior
 from cad.report.statements.followup import ChangeStatement, FollowupStatement
@@ -45,7 +46,7 @@ CONTAINS, PROPERTIES = RelationshipTypeValues.CONTAINS, RelationshipTypeValues.H
 
 
 def change_measurements(one: ChangeStatement | None) -> list[Measurement]:
-    """The figures of a change for the nodule's group, rounded to what they are worth: whole per cent, mm³ and days."""
+    """The figures of a change for the nodule's group, to the tenth, so that they can be computed again."""
     if one is None:
         return []
     found = [] if one.change is None else list(_change(one.change))
@@ -132,7 +133,7 @@ def _ends(names: tuple[Code, Code], ends: tuple[float, float] | None, unit: Code
 
 
 def _whole(name: Code, value: float, unit: Code) -> Measurement:
-    return Measurement(name, round(value), unit)
+    return Measurement(name, rounded(value, 1) + 0.0, unit)
 
 
 def _exam(exam: ComparedExam, statement: FollowupStatement) -> ContainerContentItem:

@@ -19,6 +19,7 @@ from cad.domain import (
     NoduleMeasures,
     ReaderRatings,
     SolidComponent,
+    rounded,
 )
 from cad.report.statements.nodules import NoduleStatement, Sign
 from dicom_io import codes
@@ -62,8 +63,7 @@ def qualitative_evaluations(one: NoduleStatement) -> list[QualitativeEvaluation]
     attributes = one.nodule.attributes
     if attributes is None:
         return found
-    for sign, _ in _signs(attributes):
-        answer = codes.PRESENT if sign in one.signs else codes.ABSENT
+    for sign, answer in (*((s, codes.PRESENT) for s in one.signs), *((s, codes.ABSENT) for s in one.absent)):
         found.append(QualitativeEvaluation(codes.SIGN[sign], answer))
     if attributes.calcification_pattern is not None:
         pattern = codes.CALCIFICATION_PATTERN[attributes.calcification_pattern]
@@ -73,7 +73,7 @@ def qualitative_evaluations(one: NoduleStatement) -> list[QualitativeEvaluation]
 
 def tenth(value: float) -> float:
     """Rounded to the tenth, which the guidelines ask of diameters and which no other value here exceeds in meaning."""
-    return round(float(value), 1)
+    return rounded(float(value), 1)
 
 
 def _in_mm(name: Code, value: float) -> Measurement:
@@ -131,19 +131,11 @@ def _ratings(ratings: ReaderRatings) -> Iterator[Measurement]:
 
 
 def _risks(risks: Mapping[str, MalignancyRisk]) -> Iterator[Measurement]:
-    """The probability of cancer by each model: one number, or the ends of its range over the unknown inputs."""
+    """The probability of cancer by each model all of whose inputs are known.
+
+    What is left open by unknown inputs is no statistic of a probability: it stands in the page and in findings.json.
+    """
     for field, method in codes.RISK_MODEL.items():
         risk = risks.get(field)
-        if risk is None:
-            continue
-        if risk.value is not None:
+        if risk is not None and risk.value is not None:
             yield _in_percent(codes.PROBABILITY_OF_CANCER, risk.value, method)
-            continue
-        for probability, derivation in zip(risk.range, (codes.MINIMUM, codes.MAXIMUM), strict=True):
-            yield Measurement(
-                codes.PROBABILITY_OF_CANCER,
-                tenth(probability * 100),
-                codes.PERCENT,
-                method=method,
-                derivation=derivation,
-            )

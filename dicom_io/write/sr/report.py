@@ -45,11 +45,11 @@ from cad.domain import AxialAxis, Nodule
 from cad.policy import LIMITING
 from cad.report.statements import Statements, Subject
 from cad.report.statements.followup import ChangeStatement
-from cad.report.words.numbers import percent
 from dicom_io import codes
 from dicom_io.write.identity import (
     MANUFACTURER,
     MODEL_NAME,
+    RESEARCH_USE,
     EncodingContext,
     ObjectKind,
     contributing_equipment,
@@ -102,8 +102,17 @@ def structured_report(
         contributing_equipment=contributing_equipment(statements.models, context),
     )
     dataset.CodingSchemeIdentificationSequence = [_own_scheme()]
+    _separate(dataset)
     stamp(dataset, context)
     return dataset
+
+
+def _separate(item: Dataset) -> None:
+    """Renderers then print the name of every item of a container, which they leave out of continuous text."""
+    if item.get("ValueType") == "CONTAINER":
+        item.ContinuityOfContent = "SEPARATE"
+    for child in item.get("ContentSequence", ()):
+        _separate(child)
 
 
 def _own_scheme() -> Dataset:
@@ -127,6 +136,7 @@ def _content(
         *_limit_items(statements),
         *guideline_items(statements.guidelines),
         *calcium_items(statements),
+        TextContentItem(codes.COMMENT, RESEARCH_USE, RelationshipTypeValues.CONTAINS),
     ]
     report = _report_with(groups, items, context) if groups else _report_without_groups(items, context)
     _append_comparison(report[0], statements)
@@ -194,15 +204,11 @@ def _observation_context(context: EncodingContext) -> ObservationContext:
 
 
 def nodule_comment(nodule: Nodule, change: str = "") -> str:
-    """One line about a nodule and its `change`; viewers show it as the label of the measurement."""
-    parts = [f"{nodule.label}: {nodule.diameters.mean_mm:.1f} mm {nodule.composition.value}"]
-    if nodule.location is not None and nodule.location.lobe is not None:
-        parts.append(nodule.location.lobe.value)
-    if change:
-        parts.append(change)
-    if nodule.ratings is not None:
-        parts.append(f"suspicion {percent(nodule.ratings.suspicion)} (not of cancer)")
-    return ", ".join(parts)
+    """One neutral line about a nodule and its `change`: viewers show it beside the lesion."""
+    lobe = None if nodule.location is None else nodule.location.lobe
+    place = f"{nodule.side.value} lung" if lobe is None else lobe.value
+    label = f"{nodule.label}: {nodule.diameters.mean_mm:.1f} mm {nodule.composition.value} {place}"
+    return f"{label}, {change}" if change else label
 
 
 def _bidirectional_group(nodule: Nodule, source: SourceImages, change: str) -> MeasurementsAndQualitativeEvaluations:
@@ -261,7 +267,7 @@ def _algorithm(name: str, statements: Statements, context: EncodingContext) -> A
     return AlgorithmIdentification(
         name=name,
         version=context.software_version,
-        parameters=[f"{key}={value}" for key, value in algorithm_parameters(statements).items()],
+        parameters=[f"{key}={value}" for key, value in algorithm_parameters(statements, name).items()],
     )
 
 
