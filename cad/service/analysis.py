@@ -12,17 +12,36 @@ from cad.case.choices import NetworkChoice
 from cad.case.networks import CaseTools, load_tools
 from cad.case.request import CaseRequest
 from cad.domain import Caution, ClinicalContext, Findings, FollowUp, PriorScan
-from cad.errors import Refusal
+from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
 from cad.report.json.followup_map import comparison_map
 from cad.report.words.choices import Language
+from cad.report.words.languages import LANGUAGES
+from cad.report.words.refusals import RefusalWords
 from cad.service.prior_search import EarlierScan, History
 from cad.service.settings import Settings
-from cad.service.worker import AnalysisOutcome, SeriesAnalysis
+from cad.service.worker import AnalysisOutcome, Note, SeriesAnalysis
 from dicom_io.read.priors import Priors, priors_of
 from dicom_io.read.readback import EarlierReport, read_back
 from dicom_io.read.reading import LoadedSeries, best_series, load_datasets
 from dicom_io.uids import device_uid
+from dicom_io.write.identity import EncodingContext, zoned
+from dicom_io.write.sr.note import note_of
+
+NOTHING_EXPECTED = frozenset(
+    {
+        Reason.NOT_CT,
+        Reason.LOCALIZER_ONLY,
+        Reason.SECONDARY_CAPTURE_ONLY,
+        Reason.PROJECTIONS_ONLY,
+        Reason.NOT_AXIAL,
+        Reason.NOT_IN_PACS,
+    }
+)
+"""Of such series nobody expects a result: a note of each localizer and reformat would bury the others."""
+
+FAILED = "failed"
+"""The code of a note where the analysis itself failed."""
 
 OTHER_VERSION = Caution(
     "prior-other-version",
@@ -33,7 +52,9 @@ OTHER_VERSION = Caution(
 def installed_analysis(settings: Settings) -> SeriesAnalysis:
     """The analysis by the installed networks, on the device and the runtime of the settings."""
     machinery = NetworkChoice(settings.device, settings.detector, settings.runtime)
-    return analysis_with(load_tools(machinery), settings.min_score, settings.report_language)
+    tools = load_tools(machinery)
+    analysis = analysis_with(tools, settings.min_score, settings.report_language)
+    return analysis if settings.notes else replace(analysis, note=None)
 
 
 def analysis_with(tools: CaseTools, min_score: float | None, language: Language = Language.BOTH) -> SeriesAnalysis:
@@ -51,7 +72,25 @@ def analysis_with(tools: CaseTools, min_score: float | None, language: Language 
         result = read_case(loaded, tools, replace(request, priors=priors))
         return AnalysisOutcome(result.objects.all(), result.document, _map_of(result.findings))
 
-    return SeriesAnalysis(tools.networks.identities, run, choose)
+    return SeriesAnalysis(tools.networks.identities, run, choose, noting(tools, language))
+
+
+def noting(tools: CaseTools, language: Language) -> Note:
+    """What makes the note that a series was not analysed, in the language of the reports."""
+    device = device_uid(tools.software_version, tools.networks.identities)
+
+    def note(key: str, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
+        if refusal is not None and refusal.reason in NOTHING_EXPECTED:
+            return None
+        encoding = EncodingContext(key, zoned(datasets[0], tools.clock()), tools.software_version, device)
+        sentences = [text for words in LANGUAGES[language] for text in _why(refusal, words.refusals)]
+        return note_of(datasets, sentences, FAILED if refusal is None else refusal.reason.value, encoding)
+
+    return note
+
+
+def _why(refusal: Refusal | None, words: RefusalWords) -> tuple[str, ...]:
+    return words.failed() if refusal is None else words.not_analysed(refusal.reason, refusal.text)
 
 
 def priors_in(history: History, current: LoadedSeries, policy: SeriesPolicy, device: str) -> Priors:

@@ -118,6 +118,10 @@ class Settings(BaseSettings):
         Language.BOTH,
         description="Language of the report's page: en, zh, or both, which is English with Chinese below.",
     )
+    notes: bool = Field(
+        True,
+        description="Leave a small report in the archive for each series that was refused or failed, which says why.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
     @field_validator("scp_callers", mode="before")

@@ -218,6 +218,16 @@ class Store:
         _log(job, after)
         return after
 
+    def is_last_try(self, job: Job) -> bool:
+        """Whether one more crash of the job is its end."""
+        return job.crashes + 1 >= self._retries.max_crashes
+
+    def left_note(self, job: Job, note: ObjectRecord) -> None:
+        """Record the note that says that a job's series was not analysed: it is withdrawn with the job's results."""
+        with self._write() as connection:
+            connection.execute(delete(OBJECTS).where(OBJECTS.c.sop_uid == note.sop_uid))
+            connection.execute(insert(OBJECTS).values(**_object_values(job.key, note)))
+
     def document(self, key: str) -> dict[str, object] | None:
         """The findings document of a job; None before there is one."""
         rows = self._read(select(RESULTS.c.document).where(RESULTS.c.job_key == key))

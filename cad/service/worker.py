@@ -35,16 +35,23 @@ class AnalysisOutcome:
     comparison_map: bytes | None = None
 
 
+Note = Callable[[str, Sequence[Dataset], Refusal | None], Dataset | None]
+"""Makes the object that says in the archive that a series was not analysed: of a job key, the images and the refusal,
+None when the analysis failed. It gives None where nobody expects a result."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesAnalysis:
     """How the instances of a series and what is known beside them become results, and by which networks.
 
-    `run` raises Refusal, and so does `choose`, which chooses the series to compare with.
+    `run` raises Refusal, and so does `choose`, which chooses the series to compare with. Without
+    `note` nothing is left in the archive of a series that was not analysed.
     """
 
     models: tuple[ModelIdentity, ...]
     run: Callable[[Sequence[Dataset], ClinicalContext, History], AnalysisOutcome]
     choose: Choose
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +111,56 @@ def _analyse(job: Job, tools: Tools, analysis: SeriesAnalysis) -> Job | None:
             tools.store.watch(job.series_id)
         raise Unavailable("series", "slices were added or removed since; the series is looked at again")
     history = Search(job, tools.library, analysis.choose).history(datasets)
-    outcome = analysis.run(datasets, clinical_context(tools.store.patient(job.series_id)), history)
+    outcome = _outcome(job, datasets, history, tools, analysis)
+    _withdraw_note(job, outcome, tools)
     tools.outbox.keep(job.key, outcome.objects)
     records = [
         ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality))
         for item in outcome.objects
     ]
     return tools.store.analysed(job, records, outcome.document, tools.clock(), outcome.comparison_map)
+
+
+def _outcome(
+    job: Job, datasets: Sequence[Dataset], history: History, tools: Tools, analysis: SeriesAnalysis
+) -> AnalysisOutcome:
+    """The results. A refusal, and a crash that is the last to be tried, leave a note in the archive first."""
+    try:
+        return analysis.run(datasets, clinical_context(tools.store.patient(job.series_id)), history)
+    except Unavailable:
+        raise
+    except Refusal as refusal:
+        _leave_note(job, datasets, refusal, tools, analysis)
+        raise
+    except Exception:
+        if tools.store.is_last_try(job):
+            _leave_note(job, datasets, None, tools, analysis)
+        raise
+
+
+def _leave_note(
+    job: Job, datasets: Sequence[Dataset], refusal: Refusal | None, tools: Tools, analysis: SeriesAnalysis
+) -> None:
+    """Send the note. Raises Unavailable, after which the job is tried again; a note that cannot be made is logged."""
+    if analysis.note is None:
+        return
+    try:
+        note = analysis.note(job.key, datasets, refusal)
+    except Exception as bug:  # noqa: BLE001 - what was refused may be odd in any way; the refusal itself must stand
+        logger.warning("job %s: no note could be made of it (%s)", job.key[:12], type(bug).__name__)
+        return
+    if note is not None:
+        record = ObjectRecord(str(note.SOPInstanceUID), str(note.SeriesInstanceUID), str(note.Modality))
+        tools.store.left_note(job, record)
+        tools.destination.send((note,))
+
+
+def _withdraw_note(job: Job, outcome: AnalysisOutcome, tools: Tools) -> None:
+    """What an earlier try of this job left in the archive and this one does not replace goes."""
+    now = {str(item.SOPInstanceUID) for item in outcome.objects}
+    stale = [item.sop_uid for item in tools.store.objects(job.key) if item.sop_uid not in now]
+    if stale:
+        tools.destination.withdraw(stale)
 
 
 def _fetch(job: Job, tools: Tools) -> tuple[Dataset, ...]:

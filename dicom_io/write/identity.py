@@ -50,6 +50,7 @@ class ObjectKind(enum.Enum):
     PRESENTATION = ("presentation", 93, "lungcad nodule annotations")
     KEY_IMAGES = ("key-images", 94, "lungcad key images")
     PAGE = ("page", 95, "lungcad report page")
+    NOTE = ("note", 96, "lungcad: not analysed")
 
     def __init__(self, key: str, number: int, description: str) -> None:
         self.key = key
@@ -161,7 +162,12 @@ def in_zone_of(loaded: LoadedSeries, now: datetime) -> datetime:
 
     Dates and times of a study are local; a report in another zone could look older than its scan (PS3.3 C.12.1.1.8).
     """
-    stated = str(loaded.evidence.datasets[0].get("TimezoneOffsetFromUTC") or "")
+    return zoned(loaded.evidence.datasets[0], now)
+
+
+def zoned(header: Dataset, now: datetime) -> datetime:
+    """The same for the header of an image."""
+    stated = str(header.get("TimezoneOffsetFromUTC") or "")
     try:
         zone = datetime.strptime(stated, "%z").tzinfo
     except ValueError:

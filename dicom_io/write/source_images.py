@@ -156,8 +156,8 @@ class SourceImages:
 def source_images(loaded: LoadedSeries) -> SourceImages:
     """The source images of a loaded series, with headers that can be copied into new objects."""
     datasets = loaded.evidence.datasets
-    header = clean_header(datasets[0], loaded)
-    return SourceImages(header, tuple(_image(dataset, header) for dataset in datasets), loaded)
+    header = clean_header(datasets[0], loaded.series.study_uid)
+    return SourceImages(header, tuple(image_of(dataset, header) for dataset in datasets), loaded)
 
 
 def image_numbers(loaded: LoadedSeries) -> tuple[str | None, ...]:
@@ -166,7 +166,7 @@ def image_numbers(loaded: LoadedSeries) -> tuple[str | None, ...]:
     return tuple(source.image_number(k) for k in range(loaded.volume.grid.shape[0]))
 
 
-def clean_header(source: Dataset, loaded: LoadedSeries) -> Dataset:
+def clean_header(source: Dataset, study_uid: str) -> Dataset:
     """The attributes of `source` that are not of one image, as Unicode, without private, invalid or empty values.
 
     The text is re-encoded in UTF-8 (ISO_IR 192), which holds every name that any source character set can hold.
@@ -180,7 +180,7 @@ def clean_header(source: Dataset, loaded: LoadedSeries) -> Dataset:
         if keyword not in header:
             setattr(header, keyword, None)
     header.SpecificCharacterSet = "ISO_IR 192"
-    header.StudyInstanceUID = loaded.series.study_uid
+    header.StudyInstanceUID = study_uid
     header.Modality = "CT"
     _empty_invalid(header)
     return header
@@ -204,7 +204,8 @@ def _empty_invalid(header: Dataset) -> None:
             setattr(header, keyword, None)
 
 
-def _image(source: Dataset, header: Dataset) -> Dataset:
+def image_of(source: Dataset, header: Dataset) -> Dataset:
+    """What an object may copy of one source image: the common header, and what identifies and places the image."""
     image = Dataset()
     image.update(header)
     for keyword in IMAGE_KEYWORDS:

@@ -18,11 +18,23 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from cad.case.identity import job_key
+from cad.case.networks import CaseTools
 from cad.commands.wiring import serve, utc_now
-from cad.domain import Candidate, ClinicalContext, Findings, LungMask, Marks, ModelIdentity, PointLps
+from cad.domain import (
+    Candidate,
+    ClinicalContext,
+    Findings,
+    LungMask,
+    Marks,
+    ModelIdentity,
+    Networks,
+    PointLps,
+    Volume,
+)
 from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy, WordingPolicy
 from cad.report.statements import state
 from cad.science.nodules import characterise
+from cad.service.analysis import noting
 from cad.service.prior_search import History
 from cad.service.settings import Settings, load_settings
 from cad.service.worker import AnalysisOutcome, SeriesAnalysis
@@ -41,6 +53,16 @@ LONGEST_HOLD_S = 60.0
 MODEL = ModelIdentity("one-place", "1", "0" * 64)
 
 
+class Nobody:
+    """A detector that is never asked: notes need no more of it than its name."""
+
+    identity = MODEL
+    default_min_score = 0.5
+
+    def __call__(self, volume: Volume, lungs: LungMask, min_score: float) -> tuple[Candidate, ...]:  # noqa: ARG002
+        raise AssertionError
+
+
 def make_analysis(settings: Settings) -> SeriesAnalysis:
     """Reads a phantom with one nodule at NODULE, held up while HOLD exists."""
 
@@ -57,7 +79,7 @@ def make_analysis(settings: Settings) -> SeriesAnalysis:
         document = {"nodules": [nodule.tracking_uid for nodule in nodules]}
         return AnalysisOutcome(report_objects(state(findings, WordingPolicy()), loaded, context, A_PDF).all(), document)
 
-    return SeriesAnalysis((MODEL,), read, list)
+    return SeriesAnalysis((MODEL,), read, list, noting(CaseTools(Networks(Nobody())), settings.report_language))
 
 
 def wait_while_held(data_folder: Path) -> None:

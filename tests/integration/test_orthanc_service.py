@@ -80,7 +80,8 @@ def test_other_objects_are_ignored_and_an_unsuitable_ct_is_refused_with_its_reas
     orthanc.send(gap, tmp_path)
     refused = service.wait_until("refused", gap[0].SeriesInstanceUID)
     assert refused["code"] == "missing-slices"
-    assert results(orthanc, gap) == (0, 0)
+    assert results(orthanc, gap) == (1, 0)  # a note that it was not analysed
+    assert results(orthanc, magnetic) == (0, 0)
     orthanc.send(chest, tmp_path)
     service.wait_until("done", chest[0].SeriesInstanceUID)
     changes = orthanc.pacs.last_change()

@@ -20,7 +20,7 @@ from cad.service.jobs import Job, JobState, RetryPolicy
 from cad.service.outbox import Outbox
 from cad.service.prior_search import History
 from cad.service.store import Store
-from cad.service.worker import AnalysisOutcome, SeriesAnalysis, Tools, execute
+from cad.service.worker import AnalysisOutcome, Note, SeriesAnalysis, Tools, execute
 from dicom_io.write.identity import MANUFACTURER, MODEL_NAME
 from orthanc.in_memory import InMemoryPacs
 from orthanc.spool import Spool
@@ -127,6 +127,7 @@ class Bench:
             clock=lambda: self.now,
         )
         self.refusal: Refusal | None = None
+        self.note: Note | None = None
         self.read: list[int] = []
         self.contexts: list[ClinicalContext] = []
         self.unfit: set[str] = set()
@@ -142,7 +143,7 @@ class Bench:
         self.spool_intake = SpoolIntake(self.spool, self.store, IDENTITY, SpoolTimes(0, 24), clock)
 
     def analysis(self) -> SeriesAnalysis:
-        return SeriesAnalysis((MODEL,), self._read, self._choose)
+        return SeriesAnalysis((MODEL,), self._read, self._choose, self.note)
 
     def _choose(self, images: Sequence[Dataset]) -> Sequence[Dataset]:
         if series_of(images) in self.unfit:

@@ -7,10 +7,21 @@ from dataclasses import dataclass
 
 from cad.report.words.calcium import CalciumWords
 from cad.report.words.choices import Language
-from cad.report.words.en import calcium as en_calcium, followup as en_followup, nodules as en_nodules
+from cad.report.words.en import (
+    calcium as en_calcium,
+    followup as en_followup,
+    nodules as en_nodules,
+    refusals as en_refusals,
+)
 from cad.report.words.followup import ComparisonWords
 from cad.report.words.language import Words
-from cad.report.words.zh import calcium as zh_calcium, followup as zh_followup, nodules as zh_nodules
+from cad.report.words.refusals import RefusalWords
+from cad.report.words.zh import (
+    calcium as zh_calcium,
+    followup as zh_followup,
+    nodules as zh_nodules,
+    refusals as zh_refusals,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +31,11 @@ class LanguageWords:
     nodules: Words
     followup: ComparisonWords
     calcium: CalciumWords
+    refusals: RefusalWords
 
 
-ENGLISH = LanguageWords(en_nodules, en_followup, en_calcium)
-CHINESE = LanguageWords(zh_nodules, zh_followup, zh_calcium)
+ENGLISH = LanguageWords(en_nodules, en_followup, en_calcium, en_refusals)
+CHINESE = LanguageWords(zh_nodules, zh_followup, zh_calcium, zh_refusals)
 
 LANGUAGES: Mapping[Language, tuple[LanguageWords, ...]] = {
     Language.ENGLISH: (ENGLISH,),

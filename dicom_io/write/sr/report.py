@@ -101,21 +101,21 @@ def structured_report(
         is_complete=True,
         contributing_equipment=contributing_equipment(statements.models, context),
     )
-    dataset.CodingSchemeIdentificationSequence = [_own_scheme()]
-    _separate(dataset)
+    dataset.CodingSchemeIdentificationSequence = [own_scheme()]
+    named_in_every_container(dataset)
     stamp(dataset, context)
     return dataset
 
 
-def _separate(item: Dataset) -> None:
+def named_in_every_container(item: Dataset) -> None:
     """Renderers then print the name of every item of a container, which they leave out of continuous text."""
     if item.get("ValueType") == "CONTAINER":
         item.ContinuityOfContent = "SEPARATE"
     for child in item.get("ContentSequence", ()):
-        _separate(child)
+        named_in_every_container(child)
 
 
-def _own_scheme() -> Dataset:
+def own_scheme() -> Dataset:
     """Says whose the private codes are (PS3.3 C.12.1)."""
     item = Dataset()
     item.CodingSchemeDesignator = codes.OWN_SCHEME
@@ -138,7 +138,7 @@ def _content(
         *calcium_items(statements),
         TextContentItem(codes.COMMENT, RESEARCH_USE, RelationshipTypeValues.CONTAINS),
     ]
-    report = _report_with(groups, items, context) if groups else _report_without_groups(items, context)
+    report = _report_with(groups, items, context) if groups else report_without_groups(items, context)
     _append_comparison(report[0], statements)
     return report
 
@@ -271,7 +271,7 @@ def _algorithm(name: str, statements: Statements, context: EncodingContext) -> A
     )
 
 
-def _report_without_groups(items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:
+def report_without_groups(items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:
     """TID 1500 without measurements (row 12): the series that was read, and what was or was not found in it."""
     root = ContainerContentItem(dicom_codes.cid7021.ImagingMeasurementReport, template_id="1500")
     root.ContentSequence = ContentSequence()

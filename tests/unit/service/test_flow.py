@@ -18,7 +18,7 @@ from cad.errors import Reason, Refusal, Unavailable
 from cad.service.jobs import JobState
 from cad.service.prior_choice import NO_PATIENT_ID
 from cad.service.prior_search import History
-from cad.service.worker import AnalysisOutcome, LoopInterval, SeriesAnalysis, execute, run_loop
+from cad.service.worker import AnalysisOutcome, LoopInterval, Note, SeriesAnalysis, execute, run_loop
 from orthanc.in_memory import InMemoryPacs, id_of
 from tests.made.benches import MODEL, SERIES, Bench, an_instance, slices
 
@@ -119,6 +119,79 @@ def test_a_refusal_is_recorded_and_final(bench: Bench) -> None:
     job = bench.job()
     assert (job.state, job.code, job.facts) == (JobState.REFUSED, "missing-slices", {"missing": 3})
     assert (bench.read, bench.results()) == ([2], (0, 0))
+
+
+def a_note(reasons: list[str | None]) -> Note:
+    def note(key: str, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
+        reasons.append(None if refusal is None else refusal.reason.value)
+        return an_instance(1, f"2.25.{int(key[:12], 16)}", "SR")
+
+    return note
+
+
+def test_a_refusal_leaves_a_note_in_the_archive_that_goes_when_the_series_has_a_result(bench: Bench) -> None:
+    reasons: list[str | None] = []
+    bench.note = a_note(reasons)
+    bench.refusal = Refusal(Reason.MISSING_SLICES, "3 slices are missing", missing=3)
+    receive(bench, 1, 2)
+    bench.settle()
+    assert bench.job().state is JobState.REFUSED
+    assert (reasons, bench.results()) == (["missing-slices"], (1, 0))
+    bench.refusal = None
+    receive(bench, 3)
+    bench.settle()
+    assert [job.state for job in bench.store.jobs()] == [JobState.DONE, JobState.SUPERSEDED]
+    bench.settle()
+    assert bench.results() == (1, 1)
+
+
+def test_a_crash_leaves_a_note_only_when_it_is_the_last_to_be_tried(bench: Bench) -> None:
+    reasons: list[str | None] = []
+
+    def crash(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
+        raise ZeroDivisionError
+
+    receive(bench, 1)
+    bench.take_in()
+    for tries in (1, 2, 3):
+        key, epoch = bench.engine.submitted[0]
+        with pytest.raises(ZeroDivisionError):
+            execute(key, epoch, bench.tools, SeriesAnalysis((MODEL,), crash, list, a_note(reasons)))
+        assert len(reasons) == tries // 3
+        bench.engine.end(ZeroDivisionError())
+        bench.dispatcher.step()
+        bench.now += timedelta(hours=1)
+        bench.dispatcher.step()
+    assert bench.job().state is JobState.FAILED
+    assert (reasons, bench.results()) == ([None], (1, 0))
+
+
+def test_a_note_that_cannot_be_made_does_not_hide_the_refusal(bench: Bench) -> None:
+    def odd(key: str, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
+        raise AttributeError
+
+    bench.note = odd
+    bench.refusal = Refusal(Reason.MISSING_SLICES, "3 slices are missing", missing=3)
+    receive(bench, 1, 2)
+    bench.settle()
+    assert (bench.job().state, bench.results()) == (JobState.REFUSED, (0, 0))
+
+
+def test_a_note_waits_for_the_archive(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(objects: Sequence[Dataset]) -> None:
+        raise Unavailable("pacs", "full")
+
+    bench.note = a_note([])
+    bench.refusal = Refusal(Reason.MISSING_SLICES, "3 slices are missing", missing=3)
+    receive(bench, 1, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.pacs, "send", refuse)
+        bench.take_in()
+        bench.work()
+        assert bench.job().state is JobState.QUEUED
+    bench.settle()
+    assert bench.job().state is JobState.REFUSED
+    assert bench.results() == (1, 0)
 
 
 def test_a_series_that_was_deleted_meanwhile_is_refused(bench: Bench) -> None:
