@@ -162,6 +162,7 @@ class NoduleMeasures:
     `repeated_mm3` those of the same protocol, where the nodule is as clear as a digital one. `max_3d_diameter_mm`
     is the greatest distance of two points of the surface, in any direction; `sphericity` is the surface of the ball
     of the same volume over the nodule's (1 for a ball). `solid` is given for part-solid nodules with a solid part.
+    `core_hu` is the median attenuation of the deepest quarter, free of the border's blur as far as there is such.
     """
 
     volume_interval_mm3: tuple[float, float]
@@ -170,6 +171,7 @@ class NoduleMeasures:
     surface_mm2: float
     sphericity: float
     solid: SolidComponent | None = None
+    core_hu: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from cad.report.statements.nodules import NoduleStatement
 from cad.report.words.calcium import result as calcium_result
 from cad.report.words.en import calcium as calcium_english, followup as compared_english, nodules as english
 from cad.report.words.language import Cells
-from cad.report.words.numbers import axes_mm, volume_mm3
+from cad.report.words.numbers import attenuation_hu, axes_mm, volume_mm3
 from dicom_io import codes
 from dicom_io.write.identity import (
     EncodingContext,
@@ -116,7 +116,7 @@ def nodule_lines(said: NoduleStatement, series: object = None, image: str | None
     solid_part = "" if solid is None else f", solid {axes_mm(solid.axes)} mm"
     measures = (
         f"{diameters.mean_mm:.1f} mm ({axes_mm(diameters)} mm){solid_part}, {_volume(said)}, "
-        f"{nodule.mean_hu:.0f} HU, detector score {nodule.score:.2f}"
+        f"core {attenuation_hu(nodule):.0f} HU, detector score {nodule.score:.2f}"
     )
     return [title, measures, *_judgement(said, cells)]
 

@@ -7,22 +7,25 @@ from skimage.measure import find_contours
 
 from cad.domain import NoduleMask, PointLps
 from cad.geometry import positions_of
+from cad.report.pictures.sections import MARGIN_VOXELS, smooth_section
 
 MAX_CONTOUR_POINTS = 4000
 """Twice as many 32-bit numbers fit in one element of explicit VR FL (65,534 bytes, PS3.5 7.1.2)."""
 
 
 def contours_of(mask: NoduleMask, k: int) -> list[list[PointLps]]:
-    """The outlines of a mask in slice `k`, each closed, at the border of its voxels; none where the slice misses it."""
+    """The outlines of a mask in slice `k`, closed, smooth, around as much area; none where the slice misses it."""
     row = k - mask.offset[0]
     if not 0 <= row < mask.voxels.shape[0]:
         return []
-    padded = np.pad(mask.voxels[row], 1).astype(np.float64)
-    _, first_j, first_i = mask.offset
+    if not mask.voxels[row].any():
+        return []
+    field, level = smooth_section(mask.voxels[row])
+    first_j, first_i = (first - MARGIN_VOXELS for first in mask.offset[1:])
     found = []
-    for closed_line in find_contours(padded, 0.5):
+    for closed_line in find_contours(field, level):
         line = closed_line[:-1]
-        indices = np.column_stack([np.full(len(line), float(k)), line[:, 0] - 1 + first_j, line[:, 1] - 1 + first_i])
+        indices = np.column_stack([np.full(len(line), float(k)), line[:, 0] + first_j, line[:, 1] + first_i])
         thinned = indices[:: -(-len(indices) // MAX_CONTOUR_POINTS)]
         closed = np.vstack([thinned, thinned[:1]])
         found.append([PointLps(*(float(value) for value in point)) for point in positions_of(mask.grid, closed)])

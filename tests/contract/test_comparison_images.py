@@ -109,6 +109,10 @@ def test_without_the_registration_the_marker_would_be_elsewhere() -> None:
     assert then == pytest.approx((11.0 - SHIFT[0], -8.0 - SHIFT[1]), abs=0.9)
 
 
+A_PRIOR_MEAN_MM = 7.5
+"""Of axes of 8 and 7 mm."""
+
+
 def colour(panel: Pixels, rgb: tuple[int, int, int]) -> npt.NDArray[np.intp]:
     found: npt.NDArray[np.intp] = np.argwhere((panel == rgb).all(axis=2))
     return found
@@ -119,7 +123,7 @@ def test_the_nodule_is_outlined_now_and_ringed_then(plain: Subject) -> None:
     then, now = panels(grown.pixels)
     ring = colour(then, THEN_RGB)
     extent = (ring.max(axis=0) - ring.min(axis=0)) / PANEL_PIXELS * 60.0
-    assert extent == pytest.approx([8.0 + 2 * 1.5] * 2, abs=0.3)  # the long axis of then, and the margin
+    assert extent == pytest.approx([A_PRIOR_MEAN_MM] * 2, abs=0.3)  # the true size of then
     assert len(colour(now, CONTOUR_RGB)) > 50
     assert len(colour(then, CONTOUR_RGB)) == len(colour(now, THEN_RGB)) == 0
     then, now = panels(new.pixels)
@@ -147,7 +151,7 @@ def test_the_field_of_view_holds_the_larger_of_both(plain: Subject) -> None:
     (page,) = comparison_pages(plain.source.volume, followup_of(findings))
     ring = colour(panels(page.pixels)[0], THEN_RGB)
     extent = (ring.max(axis=0) - ring.min(axis=0)) / PANEL_PIXELS
-    assert extent == pytest.approx([53.0 / 80.0] * 2, abs=0.01)
+    assert extent == pytest.approx([large.size.axes.mean_mm / 80.0] * 2, abs=0.01)
 
 
 def test_a_place_out_of_view_is_said_and_has_no_slice(plain: Subject) -> None:

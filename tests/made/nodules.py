@@ -62,7 +62,7 @@ def a_nodule(composition: Composition = Composition.PART_SOLID, side: Side = Sid
 
 
 SOLID = SolidComponent(axes(6.0, 5.0), 96.0)
-MEASURES = NoduleMeasures((780.0, 1010.0), (800.0, 985.0), 15.1, 480.2, 0.87)
+MEASURES = NoduleMeasures((780.0, 1010.0), (800.0, 985.0), 15.1, 480.2, 0.87, core_hu=25.0)
 LOCATION = NoduleLocation(Lobe.RUL, 0.95, 4.2, None)
 SPICULATED = NoduleAttributes(spiculation=0.9, lobulation=0.1)
 EVERY_SIGN = NoduleAttributes(0.9, 0.8, 0.7, 0.6, 0.9, CalcificationPattern.POPCORN, 0.6, 0.9)

@@ -179,6 +179,7 @@ def a_full_nodule(nodule: Nodule) -> Nodule:
             612.3,
             0.81,
             solid,
+            core_hu=21.4,
         ),
         location=NoduleLocation(Lobe.RUL if nodule.side is Side.RIGHT else Lobe.LLL, 0.93, 3.6, 0.0),
         attributes=NoduleAttributes(

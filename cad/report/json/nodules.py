@@ -33,7 +33,7 @@ CNN_MEANING = (
     "the LIDC-IDRI; it is not the probability of cancer"
 )
 
-MEASURES = ("volume_interval_mm3", "repeated_mm3", "max_3d_diameter_mm", "surface_mm2", "sphericity")
+MEASURES = ("volume_interval_mm3", "repeated_mm3", "max_3d_diameter_mm", "surface_mm2", "sphericity", "core_hu")
 SOLID = ("solid_diameters_mm", "solid_volume_mm3")
 LOCATION = ("lobe", "lobe_confidence", "pleura_distance_mm", "fissure_distance_mm")
 OWN_SIGNS = ("spiculation", "perifissural")
@@ -134,6 +134,7 @@ def _measures(measures: NoduleMeasures | None) -> Document:
         "max_3d_diameter_mm": round(measures.max_3d_diameter_mm, 2),
         "surface_mm2": round(measures.surface_mm2, 1),
         "sphericity": round(measures.sphericity, 3),
+        "core_hu": _rounded(measures.core_hu, 1),
         "solid_diameters_mm": None if solid is None else _diameters(solid.diameters),
         "solid_volume_mm3": None if solid is None else round(solid.volume_mm3, 1),
     }

@@ -57,7 +57,8 @@ OVERVIEW_WIDTH = 105 * mm
 PLANES_WIDTH: Mapping[int, float] = {1: 130 * mm, 2: 84 * mm}
 """Width of the three planes of one nodule, or of two side by side; more have a strip of axial pictures."""
 STRIP_PICTURES = 6
-STRIP_PICTURE_WIDTH = 23 * mm
+STRIP_PICTURE_WIDTH = 27 * mm
+WIDE_STRIP, WIDE_PICTURE_WIDTH = 3, 54 * mm
 
 HEADING: Mapping[int, Sequence[float]] = {1: (0.6, 0.4), 2: (0.36, 0.24, 0.4)}
 """Parts of the width of the titles and what stands beside them, by the number of languages."""
@@ -360,18 +361,23 @@ def _pictures(case: ReportCase) -> Flowable:
     """The three planes of one or two nodules, or a strip with axial pictures of the largest."""
     largest = sorted(case.nodules, key=lambda nodule: -nodule.diameters.mean_mm)
     has_planes = len(largest) in PLANES_WIDTH
-    columns = len(largest) if has_planes else STRIP_PICTURES
-    width = PLANES_WIDTH.get(len(largest), STRIP_PICTURE_WIDTH)
+    columns = len(largest) if has_planes or len(largest) == WIDE_STRIP else STRIP_PICTURES
+    strip_width = WIDE_PICTURE_WIDTH if len(largest) == WIDE_STRIP else STRIP_PICTURE_WIDTH
+    width = PLANES_WIDTH.get(len(largest), strip_width)
     shown = largest[:columns]
     pictures: list[Flowable] = []
     for nodule in shown:
         panels = nodule_panels(case.volume, nodule)
         pixels = np.concatenate(panels, axis=1) if has_planes else panels[0]
         pictures.append(picture(PilImage.fromarray(pixels), width))
-    captions = [paragraph(case.words[0].label(nodule), Look(TINY, FAINT)) for nodule in shown]
+    captions = [paragraph(_caption(case, nodule), Look(TINY, FAINT)) for nodule in shown]
     table = Table([pictures, captions], colWidths=[WIDTH / columns] * len(shown), hAlign="LEFT")
     table.setStyle(compact())
     return table
+
+
+def _caption(case: ReportCase, nodule: Nodule) -> str:
+    return f"{case.words[0].label(nodule)}, {nodule.diameters.mean_mm:.1f} mm"
 
 
 def _overview(case: ReportCase) -> Image:

@@ -39,10 +39,7 @@ PAGE_HEIGHT_PIXELS = HEADER_PIXELS + PANEL_PIXELS + FOOTER_PIXELS
 """Two panels as wide as the three planes of a nodule's own page."""
 
 THEN_RGB = (0, 220, 255)
-"""A ring of the earlier nodule's size: its outline of then is not kept."""
-
-RING_MARGIN_MM = 1.5
-"""Between the nodule and the ring, so that the ring hides nothing of it."""
+"""A ring of the earlier nodule's mean diameter: its outline of then is not kept."""
 
 CROSS_INNER_MM, CROSS_OUTER_MM = 5.0, 9.0
 """Four strokes around a place where there is no nodule."""
@@ -159,7 +156,7 @@ def _then_panel(scene: _Scene) -> _Panel:
     if prior is None:
         _draw_cross(pen, view)
     else:
-        _draw_ring(pen, view, prior.centre, prior.size.axes.long_mm / 2 + RING_MARGIN_MM)
+        _draw_ring(pen, view, prior.centre, prior.size.axes.mean_mm / 2)
     return _Panel(panel, view, caption)
 
 
@@ -196,7 +193,7 @@ def _slice(volume: Volume, place: PointLps | None) -> int | None:
 def _draw_ring(pen: ImageDraw.ImageDraw, view: View, centre: PointLps, radius_mm: float) -> None:
     x, y = view.to_panel(centre)
     radius = radius_mm / view.side_mm * view.pixels
-    pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=THEN_RGB, width=2)
+    pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=THEN_RGB, width=1)
 
 
 def _draw_cross(pen: ImageDraw.ImageDraw, view: View) -> None:

@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
 from cad.domain import (
     AxialAxis,
@@ -28,6 +29,7 @@ from cad.domain import (
     Volume,
 )
 from cad.geometry import index_of
+from cad.report.pictures.sections import MARGIN_VOXELS, smooth_section
 from cad.report.pictures.windows import LUNG_WINDOW_HU
 
 FOOTER = "lungcad: research use only, not a medical device; automatic result, to be verified by a physician"
@@ -245,20 +247,20 @@ def _windowed(hu: FloatArray, window: tuple[float, float]) -> UInt8Array:
 
 
 def _mask_on_panel(mask: NoduleMask, view: View) -> BoolArray:
-    """The mask on the panel's pixels [row, column], nearest neighbour; empty where the plane misses it."""
-    shape = mask.voxels.shape
-    at = [0, 0, 0]
-    at[view.plane.normal] = round(view.centre[view.plane.normal]) - mask.offset[view.plane.normal]
-    if not 0 <= at[view.plane.normal] < shape[view.plane.normal]:
+    """The mask on the panel's pixels [row, column], with a smooth border; empty where the plane misses it."""
+    plane = view.plane
+    at = round(view.centre[plane.normal]) - mask.offset[plane.normal]
+    if not 0 <= at < mask.voxels.shape[plane.normal]:
         return np.zeros((view.pixels, view.pixels), dtype=np.bool_)
-    plane = np.take(mask.voxels, at[view.plane.normal], axis=view.plane.normal)
-    rows = np.rint(view.sample_indices(view.plane.rows)).astype(np.intp) - mask.offset[view.plane.rows]
-    columns = np.rint(view.sample_indices(view.plane.columns)).astype(np.intp) - mask.offset[view.plane.columns]
-    inside = np.ix_(
-        (rows >= 0) & (rows < shape[view.plane.rows]), (columns >= 0) & (columns < shape[view.plane.columns])
+    section = np.take(mask.voxels, at, axis=plane.normal)
+    if not section.any():
+        return np.zeros((view.pixels, view.pixels), dtype=np.bool_)
+    field, level = smooth_section(section)
+    rows, columns = (
+        view.sample_indices(axis) - mask.offset[axis] + MARGIN_VOXELS for axis in (plane.rows, plane.columns)
     )
-    panel = np.zeros((view.pixels, view.pixels), dtype=np.bool_)
-    panel[inside] = plane[np.ix_(rows[inside[0].ravel()], columns[inside[1].ravel()])]
+    sampled = ndimage.map_coordinates(field, np.meshgrid(rows, columns, indexing="ij"), order=1, mode="constant")
+    panel: BoolArray = sampled > level
     return panel
 
 

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cad.domain import BoolArray, Int16Array, LungMask, Nodule, UInt8Array, Volume
 from cad.report.pictures.calcium import calcium_page
 from cad.report.pictures.followup import comparison_pages
+from cad.report.pictures.sections import MARGIN_VOXELS, smooth_section
 from cad.report.pictures.windows import LUNG_WINDOW_HU
 from cad.report.statements import Statements
 
@@ -105,8 +106,10 @@ def _drawn(volume: Volume, k: int, outlines: list[Outline], width: int) -> Image
     rgb = np.repeat(np.asarray(grey)[:, :, np.newaxis], 3, axis=2)
     for outline in outlines:
         if outline.mask.any():
-            enlarged = Image.fromarray(outline.mask.astype(np.uint8) * 255).resize(size, Image.Resampling.NEAREST)
-            rgb[_border(np.asarray(enlarged) > 0)] = outline.rgb
+            field, level = smooth_section(outline.mask)
+            inner = field[MARGIN_VOXELS:-MARGIN_VOXELS, MARGIN_VOXELS:-MARGIN_VOXELS].astype(np.float32)
+            enlarged = Image.fromarray(inner).resize(size, Image.Resampling.BILINEAR)
+            rgb[_border(np.asarray(enlarged) > level)] = outline.rgb
     return Image.fromarray(rgb)
 
 

@@ -44,8 +44,14 @@ def percent_range(low: float, high: float) -> str:
 
 
 def density(nodule: Nodule) -> str:
-    """Mean attenuation and mass, for the table."""
-    return f"{whole(nodule.mean_hu)} HU, {whole(nodule.mass_mg)} mg"
+    """Attenuation, of the core where it was measured, and mass, for the table."""
+    return f"{whole(attenuation_hu(nodule))} HU, {whole(nodule.mass_mg)} mg"
+
+
+def attenuation_hu(nodule: Nodule) -> float:
+    """The attenuation of the core; the mean over the mask, with its blurred border, where no core was measured."""
+    measured = None if nodule.measures is None else nodule.measures.core_hu
+    return nodule.mean_hu if measured is None else measured
 
 
 def size_cell(nodule: Nodule, solid: AxisLengths | None, words: tuple[str, str]) -> str:

@@ -21,7 +21,7 @@ def composition_of(window: Window, extent: Extent, policy: NodulePolicy) -> Comp
     """
     box = box_around(extent.inside, 0)
     hu = window.hu[box]
-    depth = depth_of(_tissue(window, hu, extent.inside[box], policy), window.in_widths)
+    depth = depth_of(tissue_of(window, hu, extent.inside[box], policy), window.in_widths)
     interior = hu[depth > policy.interior_widths]
     enough = policy.min_interior_mm3 / window.fine_voxel_mm3
     if len(interior) < enough:
@@ -36,8 +36,8 @@ def composition_of(window: Window, extent: Extent, policy: NodulePolicy) -> Comp
     return Composition.PART_SOLID if solid_share >= policy.part_solid_share else Composition.GROUND_GLASS
 
 
-def _tissue(window: Window, hu: Float32Array, inside: BoolArray, policy: NodulePolicy) -> BoolArray:
-    """The nodule `inside` [k, j, i] without the air of a cavity."""
+def tissue_of(window: Window, hu: Float32Array, inside: BoolArray, policy: NodulePolicy) -> BoolArray:
+    """The nodule `inside` [k, j, i], whose attenuation is `hu` [k, j, i], without the air of a cavity."""
     air = enclosed_air(hu, inside, window.in_widths, policy.cavity)
     air_mm3, nodule_mm3 = (float(np.count_nonzero(part)) * window.fine_voxel_mm3 for part in (air, inside))
     is_cavity = cavitation(air_mm3, nodule_mm3, policy.cavity) >= policy.cavity.decides_from

@@ -16,6 +16,7 @@ from cad.geometry import sphere_diameter_mm
 from cad.policy import NodulePolicy
 from cad.science.nodules.axes import axial_axes
 from cad.science.nodules.border import border_of
+from cad.science.nodules.composition import tissue_of
 from cad.science.nodules.delineation import Extent, occupancy_of
 from cad.science.nodules.levels import Levels
 from cad.science.nodules.morphology import box_around, depth_of
@@ -44,7 +45,17 @@ def measures_of(
         surface_mm2=math.pi * sphere_diameter_mm(volume) ** 2 / sphericity,
         sphericity=sphericity,
         solid=solid_component(window, extent, grid, policy) if composition is Composition.PART_SOLID else None,
+        core_hu=core_hu(window, extent, policy),
     )
+
+
+def core_hu(window: Window, extent: Extent, policy: NodulePolicy) -> float:
+    """The median attenuation of the deepest quarter of an extent, of the wall where it is a cavity, in HU."""
+    box = box_around(extent.inside, 0)
+    hu = window.hu[box]
+    depth = depth_of(tissue_of(window, hu, extent.inside[box], policy), window.in_widths)
+    deepest = depth >= np.quantile(depth[depth > 0], policy.thin_core_quantile)
+    return float(np.median(hu[deepest]))
 
 
 def _surface(window: Window, extent: Extent, policy: NodulePolicy) -> tuple[FloatArray, npt.NDArray[np.integer]]:

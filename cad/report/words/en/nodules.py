@@ -48,8 +48,9 @@ LABELS = Labels(
         "Automatic result of research software that is not a medical device. It must be verified by a physician "
         "against the images. Nodules can be missed, and marks can be wrong. Nodules under 3 mm are not reported. Sizes "
         "are those of the long and short axis, where they are longest among the axial slices of about the largest "
-        "area; the interval of a volume holds 95 % of what scans of other slices, pixels or kernels would give. Lobes, "
-        "signs and probabilities are estimates of models; what they could not tell is left out."
+        "area; HU are the median of the core; the interval of a volume holds 95 % of what scans of other slices, "
+        "pixels or kernels would give. Lobes, signs and probabilities are estimates of models; what they could not "
+        "tell is left out."
     ),
     score_note=(
         "*Suspicion is the probability that radiologists call the nodule suspicious of cancer. The network learnt it "

@@ -201,7 +201,7 @@ def test_doubling_the_spacing_doubles_diameters() -> None:
     lungs = LungMask(small.lungs.labels.copy(), grid)
     (large,) = characterise(volume, lungs, Marks((Candidate(centre, 16, 0.9, "t"),)), double, "s")
     reference = small.nodule(8, policy=policy)
-    assert large.diameters.mean_mm == pytest.approx(2 * reference.diameters.mean_mm, rel=1e-3)
+    assert large.diameters.long_axis_mm == pytest.approx(2 * reference.diameters.long_axis_mm, rel=1e-3)
     assert large.volume_mm3 == pytest.approx(8 * reference.volume_mm3, rel=0.01)
 
 
@@ -212,6 +212,13 @@ def test_side_is_that_of_the_nearest_lung() -> None:
     right = LungMask(np.broadcast_to(halves, phantom.lungs.labels.shape).copy(), phantom.lungs.grid)
     candidate = (Candidate(PointLps(0, 0, 0), 8, 0.9, "t"),)
     assert characterise(phantom.volume, right, Marks(candidate), NodulePolicy(), "s")[0].side is Side.RIGHT
+
+
+def test_the_core_is_free_of_the_border() -> None:
+    nodule = a_phantom((ball(10), 40), noise_hu=0).nodule(10)
+    assert nodule.measures is not None
+    assert nodule.measures.core_hu == pytest.approx(40, abs=5)
+    assert nodule.mean_hu < 0
 
 
 def test_mean_hu_is_that_of_the_mask() -> None:
