@@ -56,6 +56,7 @@ def _write_objects(result: CaseResult, folder: Path) -> None:
         ("report.dcm", result.objects.page),
         ("seg.dcm", result.objects.seg),
         ("gsps.dcm", result.objects.gsps),
+        ("key_objects.dcm", result.objects.key_objects),
     )
     for name, dataset in single:
         if dataset is not None:

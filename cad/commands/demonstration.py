@@ -55,7 +55,7 @@ REMINDER_S = 10.0
 REQUEST_TIMEOUT_S = 30.0
 LOG_LINES_SHOWN = 20
 ENDS = frozenset({"done", "refused", "failed", "superseded"})
-RESULT_NAMES = {"SR": "sr.dcm", "SEG": "seg.dcm", "PR": "gsps.dcm"}
+RESULT_NAMES = {"SR": "sr.dcm", "SEG": "seg.dcm", "PR": "gsps.dcm", "KO": "key_objects.dcm"}
 PLUGIN = Path(__file__).parents[2] / "docker" / "notify_plugin.py"
 """Beside the packages in a checkout; an installed wheel has none, and the service then polls."""
 

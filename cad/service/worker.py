@@ -18,10 +18,14 @@ from cad.service.jobs import Event, EventKind, Job, JobState, Source
 from cad.service.outbox import Outbox
 from cad.service.prior_search import Choose, History, Library, Search
 from cad.service.store import ObjectRecord, Store
+from dicom_io.write.sr.predecessors import name_predecessors
 from orthanc.pacs import Archive, Destination, Pacs
 from orthanc.spool import Spool
 
 logger = logging.getLogger(__name__)
+
+REPORT = "SR"
+"""Modality of a report."""
 
 Clock = Callable[[], datetime]
 
@@ -113,6 +117,7 @@ def _analyse(job: Job, tools: Tools, analysis: SeriesAnalysis) -> Job | None:
     history = Search(job, tools.library, analysis.choose).history(datasets)
     outcome = _outcome(job, datasets, history, tools, analysis)
     _withdraw_note(job, outcome, tools)
+    _name_predecessors(job, outcome, tools)
     tools.outbox.keep(job.key, outcome.objects)
     records = [
         ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality))
@@ -161,6 +166,15 @@ def _withdraw_note(job: Job, outcome: AnalysisOutcome, tools: Tools) -> None:
     stale = [item.sop_uid for item in tools.store.objects(job.key) if item.sop_uid not in now]
     if stale:
         tools.destination.withdraw(stale)
+
+
+def _name_predecessors(job: Job, outcome: AnalysisOutcome, tools: Tools) -> None:
+    """A report on the same series that this one replaces is named in it, whether or not it can be withdrawn."""
+    siblings = [one for one in tools.store.jobs_of_series(job.series_uid) if one.key != job.key]
+    records = [record for one in siblings for record in tools.store.objects(one.key) if record.modality == REPORT]
+    for item in outcome.objects:
+        if item.Modality == REPORT:
+            name_predecessors(item, {record.sop_uid: record.series_uid for record in records})
 
 
 def _fetch(job: Job, tools: Tools) -> tuple[Dataset, ...]:

@@ -51,6 +51,7 @@ class ObjectKind(enum.Enum):
     KEY_IMAGES = ("key-images", 94, "lungcad key images")
     PAGE = ("page", 95, "lungcad report page")
     NOTE = ("note", 96, "lungcad: not analysed")
+    KEY_OBJECTS = ("key-objects", 97, "lungcad key objects")
 
     def __init__(self, key: str, number: int, description: str) -> None:
         self.key = key
@@ -200,7 +201,7 @@ def stamp(dataset: Dataset, context: EncodingContext) -> None:
     dataset.TimezoneOffsetFromUTC = context.now.strftime("%z")[:5]
     if "LastMenstrualDate" in dataset:  # copied with the patient, and nothing that a result has to repeat
         del dataset.LastMenstrualDate
-    if dataset.Modality not in ("SR", "DOC"):  # the SR and document IODs have no such attribute
+    if dataset.Modality not in ("SR", "DOC", "KO"):  # the SR and document IODs have no such attribute
         dataset.BodyPartExamined = BODY_PART_EXAMINED
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = date, time
     dataset.SeriesDate, dataset.SeriesTime = date, time

@@ -11,6 +11,7 @@ from dicom_io.read.reading import LoadedSeries
 from dicom_io.write.gsps import presentation_state
 from dicom_io.write.identity import EncodingContext as EncodingContext, without_quoting_the_source
 from dicom_io.write.key_images import key_images
+from dicom_io.write.key_objects import key_objects
 from dicom_io.write.pdf import encapsulated_pdf
 from dicom_io.write.seg import segmentation
 from dicom_io.write.segments import segments_of
@@ -28,11 +29,13 @@ class ReportObjects:
     seg: Dataset | None
     gsps: Dataset | None
     key_images: tuple[Dataset, ...]
+    key_objects: Dataset | None
 
     def all(self) -> tuple[Dataset, ...]:
         """Every object, those that others refer to first."""
-        optional = (self.seg, self.gsps)
-        return (*(dataset for dataset in optional if dataset is not None), *self.key_images, self.page, self.sr)
+        first = (dataset for dataset in (self.seg, self.gsps) if dataset is not None)
+        selection = () if self.key_objects is None else (self.key_objects,)
+        return (*first, *self.key_images, *selection, self.page, self.sr)
 
 
 def report_objects(statements: Statements, loaded: LoadedSeries, context: EncodingContext, pdf: bytes) -> ReportObjects:
@@ -42,12 +45,14 @@ def report_objects(statements: Statements, loaded: LoadedSeries, context: Encodi
         nodules = [one.nodule for one in statements.found]
         segments = segments_of(statements, loaded.series.series_uid)
         seg = segmentation(statements, segments, source, context) if segments else None
+        pictures = key_images(statements, source, context)
         objects = ReportObjects(
             sr=structured_report(statements, seg, source, context),
             page=encapsulated_pdf(pdf, statements.models, source, context),
             seg=seg,
             gsps=presentation_state(statements.models, nodules, source, context) if nodules else None,
-            key_images=key_images(statements, source, context),
+            key_images=pictures,
+            key_objects=key_objects(statements.models, nodules, pictures, source, context) if nodules else None,
         )
         repeat_texts(objects.all(), loaded.evidence.texts)
         return objects

@@ -121,11 +121,28 @@ def test_a_chinese_name_is_kept_whatever_its_encoding(character_set: str | list[
         assert CHINESE_NAME.encode("utf-8") in file_bytes(ds)
 
 
+def test_the_selection_names_each_nodule_s_slice_and_its_picture(plain: Subject) -> None:
+    selection = plain.objects.key_objects
+    assert selection is not None
+    named = [
+        str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+        for item in selection.ContentSequence
+        if item.ValueType == "IMAGE"
+    ]
+    slices = [
+        str(plain.source.evidence.datasets[plain.source.layout.instance_of_k[n.diameters.slice_k]].SOPInstanceUID)
+        for n in plain.nodules
+    ]
+    pictures = [str(picture.SOPInstanceUID) for picture in plain.objects.key_images]
+    assert named == [*dict.fromkeys(slices), *pictures]
+    assert objects_of(plain.source, ()).key_objects is None
+
+
 def test_series_are_told_apart_by_number_and_description(plain: Subject) -> None:
     series = {ds.SeriesInstanceUID: (ds.SeriesNumber, ds.SeriesDescription) for ds in plain.objects.all()}
-    assert len(series) == 5
-    assert len({number for number, _ in series.values()}) == 5
-    assert len({description for _, description in series.values()}) == 5
+    assert len(series) == 6
+    assert len({number for number, _ in series.values()}) == 6
+    assert len({description for _, description in series.values()}) == 6
     assert all(number // 100 == 2 for number, _ in series.values())
 
 

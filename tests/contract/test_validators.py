@@ -28,6 +28,7 @@ from cad.report.statements import state
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.write.identity import RESEARCH_USE
 from dicom_io.write.objects import ReportObjects, report_objects
+from dicom_io.write.sr.predecessors import name_predecessors
 from tests.contract.tools import (
     complaints,
     dciodvfy,
@@ -250,6 +251,14 @@ def walk(item: Dataset) -> Iterator[Dataset]:
     yield item
     for child in item.get("ContentSequence", ()):
         yield from walk(child)
+
+
+def test_a_report_that_replaces_another_is_valid(plain: Subject, tmp_path: Path) -> None:
+    report = objects_of(plain.source, ()).sr
+    name_predecessors(report, {"2.25.7": "2.25.8", str(report.SOPInstanceUID): str(report.SeriesInstanceUID)})
+    path = save(report, tmp_path, "sr")
+    assert dciodvfy(path) == []
+    assert "2.25.7" in run("dcmdump", path).stdout
 
 
 def test_names_are_rendered_and_times_have_a_zone(plain: Subject) -> None:

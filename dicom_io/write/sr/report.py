@@ -193,6 +193,11 @@ def _qualitative_evaluations(items: Sequence[ContentItem]) -> ContainerContentIt
 
 
 def _observation_context(context: EncodingContext) -> ObservationContext:
+    return ObservationContext(observer_device_context=device_observer(context))
+
+
+def device_observer(context: EncodingContext) -> ObserverContext:
+    """The software as the observer (TID 1002, TID 1004)."""
     device = DeviceObserverIdentifyingAttributes(
         uid=context.device_uid,
         name=MODEL_NAME,
@@ -200,7 +205,7 @@ def _observation_context(context: EncodingContext) -> ObservationContext:
         model_name=MODEL_NAME,
         serial_number=context.device_uid,
     )
-    return ObservationContext(observer_device_context=ObserverContext(dicom_codes.DCM.Device, device))
+    return ObserverContext(dicom_codes.DCM.Device, device)
 
 
 def nodule_comment(nodule: Nodule, change: str = "") -> str:

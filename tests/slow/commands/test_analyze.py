@@ -43,7 +43,7 @@ def test_writes_every_result(analysed: Path) -> None:
     written = {path.relative_to(analysed).as_posix() for path in analysed.rglob("*") if path.is_file()}
     key_images = {f"key_images/0{n}.dcm" for n in (1, 2, 3)}
     overlays = {"overlay/lungs.png", "overlay/nodule-01.png", "overlay/nodule-02.png"}
-    assert written == {*ALWAYS, "seg.dcm", "gsps.dcm"} | key_images | overlays
+    assert written == {*ALWAYS, "seg.dcm", "gsps.dcm", "key_objects.dcm"} | key_images | overlays
 
 
 def test_leaves_nothing_beside_the_results(analysed: Path) -> None:
@@ -110,7 +110,7 @@ def test_says_what_every_guideline_says_and_chooses_none_without_a_context(docum
     assert exam["lung_rads"]["category"] == "4B"
     assert re.match(r"Nodule 2, solid, 1[89]\.\d mm: solid 15 mm or more, baseline", exam["lung_rads"]["because"])
     assert any("baseline" in text for text in exam["lung_rads"]["assuming"])
-    assert exam["fleischner"]["category"] == "multiple solid >8 mm"
+    assert exam["fleischner"]["category"] == "solid >8 mm"
     assert exam["c_lung_rads"]["category"] == "4"
     assert exam["bts"]["possible"][-1] == "Brock 10 % or more"
 

@@ -121,6 +121,21 @@ def test_a_refusal_is_recorded_and_final(bench: Bench) -> None:
     assert (bench.read, bench.results()) == ([2], (0, 0))
 
 
+def test_a_report_names_the_one_that_it_replaces(bench: Bench) -> None:
+    receive(bench, 1, 2)
+    bench.settle()
+    (first,) = bench.pacs.instances("SR")
+    assert "PredecessorDocumentsSequence" not in first
+    receive(bench, 3)
+    bench.settle()
+    (second,) = bench.pacs.instances("SR")
+    (study,) = second.PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    assert study.StudyInstanceUID == second.StudyInstanceUID
+    assert series.SeriesInstanceUID == first.SeriesInstanceUID
+    assert [item.ReferencedSOPInstanceUID for item in series.ReferencedSOPSequence] == [first.SOPInstanceUID]
+
+
 def a_note(reasons: list[str | None]) -> Note:
     def note(key: str, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
         reasons.append(None if refusal is None else refusal.reason.value)

@@ -90,7 +90,7 @@ def numbers(text: str) -> list[float]:
 
 def test_the_document_names_the_interval_of_the_policy() -> None:
     policy = NodulePolicy()
-    text = DOCUMENT.read_text(encoding="utf-8")
+    text = " ".join(DOCUMENT.read_text(encoding="utf-8").split())
     assert f"is {policy.interval_per_slice:g} × (slice / diameter)²" in text
     assert f"{policy.interval_per_noise:g} × noise / contrast" in text
     assert f"at least {policy.interval_least:g}" in text
