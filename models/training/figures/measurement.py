@@ -1,6 +1,6 @@
 """How well volumes are measured on digital nodules: bias and repeatability by cell, and the interval that follows.
 
-`python -m models.training.figures.measurement` writes `docs/measurement.md` anew, in about ten minutes of one core.
+`python -m models.training.figures.measurement` writes `docs/measurement.md` anew, in about half an hour of one core.
 `python -m models.training.figures.measurement fit` prints the coefficients of `fit_interval`, from which the
 `interval_per_…` values of `cad.policy.NodulePolicy` are taken.
 """
@@ -23,6 +23,7 @@ from cad.policy import NodulePolicy
 from cad.science.nodules import characterise
 from cad.science.nodules.measures import half_width
 from models.phantom.nodules import SyntheticNodule
+from models.training.figures import growth
 from models.training.figures.repeats import (
     CENTRE_ERROR_MM,
     GROUND_GLASS_HU,
@@ -231,6 +232,10 @@ worse ([limits.md](limits.md)).
 ## The interval
 
 {_interval_text()}
+
+## Growth
+
+{growth.text()}
 
 Written by `python -m models.training.figures.measurement`.
 """
