@@ -60,13 +60,13 @@ def _size(
     nodule = _measured(image, policy)
     interval = None if nodule.measures is None else nodule.measures.volume_interval_mm3
     return SizeAt(
-        days,
-        nodule.volume_mm3,
-        nodule.diameters.mean_mm,
-        nodule.mass_mg,
-        interval,
-        nodule.composition,
-        _imaging(image.volume, policy),
+        days=days,
+        volume_mm3=nodule.volume_mm3,
+        mean_diameter_mm=nodule.diameters.mean_mm,
+        mass_mg=nodule.mass_mg,
+        volume_interval_mm3=interval,
+        composition=nodule.composition,
+        imaging=_imaging(image.volume, policy),
     )
 
 
