@@ -180,7 +180,7 @@ def _place_of(lesions: Sequence[CalcifiedLesion], source: SourceImages) -> Coord
     if lesions:
         mask = united([lesion.mask for lesion in lesions])
         k = mask.offset[0] + int(np.argmax(np.count_nonzero(mask.voxels, axis=(1, 2))))
-        line = source.to_pixels(max(contours_of(mask, k), key=len), k)
+        line = source.to_pixels(max(contours_of(mask, k, smooth=False), key=len), k)
     else:
         k = source.loaded.volume.grid.shape[0] // 2
         image = source.frame(k).image
