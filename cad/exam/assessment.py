@@ -71,7 +71,7 @@ def assess(
     """
     known_pasts = pasts or (NodulePast(),) * len(nodules)
     seen = [
-        _Seen(nodule, _known_of(nodule, context, policy.attributes), _observation_of(nodule, context), past)
+        _seen(nodule, _observation_of(nodule, context), past, policy.attributes)
         for nodule, past in zip(nodules, known_pasts, strict=True)
     ]
     patient = _with_uptake_of_the_one_nodule(context.factors, len(nodules))
@@ -122,9 +122,12 @@ def _observation_of(nodule: Nodule, context: ClinicalContext) -> NoduleObservati
     return next(named, NoduleObservation(nodule.label))
 
 
-def _known_of(nodule: Nodule, context: ClinicalContext, policy: AttributePolicy) -> NoduleObservation:
+def _seen(nodule: Nodule, by_reader: NoduleObservation, past: NodulePast, policy: AttributePolicy) -> _Seen:
+    return _Seen(nodule, _known_of(nodule, by_reader, policy), by_reader, past)
+
+
+def _known_of(nodule: Nodule, said: NoduleObservation, policy: AttributePolicy) -> NoduleObservation:
     """What a reader said of a nodule, completed by signs that were measured; a reader's word always stands."""
-    said = _observation_of(nodule, context)
     attributes = nodule.attributes or NoduleAttributes()
     return replace(
         said,

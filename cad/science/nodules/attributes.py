@@ -27,6 +27,7 @@ from cad.domain import (
 )
 from cad.policy import AttributePolicy
 from cad.science.nodules.cavity import IN_SLICE, cavitation, enclosed_air
+from cad.science.nodules.morphology import Box, depth_of
 
 BENIGN_PATTERNS = frozenset(
     {
@@ -68,7 +69,7 @@ def attributes_of(
     voxel_mm3 = volume.grid.voxel_volume_mm3
     k, j, i = (s / w for s, w in zip(volume.grid.spacing_kji_mm, imaged.width_mm, strict=True))
     seen = _Seen(hu, inside, voxel_mm3, (k, j, i))
-    depth = _depth(inside, seen.in_widths)
+    depth = depth_of(inside, seen.in_widths)
     cavity_mm3 = float(np.count_nonzero(enclosed_air(hu, inside, seen.in_widths, policy.cavity))) * voxel_mm3
     fat_mm3 = _fat_mm3(seen, policy) if nodule.composition is not Composition.GROUND_GLASS else 0.0
     limit_hu = calcium_hu(imaged.contrast, policy)
@@ -101,12 +102,6 @@ class _Seen:
     in_widths: tuple[float, float, float]
 
 
-def _depth(inside: BoolArray, in_widths: tuple[float, float, float]) -> FloatArray:
-    """Distance of each voxel inside to the nearest outside, in widths; about 1 in the outermost."""
-    depth: FloatArray = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=in_widths)[1:-1, 1:-1, 1:-1]
-    return depth
-
-
 def _half_at(amount: float, half: float) -> float:
     """0 for nothing, one half for `half`, towards 1 for more."""
     return amount / (amount + half)
@@ -124,15 +119,22 @@ def calcium_hu(contrast: bool | None, policy: AttributePolicy) -> float:
     return with_contrast if contrast else without
 
 
+def _surroundings(nodule: Nodule, volume: Volume, margin_mm: float) -> tuple[Box, Box]:
+    """The nodule's box with a margin, as a part of the volume, and the nodule's own box as a part of that one."""
+    around, own = [], []
+    for part, spacing_mm in zip(nodule.mask.slices, volume.grid.spacing_kji_mm, strict=True):
+        margin = math.ceil(margin_mm / spacing_mm)
+        first = max(0, part.start - margin)
+        around.append(slice(first, part.stop + margin))
+        own.append(slice(part.start - first, part.stop - first))
+    return (around[0], around[1], around[2]), (own[0], own[1], own[2])
+
+
 def _bone(volume: Volume, nodule: Nodule, limit_hu: float, policy: AttributePolicy) -> BoolArray:
     """Voxels of the nodule's box that hang together with more that is as dense outside: a rib that the mask reached."""
-    margins = [math.ceil(policy.bone_margin_mm / s) for s in volume.grid.spacing_kji_mm]
-    low = [max(0, part.start - margin) for part, margin in zip(nodule.mask.slices, margins, strict=True)]
-    high = [part.stop + margin for part, margin in zip(nodule.mask.slices, margins, strict=True)]
-    labels, _ = ndimage.label(volume.hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] >= limit_hu)
-    within = labels[
-        tuple(slice(part.start - a, part.stop - a) for part, a in zip(nodule.mask.slices, low, strict=True))
-    ]
+    around, own = _surroundings(nodule, volume, policy.bone_margin_mm)
+    labels, _ = ndimage.label(volume.hu[around] >= limit_hu)
+    within = labels[own]
     inside = np.bincount(within[nodule.mask.voxels], minlength=int(labels.max()) + 1)
     is_bone = inside < policy.own_share * np.bincount(labels.ravel())
     is_bone[0] = False
@@ -191,7 +193,7 @@ def _fat_mm3(seen: _Seen, policy: AttributePolicy) -> float:
     Deep means away from air too: spiculated and cavitary nodules mix with it also inside their outline.
     """
     low, high = policy.fat_hu
-    tissue_depth = _depth(seen.inside & (seen.hu >= policy.tissue_hu), seen.in_widths)
+    tissue_depth = depth_of(seen.inside & (seen.hu >= policy.tissue_hu), seen.in_widths)
     fat = (seen.hu >= low) & (seen.hu <= high) & (tissue_depth > policy.fat_depth_widths)
     return _largest(ndimage.binary_opening(fat, IN_SLICE)) * seen.voxel_mm3
 
@@ -239,14 +241,10 @@ def _perifissural(
 def _has_halo(volume: Volume, nodule: Nodule, policy: AttributePolicy) -> bool | None:
     """Whether the lung around a nodule is denser than that farther away; None where there is too little of either."""
     spacing = volume.grid.spacing_kji_mm
-    margins = [math.ceil(policy.halo_far_mm[1] / s) for s in spacing]
-    low = [max(0, part.start - margin) for part, margin in zip(nodule.mask.slices, margins, strict=True)]
-    high = [part.stop + margin for part, margin in zip(nodule.mask.slices, margins, strict=True)]
-    hu = volume.hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    around, own = _surroundings(nodule, volume, policy.halo_far_mm[1])
+    hu = volume.hu[around]
     inside = np.zeros(hu.shape, dtype=np.bool_)
-    inside[tuple(slice(part.start - a, part.stop - a) for part, a in zip(nodule.mask.slices, low, strict=True))] = (
-        nodule.mask.voxels
-    )
+    inside[own] = nodule.mask.voxels
     away = ndimage.distance_transform_edt(~inside, sampling=spacing)
     dense = (hu >= policy.halo_dense_hu) & ~inside & (away > spacing[1])
     clear = ndimage.distance_transform_edt(~dense, sampling=spacing) > policy.halo_clear_mm
