@@ -90,9 +90,7 @@ def _solid(nodule: GuidelineNodule, policy: BtsPolicy) -> Outcomes:
     if step is None and nodule.herder is not None:
         return _by_probability(BtsRule.HERDER, nodule.herder, policy.herder, HERDER)
     if step is None:
-        brock = nodule.brock or CERTAIN_OF_NOTHING
-        outcomes = _by_probability(BtsRule.BROCK, brock, (policy.brock_from,), BROCK)
-        return tuple((row, Phrase(BtsRule.AND_ALSO, first=words, second=why)) for row, why in outcomes)
+        return _by_brock(nodule, words, policy)
     if step is BtsRow.DISCHARGE and nodule.sighting is Sighting.NEW:
         return ((BtsRow.NEW_AND_SMALL, Phrase(BtsRule.BUT_NEW, band=words)),)
     return ((step, words),)
@@ -103,12 +101,14 @@ def _with_brock(by_growth: tuple[BtsRow, Phrase], nodule: GuidelineNodule, polic
     is_early = nodule.earlier[0].interval_days < policy.months_12_days
     if by_growth[0] is BtsRow.VDT_400_OR_LESS or not is_early or nodule.herder is not None:
         return (by_growth,)
+    outcomes = _by_brock(nodule, by_growth[1], policy)
+    return tuple(by_growth if row is BtsRow.BROCK_BELOW_10 else (row, why) for row, why in outcomes)
+
+
+def _by_brock(nodule: GuidelineNodule, words: Phrase, policy: BtsPolicy) -> Outcomes:
+    """What the Brock model asks for, after what `words` say of the nodule."""
     outcomes = _by_probability(BtsRule.BROCK, nodule.brock or CERTAIN_OF_NOTHING, (policy.brock_from,), BROCK)
-    _, words = by_growth
-    return tuple(
-        by_growth if brock is BtsRow.BROCK_BELOW_10 else (brock, Phrase(BtsRule.AND_ALSO, first=words, second=why))
-        for brock, why in outcomes
-    )
+    return tuple((row, Phrase(BtsRule.AND_ALSO, first=words, second=why)) for row, why in outcomes)
 
 
 def _size_step(nodule: GuidelineNodule, policy: BtsPolicy) -> tuple[BtsRow | None, Phrase]:
