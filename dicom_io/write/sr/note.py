@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from highdicom.sr import (
     CodeContentItem,
-    Comprehensive3DSR,
     ContentItem,
     RelationshipTypeValues,
     TextContentItem,
@@ -19,14 +18,11 @@ from dicom_io.write.identity import (
     RESEARCH_USE,
     EncodingContext,
     ObjectKind,
-    contributing_equipment,
     object_identity,
-    series_and_equipment,
-    stamp,
     without_quoting_the_source,
 )
 from dicom_io.write.source_images import clean_header, image_of
-from dicom_io.write.sr.report import named_in_every_container, own_scheme, report_without_groups
+from dicom_io.write.sr.report import document_of, report_without_groups
 
 CONTAINS = RelationshipTypeValues.CONTAINS
 
@@ -47,14 +43,5 @@ def note_of(images: Sequence[Dataset], sentences: Sequence[str], code: str, cont
             UIDRefContentItem(codes.SERIES_INSTANCE_UID, str(images[0].SeriesInstanceUID), CONTAINS),
             TextContentItem(codes.COMMENT, RESEARCH_USE, CONTAINS),
         ]
-        dataset = Comprehensive3DSR(
-            evidence=[image_of(image, header) for image in images],
-            content=report_without_groups(items, context)[0],
-            **series_and_equipment(identity, context),
-            is_complete=True,
-            contributing_equipment=contributing_equipment((), context),
-        )
-        dataset.CodingSchemeIdentificationSequence = [own_scheme()]
-        named_in_every_container(dataset)
-        stamp(dataset, context)
-    return dataset
+        evidence = [image_of(image, header) for image in images]
+        return document_of(evidence, report_without_groups(items, context), identity, (), context)

@@ -41,7 +41,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.sr.coding import Code
 
-from cad.domain import AxialAxis, Nodule
+from cad.domain import AxialAxis, ModelIdentity, Nodule
 from cad.policy import LIMITING
 from cad.report.statements import Statements, Subject
 from cad.report.statements.followup import ChangeStatement
@@ -51,6 +51,7 @@ from dicom_io.write.identity import (
     MODEL_NAME,
     RESEARCH_USE,
     EncodingContext,
+    ObjectIdentity,
     ObjectKind,
     contributing_equipment,
     object_identity,
@@ -94,28 +95,40 @@ def structured_report(
     own = [*source.images, *([] if segmentation is None else [segmentation])]
     evidence = [*own, *prior_evidence(statements.followup)]
     identity = object_identity(ObjectKind.REPORT, source.header, context)
+    content = _content(statements, segmentation, source, context)
+    return document_of(evidence, content, identity, statements.models, context)
+
+
+def document_of(
+    evidence: Sequence[Dataset],
+    content: ContentSequence,
+    identity: ObjectIdentity,
+    models: tuple[ModelIdentity, ...],
+    context: EncodingContext,
+) -> Dataset:
+    """A complete Comprehensive 3D SR with this content, whose private codes are said to be ours."""
     dataset = Comprehensive3DSR(
         evidence=evidence,
-        content=_content(statements, segmentation, source, context)[0],
+        content=content[0],
         **series_and_equipment(identity, context),
         is_complete=True,
-        contributing_equipment=contributing_equipment(statements.models, context),
+        contributing_equipment=contributing_equipment(models, context),
     )
-    dataset.CodingSchemeIdentificationSequence = [own_scheme()]
-    named_in_every_container(dataset)
+    dataset.CodingSchemeIdentificationSequence = [_own_scheme()]
+    _named_in_every_container(dataset)
     stamp(dataset, context)
     return dataset
 
 
-def named_in_every_container(item: Dataset) -> None:
+def _named_in_every_container(item: Dataset) -> None:
     """Renderers then print the name of every item of a container, which they leave out of continuous text."""
     if item.get("ValueType") == "CONTAINER":
         item.ContinuityOfContent = "SEPARATE"
     for child in item.get("ContentSequence", ()):
-        named_in_every_container(child)
+        _named_in_every_container(child)
 
 
-def own_scheme() -> Dataset:
+def _own_scheme() -> Dataset:
     """Says whose the private codes are (PS3.3 C.12.1)."""
     item = Dataset()
     item.CodingSchemeDesignator = codes.OWN_SCHEME
