@@ -137,17 +137,43 @@ FISSURE_DISTANCE = Code("FISSURE_DISTANCE", OWN_SCHEME, "Distance to Fissure")
 LOBE_CERTAINTY = Code("LOBE_CERTAINTY", OWN_SCHEME, "Certainty of Lobe")
 """In percent (*own choice*)."""
 
-SIGN: Mapping[Sign, Code] = {
-    Sign.SPICULATED: Code("112136", "DCM", "Spiculated"),
-    Sign.LOBULATED: Code("112135", "DCM", "Lobulated"),
-    Sign.ILL_DEFINED: Code("129741003", "SCT", "Lesion with indistinct margin"),
+BORDER_SHAPE = Code("112015", "DCM", "Border shape")
+"""Question that a shape of CID 6119 answers."""
+
+MARGINS = Code("111037", "DCM", "Margins")
+"""Question that a margin of CID 6006 answers."""
+
+SIGN_ANSWER: Mapping[Sign, tuple[Code, Code]] = {
+    Sign.SPICULATED: (BORDER_SHAPE, Code("112136", "DCM", "Spiculated")),
+    Sign.LOBULATED: (BORDER_SHAPE, Code("112135", "DCM", "Lobulated")),
+    Sign.ILL_DEFINED: (MARGINS, Code("129741003", "SCT", "Lesion with indistinct margin")),
+}
+"""Signs that DICOM has as the answer to a question: there when present (CID 6119, CID 6006)."""
+
+SIGN_ABSENT: Mapping[Sign, tuple[Code, Code]] = {
+    Sign.ILL_DEFINED: (MARGINS, Code("129738007", "SCT", "Lesion with circumscribed margin")),
+}
+"""What is answered where such a sign is absent. No shape of CID 6119 says "neither spiculated nor lobulated"."""
+
+SIGN_FINDING: Mapping[Sign, Code] = {
     Sign.CAVITY: Code("CAVITATION", OWN_SCHEME, "Cavitation"),
     Sign.CALCIFICATION: Code("C3672", "NCIt", "Calcification"),
     Sign.FAT: Code("256674009", "SCT", "Fat"),
     Sign.PERIFISSURAL: Code("PERIFISSURAL", OWN_SCHEME, "Typical Perifissural Shape"),
 }
-"""A sign: as the name of a measurement in percent it is the sign's probability; as the name of a code, whether it is
-present. Shapes of CID 6119 and margins of CID 6006; calcification as in the reports of LIDC-IDRI; two *own choices*."""
+"""Signs that are findings of their own: present or absent. Calcification as in the reports of LIDC-IDRI; two
+*own choices*."""
+
+SIGN_CERTAINTY: Mapping[Sign, Code] = {
+    Sign.SPICULATED: Code("P_SPICULATED", OWN_SCHEME, "Certainty of spiculation"),
+    Sign.LOBULATED: Code("P_LOBULATED", OWN_SCHEME, "Certainty of lobulation"),
+    Sign.ILL_DEFINED: Code("P_ILL_DEFINED", OWN_SCHEME, "Certainty of an indistinct margin"),
+    Sign.CAVITY: Code("P_CAVITATION", OWN_SCHEME, "Certainty of cavitation"),
+    Sign.CALCIFICATION: Code("P_CALCIFICATION", OWN_SCHEME, "Certainty of calcification"),
+    Sign.FAT: Code("P_FAT", OWN_SCHEME, "Certainty of fat"),
+    Sign.PERIFISSURAL: Code("P_PERIFISSURAL", OWN_SCHEME, "Certainty of a typical perifissural shape"),
+}
+"""In percent (*own choice*: 111011 DCM, Certainty of Feature, does not say of which one)."""
 
 PRESENT = Code("52101004", "SCT", "Present")
 """See `ABSENT` (CID 240)."""
@@ -175,9 +201,10 @@ RATINGS: Mapping[str, Code] = {
     "margin": Code("C25563", "NCIt", "Margin"),
     "lobulation": Code("C62175", "NCIt", "Lobular Pattern"),
     "spiculation": Code("C28749", "NCIt", "Spiculation"),
-    "texture": Code("C41144", "NCIt", "Texture"),
+    "texture": Code("LIDC_TEXTURE", OWN_SCHEME, "Texture rating"),
 }
-"""Ratings 1 to 5 under the names of the published reports of LIDC-IDRI, whose sphericity has a code of their own."""
+"""Ratings 1 to 5 under the names of the published reports of LIDC-IDRI, whose sphericity has a code of their own; under
+C41144, Texture, stands the composition."""
 
 CALCIFIED_RATING = Code("LIDC_CALCIFIED", OWN_SCHEME, "Probability that readers see calcification")
 """In percent (*own choice*)."""

@@ -24,12 +24,14 @@ from urllib3.util.retry import Retry
 
 from cad.errors import CadError, Reason, Refusal, Unavailable
 from orthanc.pacs import (
+    IDENTITY_KEYWORDS,
     ChangePage,
     PatientIdentity,
     SeriesEntry,
     SeriesSummary,
     StudySummary,
     date_of,
+    identity_digest,
     matching_key,
 )
 
@@ -149,7 +151,9 @@ class OrthancPacs:
             *(_text(module, keyword) for keyword in ("IssuerOfPatientID", "PatientBirthDate", "PatientSex")),
         )
         acquired = self._acquisition_date(series) or date_of(_text(tags, "StudyDate"))
-        return StudySummary(uid, patient, acquired, tuple(_series_entry(item, uid) for item in series))
+        stated = {**tags, **module}
+        identity = identity_digest(stated.get(keyword) for keyword in IDENTITY_KEYWORDS)
+        return StudySummary(uid, patient, acquired, tuple(_series_entry(item, uid) for item in series), identity)
 
     def _acquisition_date(self, series: Any) -> date | None:  # noqa: ANN401
         """The acquisition date of a study's CT images, by one of them; Orthanc's index does not have it."""

@@ -9,7 +9,16 @@ from datetime import datetime
 from pydicom.dataset import Dataset
 
 from cad.errors import Reason, Refusal, Unavailable
-from orthanc.pacs import ChangePage, PatientIdentity, SeriesEntry, SeriesSummary, StudySummary, date_of
+from orthanc.pacs import (
+    IDENTITY_KEYWORDS as SAID_KEYWORDS,
+    ChangePage,
+    PatientIdentity,
+    SeriesEntry,
+    SeriesSummary,
+    StudySummary,
+    date_of,
+    identity_digest,
+)
 
 IDENTITY_KEYWORDS = ("IssuerOfPatientID", "PatientBirthDate", "PatientSex")
 """What tells patients of the same ID apart, in the order of `PatientIdentity`."""
@@ -133,7 +142,8 @@ class InMemoryPacs:
             *(str(first.get(keyword) or "") or None for keyword in IDENTITY_KEYWORDS),
         )
         acquired = date_of(first.get("AcquisitionDate")) or date_of(first.get("StudyDate"))
-        return StudySummary(study_uid, patient, acquired, entries)
+        identity = identity_digest(first.get(keyword) for keyword in SAID_KEYWORDS)
+        return StudySummary(study_uid, patient, acquired, entries, identity)
 
     def _entry(self, ds: Dataset) -> SeriesEntry:
         series_id = id_of(ds.SeriesInstanceUID)

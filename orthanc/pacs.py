@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -70,12 +71,26 @@ class SeriesEntry:
 
 @dataclass(frozen=True, slots=True)
 class StudySummary:
-    """What an index knows of one study; `acquired` is the date of its images, or else of the study."""
+    """What an index knows of one study; `acquired` is the date of its images, or else of the study.
+
+    `identity` is a digest of what results repeat of patient and study: it changes when one of them is corrected.
+    """
 
     study_uid: str
     patient: PatientIdentity
     acquired: date | None
     series: tuple[SeriesEntry, ...]
+    identity: str = ""
+
+
+IDENTITY_KEYWORDS = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber")
+"""What a person corrects and a page shows."""
+
+
+def identity_digest(values: Iterable[object]) -> str:
+    """A digest of these values (None where not stated) in their order, which shows nothing of them."""
+    texts = ["" if value is None else str(value).strip() for value in values]
+    return hashlib.sha256("".join(f"{len(text)}:{text}," for text in texts).encode()).hexdigest()[:16]
 
 
 def matching_key(patient_id: str) -> str:

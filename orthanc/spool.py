@@ -20,18 +20,20 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from cad.errors import Reason, Refusal, Unavailable
+from orthanc.pacs import IDENTITY_KEYWORDS, identity_digest
 
-IDENTIFIERS = ["SOPInstanceUID", "SeriesInstanceUID", "Modality"]
+IDENTIFIERS = ["SOPInstanceUID", "SeriesInstanceUID", "Modality", *IDENTITY_KEYWORDS]
 
 
 @dataclass(frozen=True, slots=True)
 class SpooledSeries:
-    """A received series: its folder's name, its UID, its instances and for how long nothing came."""
+    """A received series: its folder's name, its UID, its instances and a digest of whom it is said to be of."""
 
     folder: str
     series_uid: str
     sop_uids: tuple[str, ...]
     modality: str
+    patient: str = ""
 
 
 class Spool:
@@ -89,7 +91,10 @@ class Spool:
         if not headers:
             return None
         sop_uids = tuple(sorted(str(ds.SOPInstanceUID) for ds in headers))
-        return SpooledSeries(folder, str(headers[0].SeriesInstanceUID), sop_uids, str(headers[0].get("Modality", "")))
+        first = headers[0]
+        raw = (first.get_item(keyword) for keyword in IDENTITY_KEYWORDS)  # as it is: what cannot be parsed counts too
+        patient = identity_digest(None if item is None else item.value for item in raw)
+        return SpooledSeries(folder, str(first.SeriesInstanceUID), sop_uids, str(first.get("Modality", "")), patient)
 
     def fetch(self, folder: str) -> tuple[Dataset, ...]:
         """All instances of a series. Raises Refusal: not-in-pacs when nothing is left, corrupt-file."""

@@ -118,12 +118,10 @@ def _received_syntaxes() -> Iterator[tuple[str, str, str, str]]:
 def _sr_measurements() -> Iterator[tuple[str, str, str, str]]:
     """The measurements of a nodule of which everything is known, as the report of one holds them."""
     risk = MalignancyRisk("", "", (0.1, 0.1), (), ())
-    nodule = a_full_nodule(drawn_nodule(loaded(a_series()).volume.grid))
-    return _measurements(
-        volumetric_measurements(
-            state_nodule(nodule, NoduleRisks(nodule.tracking_uid, risk, risk, risk, risk), WordingPolicy())
-        )
-    )
+    source = loaded(a_series())
+    nodule = a_full_nodule(drawn_nodule(source.volume.grid))
+    said = state_nodule(nodule, NoduleRisks(nodule.tracking_uid, risk, risk, risk, risk), WordingPolicy())
+    return _measurements(volumetric_measurements(said))
 
 
 def _sr_changes() -> Iterator[tuple[str, str, str, str]]:

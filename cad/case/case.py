@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cad.case.choices import Part
-from cad.case.identity import job_key, result_key
+from cad.case.identity import job_key, result_key, written_key
 from cad.case.networks import CaseTools
 from cad.case.patient import with_header
 from cad.case.request import CaseRequest
@@ -55,20 +55,27 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
 
     Raises Refusal when there are no lungs in view, unless calcium alone is asked for.
     """
-    started = tools.clock()
+    started = request.ordered or tools.clock()
     context, disagreements = with_header(request.context, loaded.patient)
     order = _order(loaded, context, request)
     found = analyze(loaded.volume, tools.networks, tools.policy, order, request.stopwatch.stage)
     findings = _with_priors_left_out(found, request.priors)
     key = result_key(job_key(loaded.series, tools.software_version, findings.models), request)
+    said_of_patient = map(str, loaded.evidence.patient_and_study)
     device = device_uid(tools.software_version, findings.models)
     statements = state(findings, tools.policy.wording)
     provenance = Provenance(tools.software_version, key, started, tools.host_cores)
     circumstances = Circumstances(context, (*loaded.cautions, *disagreements))
     document = findings_document(loaded.series, statements, circumstances, provenance)
     with request.stopwatch.stage("write"):
-        pdf = report_pdf(report_case(loaded, statements, provenance, request.language, tools.policy.growth))
-        encoding = EncodingContext(key, in_zone_of(loaded, started), tools.software_version, device)
+        pdf = report_pdf(report_case(loaded, statements, provenance, request.form.language, tools.policy.growth))
+        encoding = EncodingContext(
+            job_key=written_key(key, started, said_of_patient),
+            now=in_zone_of(loaded, started),
+            software_version=tools.software_version,
+            device_uid=device,
+            form=request.form,
+        )
         objects = report_objects(statements, loaded, encoding, pdf)
     seconds = request.stopwatch.seconds()
     return CaseResult(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from cad.case.request import CaseRequest
 from cad.domain import ClinicalContext, CtSeries, ModelIdentity, PriorScan
-from cad.report.words.choices import Language
+from cad.report.words.choices import Language, LesionNames
 
 
 def series_key(
@@ -16,16 +17,17 @@ def series_key(
     sop_uids: Iterable[str],
     software_version: str,
     models: Sequence[ModelIdentity],
-    earlier: Iterable[str] = (),
+    beside: Iterable[str] = (),
 ) -> str:
     """Identity (64 hex digits) of the analysis of these slices by this software and these weights.
 
-    `earlier` says which earlier examinations there are to compare with. The order of the slices, the models and of
-    `earlier` does not matter. SHA-256 over length-prefixed parts, so that no two inputs share one byte string.
+    `beside` says what else decides the results: which earlier examinations there are to compare with, and whom the
+    series is said to be of. The order of the slices, the models and of `beside` does not matter. SHA-256 over
+    length-prefixed parts, so that no two inputs share one byte string.
     """
     parts = [series_uid, *sorted(set(sop_uids)), software_version, *sorted(model.sha256 for model in models)]
-    known = sorted(set(earlier))
-    parts += ["earlier", *known] if known else []
+    known = sorted(set(beside))
+    parts += ["beside", *known] if known else []
     return hashlib.sha256("".join(f"{len(part)}:{part}," for part in parts).encode()).hexdigest()
 
 
@@ -48,9 +50,21 @@ def result_key(job_key: str, request: CaseRequest) -> str:
         differs.append(f"said of priors {sorted(caution.code for caution in request.priors.cautions)!r}")
     if request.context != ClinicalContext():
         differs.append(f"context {asdict(request.context)!r}")
-    if request.language is not Language.BOTH:
-        differs.append(f"language {request.language.value}")
+    form = request.form
+    if form.language is not Language.BOTH:
+        differs.append(f"language {form.language.value}")
+    if form.lesion_names is not LesionNames.OHIF:
+        differs.append(f"lesion names {form.lesion_names.value}")
     return hashlib.sha256(" ".join([job_key, *differs]).encode()).hexdigest() if differs else job_key
+
+
+def written_key(result_key: str, now: datetime, header: Iterable[str]) -> str:
+    """The identity of the objects that are written now for a patient and study that the header names so.
+
+    Objects that differ in a date or a name are other objects: archives keep the first that has a UID, or refuse.
+    """
+    parts = [result_key, now.astimezone(UTC).isoformat(), *header]
+    return hashlib.sha256("".join(f"{len(part)}:{part}," for part in parts).encode()).hexdigest()
 
 
 def _prior_key(scan: PriorScan) -> tuple[object, ...]:

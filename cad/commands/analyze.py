@@ -21,7 +21,7 @@ from cad.commands.options import (
     score,
 )
 from cad.errors import Refusal
-from cad.report.words.choices import Language
+from cad.report.words.choices import Language, LesionNames, ReportForm
 
 if TYPE_CHECKING:
     from cad.case.case import CaseResult
@@ -54,6 +54,12 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--language", choices=tuple(Language), default="both", help="of the report: English, Chinese or both (default)"
     )
+    command.add_argument(
+        "--lesion-names",
+        choices=tuple(LesionNames),
+        default="ohif",
+        help="in the SR: ohif (default), or plain names",
+    )
     command.add_argument("--images", action="store_true", help="also write overlay/*.png")
     command.set_defaults(run=run)
 
@@ -72,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         patient=arguments.patient,
         parts=arguments.only,
         min_score=arguments.min_score,
-        language=Language(arguments.language),
+        form=ReportForm(Language(arguments.language), LesionNames(arguments.lesion_names)),
     )
     try:
         result = read_series(order, lambda: arguments.load(choice_of(arguments)), stopwatch)

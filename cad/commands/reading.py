@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cad.case.case import CaseResult, read_case
@@ -15,7 +15,7 @@ from cad.case.stopwatch import Stopwatch
 from cad.commands.options import say
 from cad.domain import ClinicalContext
 from cad.policy import Policy
-from cad.report.words.choices import Language
+from cad.report.words.choices import ReportForm
 from dicom_io.read.priors import Priors, load_priors
 from dicom_io.read.reading import load_series
 
@@ -29,7 +29,7 @@ class SeriesOrder:
     patient: Path | None = None
     parts: tuple[str, ...] | None = None
     min_score: float | None = None
-    language: Language = Language.ENGLISH
+    form: ReportForm = field(default_factory=ReportForm)
 
 
 def read_series(order: SeriesOrder, load: Callable[[], CaseTools], stopwatch: Stopwatch) -> CaseResult:
@@ -46,7 +46,7 @@ def read_series(order: SeriesOrder, load: Callable[[], CaseTools], stopwatch: St
         min_score=order.min_score,
         context=context,
         priors=priors,
-        language=order.language,
+        form=order.form,
         stopwatch=stopwatch,
     )
     return read_case(loaded, load(), request)

@@ -103,8 +103,8 @@ class CalciumScore:
     `other` every other site that has lesions. `categories` are CAC-DRS first, then the four tiers; `variant` says by
     which rules the score was computed. `very_high`: a very high score that is to be told.
     `scored_spacing_mm` is (dx, dy, dz) of the images that were scored: thin slices are averaged first.
-    `threshold_hu` is the attenuation from which a voxel counts. `agatston_range` holds the scores that slices at other
-    places, or another scan of that day, could have given.
+    `threshold_hu` is the attenuation from which a voxel counts, `searched` the heart in its largest slice.
+    `agatston_range` holds the scores that slices at other places, or another scan of that day, could have given.
     """
 
     lesions: tuple[CalcifiedLesion, ...]
@@ -119,6 +119,7 @@ class CalciumScore:
     caveats: tuple[Caution, ...]
     scored_spacing_mm: tuple[float, float, float]
     threshold_hu: float
+    searched: NoduleMask
     agatston_range: tuple[float, float] | None = None
 
     @property

@@ -11,16 +11,17 @@ from cad.case.case import read_case
 from cad.case.choices import NetworkChoice
 from cad.case.networks import CaseTools, load_tools
 from cad.case.request import CaseRequest
-from cad.domain import Caution, ClinicalContext, Findings, FollowUp, PriorScan
+from cad.domain import Caution, Findings, FollowUp, PriorScan
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
 from cad.report.json.followup_map import comparison_map
-from cad.report.words.choices import Language
+from cad.report.words.choices import Language, ReportForm
 from cad.report.words.languages import LANGUAGES
 from cad.report.words.refusals import RefusalWords
+from cad.service.jobs import Job
 from cad.service.prior_search import EarlierScan, History
 from cad.service.settings import Settings
-from cad.service.worker import AnalysisOutcome, Note, SeriesAnalysis
+from cad.service.worker import AnalysisOutcome, Asked, Note, SeriesAnalysis
 from dicom_io.read.priors import Priors, priors_of
 from dicom_io.read.readback import EarlierReport, read_back
 from dicom_io.read.reading import LoadedSeries, best_series, load_datasets
@@ -40,6 +41,8 @@ NOTHING_EXPECTED = frozenset(
 )
 """Of such series nobody expects a result: a note of each localizer and reformat would bury the others."""
 
+DEFAULT_FORM = ReportForm()
+
 FAILED = "failed"
 """The code of a note where the analysis itself failed."""
 
@@ -53,36 +56,41 @@ def installed_analysis(settings: Settings) -> SeriesAnalysis:
     """The analysis by the installed networks, on the device and the runtime of the settings."""
     machinery = NetworkChoice(settings.device, settings.detector, settings.runtime)
     tools = load_tools(machinery)
-    analysis = analysis_with(tools, settings.min_score, settings.report_language)
+    analysis = analysis_with(tools, settings.min_score, form_of(settings))
     return analysis if settings.notes else replace(analysis, note=None)
 
 
-def analysis_with(tools: CaseTools, min_score: float | None, language: Language = Language.BOTH) -> SeriesAnalysis:
+def form_of(settings: Settings) -> ReportForm:
+    """The form of the results that an installation asks for."""
+    return ReportForm(settings.report_language, settings.lesion_names)
+
+
+def analysis_with(tools: CaseTools, min_score: float | None, form: ReportForm = DEFAULT_FORM) -> SeriesAnalysis:
     """The analysis with these tools; a `min_score` of None means the detector's own threshold."""
 
     def choose(images: Sequence[Dataset]) -> Sequence[Dataset]:
         return best_series(images, tools.policy.series)
 
-    def run(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
-        request = CaseRequest(min_score=min_score, context=context, language=language)
+    def run(datasets: Sequence[Dataset], asked: Asked) -> AnalysisOutcome:
+        request = CaseRequest(min_score=min_score, context=asked.context, form=form, ordered=asked.at)
         with request.stopwatch.stage("read"):
             loaded = load_datasets(datasets, tools.policy.series)
             device = device_uid(tools.software_version, tools.networks.identities)
-            priors = priors_in(history, loaded, tools.policy.series, device)
+            priors = priors_in(asked.history, loaded, tools.policy.series, device)
         result = read_case(loaded, tools, replace(request, priors=priors))
         return AnalysisOutcome(result.objects.all(), result.document, _map_of(result.findings))
 
-    return SeriesAnalysis(tools.networks.identities, run, choose, noting(tools, language))
+    return SeriesAnalysis(tools.networks.identities, run, choose, noting(tools, form.language))
 
 
 def noting(tools: CaseTools, language: Language) -> Note:
     """What makes the note that a series was not analysed, in the language of the reports."""
     device = device_uid(tools.software_version, tools.networks.identities)
 
-    def note(key: str, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
+    def note(job: Job, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
         if refusal is not None and refusal.reason in NOTHING_EXPECTED:
             return None
-        encoding = EncodingContext(key, zoned(datasets[0], tools.clock()), tools.software_version, device)
+        encoding = EncodingContext(job.key, zoned(datasets[0], job.created), tools.software_version, device)
         sentences = [text for words in LANGUAGES[language] for text in _why(refusal, words.refusals)]
         return note_of(datasets, sentences, FAILED if refusal is None else refusal.reason.value, encoding)
 

@@ -93,8 +93,14 @@ class PacsIntake:
             relatives = self._relatives(series_id)
             if relatives.arriving and self._store.jobs_of_series(summary.series_uid):
                 return
-            earlier = relatives.fingerprint
-            slices = Slices(Source.PACS, series_id, summary.series_uid, summary.sop_uids, earlier)
+            slices = Slices(
+                source=Source.PACS,
+                series_id=series_id,
+                series_uid=summary.series_uid,
+                sop_uids=summary.sop_uids,
+                earlier=relatives.fingerprint,
+                patient=relatives.patient,
+            )
             self._accept(new_job(slices, self._identity, self._clock()), relatives)
             if relatives.arriving:
                 return
@@ -109,7 +115,7 @@ class PacsIntake:
         studies = [self._without_fetched(other) for other in self._pacs.studies_of(study.patient.patient_id)]
         earlier = earlier_studies(current, studies)
         later = (entry for other in later_studies(current, studies) for entry in other.series if entry.modality == CT)
-        return Relatives(earlier.fingerprint(), tuple(later), earlier.arriving)
+        return Relatives(earlier.fingerprint(), tuple(later), earlier.arriving, study.identity)
 
     def _without_fetched(self, study: StudySummary) -> StudySummary:
         kept = tuple(entry for entry in study.series if not self._store.is_fetched(entry.series_uid))
@@ -156,7 +162,7 @@ class SpoolIntake:
     def _accept(self, series: SpooledSeries | None) -> None:
         if series is None or series.modality != CT or self._store.is_own_series(series.series_uid):
             return
-        slices = Slices(Source.SPOOL, series.folder, series.series_uid, series.sop_uids)
+        slices = Slices(Source.SPOOL, series.folder, series.series_uid, series.sop_uids, patient=series.patient)
         if self._is_covered(slices):
             return
         self._store.accept(new_job(slices, self._identity, self._clock()))
@@ -190,31 +196,41 @@ class SpoolTimes:
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """A set of slices of one series, where it is, and what there is of earlier examinations to compare it with."""
+    """A set of slices of one series, where it is, and what there is of earlier examinations to compare it with.
+
+    `patient` is a digest of whom the PACS says that it is of.
+    """
 
     source: Source
     series_id: str
     series_uid: str
     sop_uids: Sequence[str]
     earlier: tuple[str, ...] = ()
+    patient: str = ""
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What decides the results beside the slices: a corrected name makes them again."""
+        return (*self.earlier, *((f"patient {self.patient}",) if self.patient else ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Relatives:
     """The patient's other examinations: the earlier ones as a fingerprint, the CT series of later ones.
 
-    `arriving`: one of the earlier ones is not complete yet.
+    `arriving`: one of the earlier ones is not complete yet. `patient` is a digest of whom the study is said to be of.
     """
 
     fingerprint: tuple[str, ...] = ()
     later: tuple[SeriesEntry, ...] = ()
     arriving: bool = False
+    patient: str = ""
 
 
 def new_job(slices: Slices, identity: Identity, now: datetime) -> Job:
     """The job that reads these slices, due at once."""
     return Job(
-        key=series_key(slices.series_uid, slices.sop_uids, identity.software_version, identity.models, slices.earlier),
+        key=series_key(slices.series_uid, slices.sop_uids, identity.software_version, identity.models, slices.beside),
         source=slices.source,
         series_id=slices.series_id,
         series_uid=slices.series_uid,

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, Val
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cad.case.choices import Runtime
-from cad.report.words.choices import Language
+from cad.report.words.choices import Language, LesionNames
 
 PREFIX = "LUNGCAD_"
 OTHER_NAMES = frozenset({"LUNGCAD_SHARED_DATA", "LUNGCAD_NOTIFY_URL", "LUNGCAD_NOTIFY_TOKEN"})
@@ -117,6 +117,11 @@ class Settings(BaseSettings):
     report_language: Language = Field(
         Language.BOTH,
         description="Language of the report's page: en, zh, or both, which is English with Chinese below.",
+    )
+    lesion_names: LesionNames = Field(
+        LesionNames.OHIF,
+        description="How the structured report names a lesion's measurements: ohif, which OHIF needs to list them, or "
+        'plain ("Nodule 1").',
     )
     notes: bool = Field(
         True,

@@ -39,8 +39,17 @@ class AnalysisOutcome:
     comparison_map: bytes | None = None
 
 
-Note = Callable[[str, Sequence[Dataset], Refusal | None], Dataset | None]
-"""Makes the object that says in the archive that a series was not analysed: of a job key, the images and the refusal,
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is known beside the images, and when the job was made: the time of its results, whenever they are made."""
+
+    context: ClinicalContext
+    history: History
+    at: datetime
+
+
+Note = Callable[[Job, Sequence[Dataset], Refusal | None], Dataset | None]
+"""Makes the object that says in the archive that a series was not analysed: of a job, the images and the refusal,
 None when the analysis failed. It gives None where nobody expects a result."""
 
 
@@ -53,7 +62,7 @@ class SeriesAnalysis:
     """
 
     models: tuple[ModelIdentity, ...]
-    run: Callable[[Sequence[Dataset], ClinicalContext, History], AnalysisOutcome]
+    run: Callable[[Sequence[Dataset], Asked], AnalysisOutcome]
     choose: Choose
     note: Note | None = None
 
@@ -131,7 +140,8 @@ def _outcome(
 ) -> AnalysisOutcome:
     """The results. A refusal, and a crash that is the last to be tried, leave a note in the archive first."""
     try:
-        return analysis.run(datasets, clinical_context(tools.store.patient(job.series_id)), history)
+        asked = Asked(clinical_context(tools.store.patient(job.series_id)), history, job.created)
+        return analysis.run(datasets, asked)
     except Unavailable:
         raise
     except Refusal as refusal:
@@ -150,7 +160,7 @@ def _leave_note(
     if analysis.note is None:
         return
     try:
-        note = analysis.note(job.key, datasets, refusal)
+        note = analysis.note(job, datasets, refusal)
     except Exception as bug:  # noqa: BLE001 - what was refused may be odd in any way; the refusal itself must stand
         logger.warning("job %s: no note could be made of it (%s)", job.key[:12], type(bug).__name__)
         return

@@ -29,6 +29,7 @@ from cad.domain import (
     ReportReference,
     Side,
 )
+from cad.report.words.choices import label_of
 from dicom_io import codes
 from dicom_io.read.damage import PARSE_ERRORS
 from dicom_io.read.files import CT_IMAGES
@@ -234,7 +235,7 @@ def _nodule(group: Dataset, centres: Mapping[str, PointLps]) -> PriorNodule:
     volume_mm3 = _required(_number(items, codes.VOLUME), "a volume")
     return PriorNodule(
         tracking_uid=uid,
-        label=str(_required(_named(items, TRACKING_IDENTIFIER), "a label").get("TextValue")),
+        label=label_of(str(_required(_named(items, TRACKING_IDENTIFIER), "a label").get("TextValue"))),
         centre=centres[uid],
         size=_size(items, volume_mm3),
         volume_mm3=volume_mm3,

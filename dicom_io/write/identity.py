@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, DT, TM
 
 from cad.domain import ModelIdentity
+from cad.report.words.choices import ReportForm
 from dicom_io import codes
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.uids import derived_uid
@@ -42,6 +43,9 @@ QUOTING_LOGGERS = ("pydicom", "highdicom")
 """Their warnings contain the values of the source, which are patient data."""
 
 
+DEFAULT_FORM = ReportForm()
+
+
 class ObjectKind(enum.Enum):
     """The series that lungcad adds to a study: one per kind, with a number and a description of its own."""
 
@@ -52,6 +56,7 @@ class ObjectKind(enum.Enum):
     PAGE = ("page", 95, "lungcad report page")
     NOTE = ("note", 96, "lungcad: not analysed")
     KEY_OBJECTS = ("key-objects", 97, "lungcad key objects")
+    REJECTION = ("rejection", 98, "lungcad: replaced results")
 
     def __init__(self, key: str, number: int, description: str) -> None:
         self.key = key
@@ -64,13 +69,14 @@ class EncodingContext:
     """What an encoder may not find out by itself.
 
     All UIDs derive from `job_key`; `now` is passed in, in the zone of the scan's own times; `device_uid`
-    changes with the software version and the weights (`dicom_io.uids.device_uid`).
+    changes with the software version and the weights (`dicom_io.uids.device_uid`). `form` is that of texts and names.
     """
 
     job_key: str
     now: datetime
     software_version: str
     device_uid: str
+    form: ReportForm = DEFAULT_FORM
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

@@ -97,9 +97,9 @@ def test_dcmqi_lists_the_group_of_a_score_of_zero(plain: Subject, tmp_path: Path
 
 def test_groups_of_calcium_follow_those_of_the_nodules(plain: Subject, tmp_path: Path) -> None:
     groups = tid1500_groups(save(every_case(plain)["with nodules"].sr, tmp_path, "sr"))
-    uids = [nodule.tracking_uid for nodule in two_nodules(plain.source.volume.grid) for _ in range(2)]
-    assert [group["TrackingUniqueIdentifier"] for group in groups][:4] == uids
-    assert [group["TrackingIdentifier"] for group in groups][4:] == TRACKED
+    uids = [nodule.tracking_uid for nodule in two_nodules(plain.source.volume.grid)]
+    assert [group["TrackingUniqueIdentifier"] for group in groups][:2] == uids
+    assert [group["TrackingIdentifier"] for group in groups][2:] == TRACKED
 
 
 def modifier(item: Dataset, name: str) -> str:
@@ -184,11 +184,11 @@ def places(group: Dataset, source: Subject) -> list[FloatArray]:
     return [positions_on(line.ContentSequence[0].ReferencedSOPSequence[0], line.GraphicData, images) for line in lines]
 
 
-def test_the_score_of_a_site_is_inferred_from_the_outline_of_its_largest_lesion(subject: Subject) -> None:
+def test_the_score_of_a_site_is_inferred_from_the_outlines_of_its_lesions(subject: Subject) -> None:
     groups = measurement_groups(calcium_objects(subject.source, score_of(subject), NOT_ASKED).sr)
     grid = subject.source.volume.grid
     for group, plaque in ((groups[1], LAD), (groups[2], RCA), (groups[3], AORTA)):
-        (line,) = places(group, subject)
+        line, *_ = places(group, subject)
         first, size = np.array(plaque.first), np.array(plaque.size)
         corners = positions_of(grid, np.stack([first - 0.5, first + size - 0.5]).astype(np.float64))
         assert line[:, :2].min(axis=0) == pytest.approx(corners[:, :2].min(axis=0), abs=0.01)
@@ -198,9 +198,18 @@ def test_the_score_of_a_site_is_inferred_from_the_outline_of_its_largest_lesion(
 
 def test_every_group_has_a_place_on_an_image_without_which_web_viewers_give_the_report_up(plain: Subject) -> None:
     cases = every_case(plain)
-    for case in ("scored", "zero"):
-        for group in measurement_groups(cases[case].sr):
-            assert len(places(group, plain)) == 1
+    counts = [len(places(group, plain)) for group in measurement_groups(cases["scored"].sr)]
+    assert counts == [3, 2, 1, 1]
+
+
+def test_a_score_of_zero_is_inferred_from_the_heart_that_was_searched(plain: Subject) -> None:
+    (group,) = measurement_groups(every_case(plain)["zero"].sr)
+    (outline,) = places(group, plain)
+    heart = a_score(plain.source.volume.grid, ()).searched
+    first = np.array(heart.offset) - 0.5
+    corners = positions_of(heart.grid, np.stack([first, first + heart.voxels.shape]))
+    assert outline[:, :2].min(axis=0) == pytest.approx(corners[:, :2].min(axis=0), abs=0.01)
+    assert outline[:, :2].max(axis=0) == pytest.approx(corners[:, :2].max(axis=0), abs=0.01)
 
 
 def evaluations(sr: Dataset) -> Dataset:

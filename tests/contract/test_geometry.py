@@ -15,6 +15,8 @@ from dicom_io.write.outlines import contours_of
 from dicom_io.write.seg import zero_padded
 from tests.made.subjects import LEFT_NODULE, RIGHT_NODULE, Ellipsoid, Subject, drawn_nodule, objects_of
 
+DRAWN = ("103339001", "103340004")
+"""Codes of the long and the short axis."""
 AXES = 2
 """The first two graphic objects of an annotation are the axes; the outlines follow."""
 
@@ -62,6 +64,8 @@ def axis_ends(group: Dataset, images: dict[str, Dataset]) -> list[FloatArray]:
     """The ends [2, 3] of each NUM's line in LPS mm: 0.5\\0.5 is the centre of the first pixel (PS3.3 C.18.6.1)."""
     lines = []
     for num in (item for item in group.ContentSequence if item.ValueType == "NUM"):
+        if num.ConceptNameCodeSequence[0].CodeValue not in DRAWN:
+            continue
         line = num.ContentSequence[0]
         reference = line.ContentSequence[0].ReferencedSOPSequence[0]
         lines.append(positions_on(reference, line.GraphicData, images))
@@ -92,7 +96,7 @@ def test_every_pixel_of_a_segment_lies_inside_its_nodule(subject: Subject) -> No
 
 def test_the_axes_in_the_report_end_on_the_nodule(subject: Subject) -> None:
     groups = measurement_groups(subject.objects.sr)
-    for nodule, group in zip(subject.nodules, groups[::2], strict=True):
+    for nodule, group in zip(subject.nodules, groups, strict=True):
         long_axis, short_axis = axis_ends(group, by_uid(subject.source))
         for line, axis in ((long_axis, nodule.diameters.long_axis), (short_axis, nodule.diameters.short_axis)):
             expected = [axis.start.as_array(), axis.end.as_array()]
@@ -104,9 +108,9 @@ def test_annotations_lie_on_the_lines_of_the_report(subject: Subject) -> None:
     assert objects.gsps is not None
     reported = [
         list(num.ContentSequence[0].GraphicData)
-        for group in measurement_groups(objects.sr)[::2]
+        for group in measurement_groups(objects.sr)
         for num in group.ContentSequence
-        if num.ValueType == "NUM"
+        if num.ValueType == "NUM" and num.ConceptNameCodeSequence[0].CodeValue in DRAWN
     ]
     drawn = [
         list(line.GraphicData)

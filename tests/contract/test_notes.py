@@ -10,16 +10,20 @@ from pydicom import dcmread
 from cad.case.networks import CaseTools
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, Volume
 from cad.errors import Reason, Refusal
-from cad.report.words.choices import Language
+from cad.report.words.choices import Language, ReportForm
 from cad.report.words.zh import refusals as chinese
 from cad.service.analysis import NOTHING_EXPECTED, analysis_with
+from cad.service.intake import Slices, new_job
+from cad.service.jobs import Source
 from dicom_io.read.readback import read_back
 from dicom_io.write.identity import RESEARCH_USE
 from tests.contract.tools import dciodvfy, dicom_sr_validator, dsrdump, save, sr_errors
+from tests.made.benches import IDENTITY, START
 from tests.made.series import CHINESE_NAME, a_series
 from tests.made.subjects import loaded
 
 REFUSED = Refusal(Reason.NO_LUNGS_IN_VIEW, "no lungs in view, 0 ml")
+A_JOB = new_job(Slices(Source.PACS, "id", "1.2", ("1.2.1",)), IDENTITY, START)
 
 
 class Nothing:
@@ -33,9 +37,9 @@ class Nothing:
 
 
 def a_note(tmp_path: Path, language: Language = Language.BOTH, refusal: Refusal | None = REFUSED) -> Path:
-    analysis = analysis_with(CaseTools(Networks(Nothing())), None, language)
+    analysis = analysis_with(CaseTools(Networks(Nothing())), None, ReportForm(language))
     assert analysis.note is not None
-    note = analysis.note("ab" * 32, a_series(patient_name=CHINESE_NAME), refusal)
+    note = analysis.note(A_JOB, a_series(patient_name=CHINESE_NAME), refusal)
     assert note is not None
     return save(note, tmp_path, "note")
 
@@ -75,7 +79,7 @@ def test_nothing_is_said_of_what_nobody_expects_to_be_read() -> None:
     analysis = analysis_with(CaseTools(Networks(Nothing())), None)
     assert analysis.note is not None
     for reason in NOTHING_EXPECTED:
-        assert analysis.note("ab" * 32, a_series(), Refusal(reason, "why")) is None
+        assert analysis.note(A_JOB, a_series(), Refusal(reason, "why")) is None
 
 
 def test_a_note_is_never_read_back_as_a_report_without_nodules(tmp_path: Path) -> None:

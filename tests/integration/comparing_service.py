@@ -17,7 +17,6 @@ from cad.case.networks import CaseTools
 from cad.commands.wiring import serve
 from cad.domain import (
     Candidate,
-    ClinicalContext,
     FloatArray,
     LungMask,
     LungTransform,
@@ -29,9 +28,8 @@ from cad.domain import (
 )
 from cad.geometry import index_of
 from cad.service.analysis import analysis_with
-from cad.service.prior_search import History
 from cad.service.settings import Settings, load_settings
-from cad.service.worker import AnalysisOutcome, SeriesAnalysis
+from cad.service.worker import AnalysisOutcome, Asked, SeriesAnalysis
 from tests.integration.paced_service import wait_while_held
 from tests.made.series import Sphere
 
@@ -93,9 +91,9 @@ def make_analysis(settings: Settings) -> SeriesAnalysis:
     """The product's analysis with known places in the detector's stead, held up as the paced service is."""
     analysis = analysis_with(CaseTools(Networks(KnownPlaces(), registrar=same_place)), None)
 
-    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
+    def read(datasets: Sequence[Dataset], asked: Asked) -> AnalysisOutcome:
         wait_while_held(settings.data_folder)
-        return analysis.run(datasets, context, history)
+        return analysis.run(datasets, asked)
 
     return SeriesAnalysis(analysis.models, read, analysis.choose)
 

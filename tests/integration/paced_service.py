@@ -22,7 +22,6 @@ from cad.case.networks import CaseTools
 from cad.commands.wiring import serve, utc_now
 from cad.domain import (
     Candidate,
-    ClinicalContext,
     Findings,
     LungMask,
     Marks,
@@ -35,9 +34,8 @@ from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy, WordingPolicy
 from cad.report.statements import state
 from cad.science.nodules import characterise
 from cad.service.analysis import noting
-from cad.service.prior_search import History
 from cad.service.settings import Settings, load_settings
-from cad.service.worker import AnalysisOutcome, SeriesAnalysis
+from cad.service.worker import AnalysisOutcome, Asked, SeriesAnalysis
 from dicom_io.read.reading import load_datasets
 from dicom_io.uids import device_uid
 from dicom_io.write.objects import EncodingContext, report_objects
@@ -66,7 +64,7 @@ class Nobody:
 def make_analysis(settings: Settings) -> SeriesAnalysis:
     """Reads a phantom with one nodule at NODULE, held up while HOLD exists."""
 
-    def read(datasets: Sequence[Dataset], _context: ClinicalContext, _history: History) -> AnalysisOutcome:
+    def read(datasets: Sequence[Dataset], _asked: Asked) -> AnalysisOutcome:
         wait_while_held(settings.data_folder)
         loaded = load_datasets(datasets, SeriesPolicy())
         lungs = LungMask((loaded.volume.hu < AIR_BELOW_HU).astype(np.uint8), loaded.volume.grid)

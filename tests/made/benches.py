@@ -20,7 +20,7 @@ from cad.service.jobs import Job, JobState, RetryPolicy
 from cad.service.outbox import Outbox
 from cad.service.prior_search import History
 from cad.service.store import Store
-from cad.service.worker import AnalysisOutcome, Note, SeriesAnalysis, Tools, execute
+from cad.service.worker import AnalysisOutcome, Asked, Note, SeriesAnalysis, Tools, execute
 from dicom_io.write.identity import MANUFACTURER, MODEL_NAME
 from orthanc.in_memory import InMemoryPacs
 from orthanc.spool import Spool
@@ -150,9 +150,10 @@ class Bench:
             raise Refusal(Reason.TOO_FEW_SLICES, "too few slices")
         return images
 
-    def _read(self, datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
+    def _read(self, datasets: Sequence[Dataset], asked: Asked) -> AnalysisOutcome:
         self.read.append(len(datasets))
-        self.contexts.append(context)
+        history = asked.history
+        self.contexts.append(asked.context)
         if self.refusal is not None:
             raise self.refusal
         uids = sorted(str(ds.SOPInstanceUID) for ds in datasets)

@@ -103,6 +103,7 @@ def a_score(grid: Grid, plaques: tuple[Plaque, ...] = PLAQUES, *, very_high: boo
         caveats=(NON_GATED,),
         scored_spacing_mm=(di, dj, dk),
         threshold_hu=130.0,
+        searched=NoduleMask(np.ones((1, 30, 40), dtype=np.bool_), (20, 30, 50), grid),
     )
 
 

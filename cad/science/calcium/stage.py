@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from cad.domain import (
     Artery,
     CalcifiedLesion,
@@ -67,7 +69,7 @@ def assess_calcium(scan: Scan, reader: CalciumReader, policy: CalciumPolicy) -> 
         return reason
     caveats = caveats_of(image, technique, slabs.are_averaged, policy)
     lesions, shifted = _lesions(slabs, heart, reader, policy)
-    return with_range(score_calcium(lesions, slabs, caveats, policy), shifted, policy)
+    return with_range(score_calcium(lesions, slabs, heart, caveats, policy), shifted, policy)
 
 
 def with_range(score: CalciumScore, shifted: float, policy: CalciumPolicy) -> CalciumScore:
@@ -91,7 +93,7 @@ def with_range(score: CalciumScore, shifted: float, policy: CalciumPolicy) -> Ca
 
 
 def score_calcium(
-    lesions: Sequence[CalcifiedLesion], slabs: Slabs, caveats: tuple[Caution, ...], policy: CalciumPolicy
+    lesions: Sequence[CalcifiedLesion], slabs: Slabs, heart: Heart, caveats: tuple[Caution, ...], policy: CalciumPolicy
 ) -> CalciumScore:
     """The sums over lesions, and the categories that follow."""
     arteries = tuple((artery, site_score(lesions, artery)) for artery in Artery)
@@ -113,7 +115,14 @@ def score_calcium(
         caveats=caveats,
         scored_spacing_mm=(dx, dy, dz),
         threshold_hu=policy.threshold_hu,
+        searched=slabs.on_series(largest_slice(heart)),
     )
+
+
+def largest_slice(heart: Heart) -> NoduleMask:
+    """The heart in the slice that shows most of it."""
+    k = int(np.argmax(np.count_nonzero(heart.heart.voxels, axis=(1, 2))))
+    return NoduleMask(heart.heart.voxels[k : k + 1].copy(), (k, 0, 0), heart.heart.grid)
 
 
 def variant_of(slabs: Slabs, policy: CalciumPolicy) -> Phrase:

@@ -3,8 +3,9 @@
 One group holds the total and the score of all four arteries, also of those without calcium; one each named site that
 has any follows. A group and the segment of its site have one Tracking UID. What was not assessed has a reason as text.
 
-The first number of a group has its place on an image: web viewers (OHIF 3.13) give up a whole report in which a group
-has none.
+The first number of a group has its places on the images: the outline of each lesion that it is the sum of, or of the
+heart that was searched where it is the sum of none. Web viewers (OHIF 3.13) give up a whole report in which a group has
+no place.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from cad.domain import (
     Artery,
     CalcifiedLesion,
     CalciumSite,
+    NoduleMask,
     NotAssessed,
     OtherCalcium,
     SiteScore,
@@ -44,7 +46,7 @@ from cad.report.statements.calcium import CalciumStatement
 from cad.report.words.en import calcium as english
 from dicom_io import codes
 from dicom_io.write.outlines import contours_of
-from dicom_io.write.segments import calcium_label, calcium_tracking_uid, site_code, united
+from dicom_io.write.segments import calcium_label, calcium_tracking_uid, site_code
 from dicom_io.write.source_images import SourceImages
 
 CONTAINS = RelationshipTypeValues.CONTAINS
@@ -121,7 +123,7 @@ def _total(scoring: _Scoring) -> MeasurementsAndQualitativeEvaluations:
         finding_sites=[FindingSite(codes.CORONARY_ARTERY)],
         algorithm_id=scoring.algorithm,
         measurements=[
-            *_scores(codes.CORONARY_CALCIUM_SCORE, scoring.statement.total, _place_of(lesions, scoring.source)),
+            *_scores(codes.CORONARY_CALCIUM_SCORE, scoring.statement.total, _places(lesions, scoring)),
             Measurement(codes.CALCIFIED_ARTERIES, calcium.vessels, codes.NO_UNITS),
             Measurement(codes.AGATSTON_THRESHOLD, _tenth(calcium.threshold_hu), codes.HOUNSFIELD_UNIT),
             *(_of_artery(artery, one) for artery, one in calcium.arteries),
@@ -159,33 +161,31 @@ def _of_site(site: CalciumSite, score: SiteScore, scoring: _Scoring) -> Measurem
         finding_sites=[FindingSite(site_code(site))],
         algorithm_id=scoring.algorithm,
         measurements=[
-            *_scores(name, score, _place_of(lesions, scoring.source)),
+            *_scores(name, score, _places(lesions, scoring)),
             Measurement(codes.SITE_CERTAINTY, _tenth(certainty * 100), codes.PERCENT),
         ],
         qualitative_evaluations=[QualitativeEvaluation(codes.CALCIUM_ESTIMATE, codes.NON_GATED_ESTIMATE)],
     )
 
 
-def _scores(name: Code, score: SiteScore, place: CoordinatesForMeasurement) -> Sequence[Measurement]:
+def _scores(name: Code, score: SiteScore, places: Sequence[CoordinatesForMeasurement]) -> Sequence[Measurement]:
     agatston, volume = _tenth(score.agatston), _tenth(score.volume_mm3)
     return (
-        Measurement(name, agatston, codes.SCORE, method=codes.AGATSTON_METHOD, referenced_coordinates=[place]),
+        Measurement(name, agatston, codes.SCORE, method=codes.AGATSTON_METHOD, referenced_coordinates=places),
         Measurement(name, volume, codes.CUBIC_MILLIMETRE, method=codes.VOLUME_METHOD),
         Measurement(codes.CALCIFIED_LESIONS, score.lesions, codes.NO_UNITS),
     )
 
 
-def _place_of(lesions: Sequence[CalcifiedLesion], source: SourceImages) -> CoordinatesForMeasurement:
-    """The outline of the largest lesion in the slice with the most; of no lesion the border of the middle image."""
-    if lesions:
-        mask = united([lesion.mask for lesion in lesions])
-        k = mask.offset[0] + int(np.argmax(np.count_nonzero(mask.voxels, axis=(1, 2))))
-        line = source.to_pixels(max(contours_of(mask, k, smooth=False), key=len), k)
-    else:
-        k = source.loaded.volume.grid.shape[0] // 2
-        image = source.frame(k).image
-        corners = ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
-        line = np.array(corners, dtype=np.float64) * (image.Columns, image.Rows)
+def _places(lesions: Sequence[CalcifiedLesion], scoring: _Scoring) -> list[CoordinatesForMeasurement]:
+    """The outline of each lesion in its largest slice, the largest first; without any that of the heart, likewise."""
+    masks = sorted((lesion.mask for lesion in lesions), key=lambda mask: -mask.voxel_count)
+    return [_outline(mask, scoring.source) for mask in masks or [scoring.statement.score.searched]]
+
+
+def _outline(mask: NoduleMask, source: SourceImages) -> CoordinatesForMeasurement:
+    k = mask.offset[0] + int(np.argmax(np.count_nonzero(mask.voxels, axis=(1, 2))))
+    line = source.to_pixels(max(contours_of(mask, k, smooth=False), key=len), k)
     frame = source.frame(k)
     image = SourceImageForRegion(frame.image.SOPClassUID, frame.image.SOPInstanceUID, frame.numbers)
     return CoordinatesForMeasurement(GraphicTypeValues.POLYLINE, line.astype(np.float32), image)

@@ -1,15 +1,18 @@
 """The comparison with earlier examinations → content items of the report.
 
-A nodule's change stands in its own measurement group. What belongs to no current nodule has a container of its own at
-the end, "Previous Findings": each earlier examination with its report, and the nodules that are gone. Viewers take a
-measurement group without coordinates for a broken measurement, so a nodule that is gone has none.
+A nodule's change stands in its own measurement group, which says which time point it is of (TID 1502). What belongs to
+no current nodule has a container of its own at the end, "Previous Findings": each earlier examination with its report
+and a group of each nodule's size then, under the tracking UID of now, and the nodules that are gone. There nobody
+counts the groups as findings of now, and no viewer looks for their coordinates.
 """
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Iterator, Sequence
 
+from highdicom import UID
 from highdicom.sr import (
     CodeContentItem,
     CompositeContentItem,
@@ -19,10 +22,13 @@ from highdicom.sr import (
     DateContentItem,
     ImageContentItem,
     Measurement,
+    MeasurementsAndQualitativeEvaluations,
     NumContentItem,
     QualitativeEvaluation,
     RelationshipTypeValues,
     TextContentItem,
+    TimePointContext,
+    TrackingIdentifier,
     UIDRefContentItem,
 )
 from pydicom.dataset import Dataset
@@ -81,6 +87,16 @@ def comparison_container(statement: FollowupStatement | None) -> ContainerConten
     items.extend(_exam(exam, statement) for exam in reversed(statement.record.exams))
     items.extend(_gone(one) if one.nodule is None else _sentence(one) for one in statement.changes)
     return _container(codes.PREVIOUS_FINDINGS, items)
+
+
+def now(statement: FollowupStatement | None) -> TimePointContext | None:
+    """The time point of the current examination among those that were compared; None of one that was not compared."""
+    return None if statement is None else _time_point(statement.record.acquired)
+
+
+def _time_point(acquired: datetime.date) -> TimePointContext:
+    """Named by its date, which is its order too: checkers of templates take a Time Point Order for a measurement."""
+    return TimePointContext(acquired.isoformat())
 
 
 def prior_evidence(statement: FollowupStatement | None) -> list[Dataset]:
@@ -150,7 +166,37 @@ def _exam(exam: ComparedExam, statement: FollowupStatement) -> ContainerContentI
     )
     if exam is statement.record.latest:
         items.extend(_illustrations(statement))
-    return _container(codes.PRIOR_EXAMINATION, items)
+    container = _container(codes.PRIOR_EXAMINATION, items)
+    container.ContentSequence.extend(_sizes_then(exam, statement))
+    return container
+
+
+def _sizes_then(exam: ComparedExam, statement: FollowupStatement) -> Iterator[Dataset]:
+    """TID 1501: the size of each nodule that an earlier examination shows, under its tracking UID and name of now."""
+    for one in statement.changes:
+        for then in one.record.history:
+            if then.acquired == exam.scan.acquired:
+                group = MeasurementsAndQualitativeEvaluations(
+                    tracking_identifier=TrackingIdentifier(UID(one.record.tracking_uid), _label(one)),
+                    time_point_context=_time_point(then.acquired),
+                    finding_type=codes.NODULE,
+                    measurements=[
+                        _whole(codes.VOLUME, then.size.volume_mm3, codes.CUBIC_MILLIMETRE),
+                        Measurement(
+                            codes.DIAMETER,
+                            rounded(then.size.mean_diameter_mm, 1),
+                            codes.MILLIMETRE,
+                            derivation=codes.MEAN,
+                        ),
+                    ],
+                )
+                yield group[0]
+
+
+def _label(one: ChangeStatement) -> str:
+    if one.nodule is not None:
+        return one.nodule.label
+    return "" if one.record.prior is None else one.record.prior.label
 
 
 def registration_text(quality: RegistrationQuality) -> str:

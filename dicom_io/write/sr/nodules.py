@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from highdicom.sr import FindingSite, Measurement, QualitativeEvaluation
+import numpy as np
+from highdicom.sr import (
+    CoordinatesForMeasurement,
+    FindingSite,
+    GraphicTypeValues,
+    Measurement,
+    QualitativeEvaluation,
+    SourceImageForRegion,
+)
+from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from cad.domain import (
+    AxialAxis,
     Lobe,
     MalignancyRisk,
     Nodule,
@@ -23,6 +33,7 @@ from cad.domain import (
 )
 from cad.report.statements.nodules import NoduleStatement, Sign
 from dicom_io import codes
+from dicom_io.write.source_images import SourceImages
 
 
 def finding_site(nodule: Nodule) -> FindingSite:
@@ -35,12 +46,12 @@ def finding_site(nodule: Nodule) -> FindingSite:
 
 
 def volumetric_measurements(one: NoduleStatement) -> list[Measurement]:
-    """Everything that was measured or estimated, sizes first: viewers show the first few."""
+    """Everything that was measured or estimated, both axes first: viewers show the first few."""
     nodule, diameters = one.nodule, one.nodule.diameters
     found = [
-        _in_mm3(codes.VOLUME, nodule.volume_mm3),
         _in_mm(codes.LONG_AXIS, diameters.long_axis_mm),
         _in_mm(codes.SHORT_AXIS, diameters.short_axis_mm),
+        _in_mm3(codes.VOLUME, nodule.volume_mm3),
         Measurement(codes.DIAMETER, tenth(diameters.mean_mm), codes.MILLIMETRE, derivation=codes.MEAN),
         Measurement(codes.MEAN_ATTENUATION, tenth(nodule.mean_hu), codes.HOUNSFIELD_UNIT),
         Measurement(codes.MASS, tenth(nodule.mass_mg), codes.MILLIGRAM),
@@ -51,24 +62,54 @@ def volumetric_measurements(one: NoduleStatement) -> list[Measurement]:
     if nodule.location is not None:
         found.extend(_location(nodule.location))
     if nodule.attributes is not None:
-        found.extend(_in_percent(codes.SIGN[sign], p) for sign, p in _signs(nodule.attributes))
+        found.extend(_in_percent(codes.SIGN_CERTAINTY[sign], p) for sign, p in _signs(nodule.attributes))
     if nodule.ratings is not None:
         found.extend(_ratings(nodule.ratings))
     return found + list(_risks(one.risks or {}))
 
 
 def qualitative_evaluations(one: NoduleStatement) -> list[QualitativeEvaluation]:
-    """The composition, each assessed sign as present or absent, and the pattern of calcification."""
+    """The composition, border shape and margins, other signs as present or absent, and the pattern of calcification."""
     found = [QualitativeEvaluation(codes.TEXTURE, codes.COMPOSITION[one.nodule.composition])]
     attributes = one.nodule.attributes
     if attributes is None:
         return found
-    for sign, answer in (*((s, codes.PRESENT) for s in one.signs), *((s, codes.ABSENT) for s in one.absent)):
-        found.append(QualitativeEvaluation(codes.SIGN[sign], answer))
+    answers = [*map(_present, one.signs), *(_absent(sign) for sign in one.absent)]
+    found.extend(QualitativeEvaluation(*answer) for answer in answers if answer is not None)
     if attributes.calcification_pattern is not None:
         pattern = codes.CALCIFICATION_PATTERN[attributes.calcification_pattern]
         found.append(QualitativeEvaluation(codes.CALCIFICATION_PATTERN_NAME, pattern))
     return found
+
+
+def _present(sign: Sign) -> tuple[Code, Code]:
+    finding = codes.SIGN_FINDING.get(sign)
+    return codes.SIGN_ANSWER[sign] if finding is None else (finding, codes.PRESENT)
+
+
+def _absent(sign: Sign) -> tuple[Code, Code] | None:
+    """None where no answer says that a sign is absent: its certainty does."""
+    finding = codes.SIGN_FINDING.get(sign)
+    return codes.SIGN_ABSENT.get(sign) if finding is None else (finding, codes.ABSENT)
+
+
+def draw_axes(group: Dataset, nodule: Nodule, source: SourceImages) -> None:
+    """Gives both axes of a nodule's group their lines on the source image.
+
+    TID 1419 has no coordinates; the template is extensible. Viewers that edit measurements (OHIF) draw the axes by them
+    and take their order and meanings literally.
+    """
+    diameters = nodule.diameters
+    for name, axis in ((codes.LONG_AXIS, diameters.long_axis), (codes.SHORT_AXIS, diameters.short_axis)):
+        item = next(item for item in group.ContentSequence if item.name == name)
+        item.ContentSequence = [*item.get("ContentSequence", ()), _line(axis, diameters.slice_k, source)]
+
+
+def _line(axis: AxialAxis, slice_k: int, source: SourceImages) -> CoordinatesForMeasurement:
+    frame = source.frame(slice_k)
+    image = SourceImageForRegion(frame.image.SOPClassUID, frame.image.SOPInstanceUID, frame.numbers)
+    line = source.to_pixels([axis.start, axis.end], slice_k).astype(np.float32)
+    return CoordinatesForMeasurement(GraphicTypeValues.POLYLINE, line, image)
 
 
 def tenth(value: float) -> float:

@@ -1,15 +1,13 @@
 """Statements → Comprehensive 3D SR, TID 1500 Measurement Report.
 
-Each nodule has two measurement groups under one Tracking UID, which is also that of its segment. The first, TID 1501,
-has the form that web viewers turn into an editable measurement: two axes, each with its line on the source image. The
-second, TID 1411, is the full record: the segment, what was measured and by which algorithm. Groups of calcium follow.
+Each nodule has one measurement group (TID 1411), whose Tracking UID is also that of its segment: the segment, what was
+measured and by which algorithm, both axes first, each with its line on the source image. Groups of calcium follow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from highdicom import UID
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -19,18 +17,14 @@ from highdicom.sr import (
     ContainerContentItem,
     ContentItem,
     ContentSequence,
-    CoordinatesForMeasurement,
     DeviceObserverIdentifyingAttributes,
-    GraphicTypeValues,
     LanguageOfContentItemAndDescendants,
-    Measurement,
     MeasurementReport,
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
     ObserverContext,
     ReferencedSegment,
     RelationshipTypeValues,
-    SourceImageForRegion,
     SourceSeriesForSegmentation,
     TextContentItem,
     TrackingIdentifier,
@@ -39,9 +33,8 @@ from highdicom.sr import (
 )
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
-from pydicom.sr.coding import Code
 
-from cad.domain import AxialAxis, ModelIdentity, Nodule
+from cad.domain import ModelIdentity, Nodule
 from cad.policy import LIMITING
 from cad.report.statements import Statements, Subject
 from cad.report.statements.followup import ChangeStatement
@@ -67,13 +60,11 @@ from dicom_io.write.sr.followup import (
     change_evaluations,
     change_measurements,
     comparison_container,
+    now,
     prior_evidence,
 )
 from dicom_io.write.sr.guidelines import guideline_items
-from dicom_io.write.sr.nodules import finding_site, qualitative_evaluations, tenth, volumetric_measurements
-
-BIDIRECTIONAL_TRACKING_IDENTIFIER = "Cornerstone3DTools@^0.1.0:Bidirectional"
-"""Tells Cornerstone-based viewers (OHIF) which of their tools draws and edits the group."""
+from dicom_io.write.sr.nodules import draw_axes, finding_site, qualitative_evaluations, volumetric_measurements
 
 ALGORITHM_NAME = "lungcad nodule detection and measurement"
 
@@ -186,12 +177,21 @@ def _append_comparison(root: Dataset, statements: Statements) -> None:
 def _nodule_groups(
     statements: Statements, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
 ) -> Iterator[Group]:
-    """Two groups for each nodule; the n-th one is segment n."""
+    """One group for each nodule; the n-th one is segment n."""
     if segmentation is None:
         return
-    for number, one in enumerate(statements.found, start=1):
-        yield _bidirectional_group(one.nodule, source, change_comment(_change(statements, number)))
-        yield _volumetric_group(number, _segment_reference(number, segmentation, source), statements, context)
+    for number in range(1, len(statements.found) + 1):
+        segment = _segment_reference(number, segmentation, source)
+        group = _nodule_group(number, segment, statements, context)
+        draw_axes(group[0], statements.found[number - 1].nodule, source)
+        group[0].ContentSequence.append(_label(number, statements))
+        yield group
+
+
+def _label(number: int, statements: Statements) -> TextContentItem:
+    """What viewers show beside the n-th nodule."""
+    text = nodule_comment(statements.found[number - 1].nodule, change_comment(_change(statements, number)))
+    return TextContentItem(codes.COMMENT, text, RelationshipTypeValues.CONTAINS)
 
 
 def _change(statements: Statements, number: int) -> ChangeStatement | None:
@@ -229,32 +229,6 @@ def nodule_comment(nodule: Nodule, change: str = "") -> str:
     return f"{label}, {change}" if change else label
 
 
-def _bidirectional_group(nodule: Nodule, source: SourceImages, change: str) -> MeasurementsAndQualitativeEvaluations:
-    """TID 1501: long and short axis as lines on the source image. Viewers take their order and meanings literally."""
-    diameters = nodule.diameters
-    group = MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(UID(nodule.tracking_uid), BIDIRECTIONAL_TRACKING_IDENTIFIER),
-        finding_type=codes.NODULE,
-        finding_sites=[finding_site(nodule)],
-        measurements=[
-            _axis_measurement(codes.LONG_AXIS, diameters.long_axis, diameters.slice_k, source),
-            _axis_measurement(codes.SHORT_AXIS, diameters.short_axis, diameters.slice_k, source),
-        ],
-    )
-    comment = TextContentItem(codes.COMMENT, nodule_comment(nodule, change), RelationshipTypeValues.CONTAINS)
-    group[0].ContentSequence.append(comment)
-    return group
-
-
-def _axis_measurement(name: Code, axis: AxialAxis, slice_k: int, source: SourceImages) -> Measurement:
-    frame = source.frame(slice_k)
-    image = SourceImageForRegion(frame.image.SOPClassUID, frame.image.SOPInstanceUID, frame.numbers)
-    line = CoordinatesForMeasurement(
-        GraphicTypeValues.POLYLINE, source.to_pixels([axis.start, axis.end], slice_k).astype(np.float32), image
-    )
-    return Measurement(name, tenth(axis.length_mm), codes.MILLIMETRE, referenced_coordinates=[line])
-
-
 def _segment_reference(number: int, segmentation: Dataset, source: SourceImages) -> ReferencedSegment:
     return ReferencedSegment(
         sop_class_uid=segmentation.SOPClassUID,
@@ -264,15 +238,16 @@ def _segment_reference(number: int, segmentation: Dataset, source: SourceImages)
     )
 
 
-def _volumetric_group(
+def _nodule_group(
     number: int, segment: ReferencedSegment, statements: Statements, context: EncodingContext
 ) -> VolumetricROIMeasurementsAndQualitativeEvaluations:
     """TID 1411: the segment and all measurements of the n-th nodule; the algorithm is named once, on the group."""
     one, change = statements.found[number - 1], _change(statements, number)
     nodule = one.nodule
     return VolumetricROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(UID(nodule.tracking_uid), nodule.label),
+        tracking_identifier=TrackingIdentifier(UID(nodule.tracking_uid), context.form.lesion_names.of(nodule.label)),
         referenced_segment=segment,
+        time_point_context=now(statements.followup),
         finding_type=codes.NODULE,
         finding_sites=[finding_site(nodule)],
         algorithm_id=_algorithm(ALGORITHM_NAME, statements, context),

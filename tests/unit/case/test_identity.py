@@ -7,7 +7,7 @@ import pytest
 from cad.case.identity import result_key
 from cad.case.request import CaseRequest
 from cad.domain import ClinicalContext, ExamObservations, NoduleObservation, PatientFactors
-from cad.report.words.choices import Language
+from cad.report.words.choices import Language, LesionNames, ReportForm
 from dicom_io.read.priors import Priors
 from tests.made.compared_chests import Chest, prior_of
 
@@ -18,8 +18,9 @@ REQUESTS = (
     CaseRequest(min_score=0.3),
     CaseRequest(context=SMOKER),
     CaseRequest(context=OBSERVED),
-    CaseRequest(language=Language.CHINESE),
-    CaseRequest(language=Language.ENGLISH),
+    CaseRequest(form=ReportForm(Language.CHINESE)),
+    CaseRequest(form=ReportForm(Language.ENGLISH)),
+    CaseRequest(form=ReportForm(lesion_names=LesionNames.PLAIN)),
     CaseRequest(min_score=0.3, context=SMOKER),
     CaseRequest(priors=Priors((prior_of(Chest([]), 90)[2],))),
     CaseRequest(priors=Priors((prior_of(Chest([]), 200)[2],))),
@@ -38,7 +39,7 @@ def test_a_request_that_changes_the_objects_has_a_key_of_its_own(request_: CaseR
     assert (len(key), set(key) - set("0123456789abcdef")) == (64, set())
     assert key == result_key(
         JOB,
-        CaseRequest(request_.parts, request_.min_score, request_.context, request_.priors, language=request_.language),
+        CaseRequest(request_.parts, request_.min_score, request_.context, request_.priors, form=request_.form),
     )
 
 

@@ -15,10 +15,10 @@ from pydicom.dataset import Dataset
 
 from cad.domain import ClinicalContext, PatientFactors
 from cad.errors import Reason, Refusal, Unavailable
-from cad.service.jobs import JobState
+from cad.service.jobs import Job, JobState
 from cad.service.prior_choice import NO_PATIENT_ID
 from cad.service.prior_search import History
-from cad.service.worker import AnalysisOutcome, LoopInterval, Note, SeriesAnalysis, execute, run_loop
+from cad.service.worker import AnalysisOutcome, Asked, LoopInterval, Note, SeriesAnalysis, execute, run_loop
 from orthanc.in_memory import InMemoryPacs, id_of
 from tests.made.benches import MODEL, SERIES, Bench, an_instance, slices
 
@@ -137,9 +137,9 @@ def test_a_report_names_the_one_that_it_replaces(bench: Bench) -> None:
 
 
 def a_note(reasons: list[str | None]) -> Note:
-    def note(key: str, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
+    def note(job: Job, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
         reasons.append(None if refusal is None else refusal.reason.value)
-        return an_instance(1, f"2.25.{int(key[:12], 16)}", "SR")
+        return an_instance(1, f"2.25.{int(job.key[:12], 16)}", "SR")
 
     return note
 
@@ -163,7 +163,7 @@ def test_a_refusal_leaves_a_note_in_the_archive_that_goes_when_the_series_has_a_
 def test_a_crash_leaves_a_note_only_when_it_is_the_last_to_be_tried(bench: Bench) -> None:
     reasons: list[str | None] = []
 
-    def crash(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
+    def crash(datasets: Sequence[Dataset], asked: Asked) -> AnalysisOutcome:
         raise ZeroDivisionError
 
     receive(bench, 1)
@@ -182,7 +182,7 @@ def test_a_crash_leaves_a_note_only_when_it_is_the_last_to_be_tried(bench: Bench
 
 
 def test_a_note_that_cannot_be_made_does_not_hide_the_refusal(bench: Bench) -> None:
-    def odd(key: str, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
+    def odd(job: Job, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
         raise AttributeError
 
     bench.note = odd
@@ -241,8 +241,8 @@ def test_a_newer_set_of_slices_withdraws_the_older_result_once_it_has_its_own(be
 def test_the_map_of_a_comparison_is_kept_with_the_result_and_withdrawn_with_it(bench: Bench) -> None:
     reads = bench.analysis().run
 
-    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
-        return replace(reads(datasets, context, history), comparison_map=b"map")
+    def read(datasets: Sequence[Dataset], asked: Asked) -> AnalysisOutcome:
+        return replace(reads(datasets, asked), comparison_map=b"map")
 
     receive(bench, 1, 2)
     bench.take_in()
@@ -274,9 +274,9 @@ def test_a_pacs_that_is_down_delays_the_delivery_and_not_the_science(bench: Benc
     bench.take_in()
     key, epoch = bench.engine.submitted[0]
 
-    def read(datasets: Sequence[Dataset], context: ClinicalContext, history: History) -> AnalysisOutcome:
+    def read(datasets: Sequence[Dataset], asked: Asked) -> AnalysisOutcome:
         bench.pacs.go_down()
-        return bench.analysis().run(datasets, context, history)
+        return bench.analysis().run(datasets, asked)
 
     analysis = SeriesAnalysis((MODEL,), read, list)
     execute(key, epoch, bench.tools, analysis)
@@ -291,7 +291,7 @@ def test_results_that_are_there_already_are_not_sent_again(bench: Bench) -> None
     receive(bench, 1)
     bench.take_in()
     key, epoch = bench.engine.submitted[0]
-    bench.pacs.send(bench._read(slices(1), ClinicalContext(), History((), (NO_PATIENT_ID,))).objects)
+    bench.pacs.send(bench._read(slices(1), Asked(ClinicalContext(), History((), (NO_PATIENT_ID,)), bench.now)).objects)
     execute(key, epoch, bench.tools, bench.analysis())
     assert bench.job().state is JobState.DONE
     assert bench.pacs.uploads == 2
