@@ -269,6 +269,25 @@ ACQUISITION_DATE = Code("126201", "DCM", "Acquisition Date")
 ILLUSTRATION = Code("121080", "DCM", "Best illustration of finding")
 """Image of an earlier examination that a comparison shows (CID 7003)."""
 
+LIBRARY_SOURCE = Code("260753009", "SCT", "Source")
+"""Names an image of the image library (TID 1601)."""
+
+MODALITY = Code("121139", "DCM", "Modality")
+COMPUTED_TOMOGRAPHY = Code("CT", "DCM", "Computed Tomography")
+TARGET_REGION = Code("123014", "DCM", "Target Region")
+CHEST = Code("816094009", "SCT", "Chest")
+FRAME_OF_REFERENCE = Code("112227", "DCM", "Frame of Reference UID")
+PIXEL_ROWS = Code("110910", "DCM", "Pixel Data Rows")
+PIXEL_COLUMNS = Code("110911", "DCM", "Pixel Data Columns")
+HORIZONTAL_SPACING = Code("111026", "DCM", "Horizontal Pixel Spacing")
+VERTICAL_SPACING = Code("111066", "DCM", "Vertical Pixel Spacing")
+SLICE_SPACING = Code("112226", "DCM", "Spacing between slices")
+SLICE_THICKNESS = Code("112225", "DCM", "Slice Thickness")
+"""How the images of the library were made (TID 1602, TID 1604)."""
+
+KERNEL = Code("KERNEL", OWN_SCHEME, "Convolution Kernel")
+"""As the scanner names it (*own choice*: 113961 DCM, Reconstruction Algorithm, takes codes of another kind)."""
+
 REGISTRATION = Code("REGISTRATION", OWN_SCHEME, "Registration of the examinations")
 """How two examinations were brought together, and how well (*own choice*)."""
 
@@ -387,6 +406,7 @@ def calcium_category(scheme: str, value: str) -> Code:
 MILLIMETRE = Code("mm", "UCUM", "millimeter")
 SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
 DAY = Code("d", "UCUM", "day")
+PIXELS = Code("{pixels}", "UCUM", "pixels")
 NO_UNITS = Code("1", "UCUM", "no units")
 SCORE = Code("{score}", "UCUM", "score")
 CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")

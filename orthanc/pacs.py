@@ -88,8 +88,13 @@ IDENTITY_KEYWORDS = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex
 
 
 def identity_digest(values: Iterable[object]) -> str:
-    """A digest of these values (None where not stated) in their order, which shows nothing of them."""
+    """A digest of these values (None where not stated) in their order, which shows nothing of them.
+
+    Empty when none is stated.
+    """
     texts = ["" if value is None else str(value).strip() for value in values]
+    if not any(texts):
+        return ""
     return hashlib.sha256("".join(f"{len(text)}:{text}," for text in texts).encode()).hexdigest()[:16]
 
 

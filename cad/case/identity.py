@@ -27,7 +27,7 @@ def series_key(
     """
     parts = [series_uid, *sorted(set(sop_uids)), software_version, *sorted(model.sha256 for model in models)]
     known = sorted(set(beside))
-    parts += ["beside", *known] if known else []
+    parts += ["earlier", *known] if known else []
     return hashlib.sha256("".join(f"{len(part)}:{part}," for part in parts).encode()).hexdigest()
 
 

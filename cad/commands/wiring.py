@@ -196,6 +196,7 @@ def make_tools(settings: Settings) -> Tools:
         clock=utc_now,
         archive=_archive(settings, pacs),
         archive_tries=settings.prior_archive_tries,
+        rejection_notes=settings.rejection_notes,
     )
 
 

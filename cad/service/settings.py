@@ -127,6 +127,11 @@ class Settings(BaseSettings):
         True,
         description="Leave a small report in the archive for each series that was refused or failed, which says why.",
     )
+    rejection_notes: bool = Field(
+        True,
+        description="Leave a rejection note (IHE IOCM) beside results that replace others: it reaches archives that "
+        "those were sent on to.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
     @field_validator("scp_callers", mode="before")

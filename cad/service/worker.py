@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from cad.service.jobs import Event, EventKind, Job, JobState, Source
 from cad.service.outbox import Outbox
 from cad.service.prior_search import Choose, History, Library, Search
 from cad.service.store import ObjectRecord, Store
+from dicom_io.write.rejection import Replaced, rejection_note
 from dicom_io.write.sr.predecessors import name_predecessors
 from orthanc.pacs import Archive, Destination, Pacs
 from orthanc.spool import Spool
@@ -69,7 +70,7 @@ class SeriesAnalysis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """Everything that a job touches."""
+    """Everything that a job touches. `rejection_notes`: whether results that are replaced are said to be rejected."""
 
     store: Store
     pacs: Pacs
@@ -79,6 +80,7 @@ class Tools:
     clock: Clock
     archive: Archive | None = None
     archive_tries: int = 3
+    rejection_notes: bool = True
 
     @property
     def library(self) -> Library:
@@ -127,10 +129,10 @@ def _analyse(job: Job, tools: Tools, analysis: SeriesAnalysis) -> Job | None:
     outcome = _outcome(job, datasets, history, tools, analysis)
     _withdraw_note(job, outcome, tools)
     _name_predecessors(job, outcome, tools)
-    tools.outbox.keep(job.key, outcome.objects)
+    objects = (*outcome.objects, *_rejections(job, outcome, tools))
+    tools.outbox.keep(job.key, objects)
     records = [
-        ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality))
-        for item in outcome.objects
+        ObjectRecord(str(item.SOPInstanceUID), str(item.SeriesInstanceUID), str(item.Modality)) for item in objects
     ]
     return tools.store.analysed(job, records, outcome.document, tools.clock(), outcome.comparison_map)
 
@@ -185,6 +187,23 @@ def _name_predecessors(job: Job, outcome: AnalysisOutcome, tools: Tools) -> None
     for item in outcome.objects:
         if item.Modality == REPORT:
             name_predecessors(item, {record.sop_uid: record.series_uid for record in records})
+
+
+def _rejections(job: Job, outcome: AnalysisOutcome, tools: Tools) -> Iterator[Dataset]:
+    """The note that what the archive still holds of earlier results on the same series is replaced."""
+    if not tools.rejection_notes:
+        return
+    held = {one.key for one in tools.store.unsettled(JobState.SUPERSEDED, tools.clock())}
+    siblings = [one for one in tools.store.jobs_of_series(job.series_uid) if one.key != job.key and one.key in held]
+    replaced = [
+        Replaced(record.sop_uid, record.series_uid, record.modality)
+        for one in siblings
+        for record in tools.store.objects(one.key)
+    ]
+    for report in [item for item in outcome.objects if item.Modality == REPORT][:1]:
+        note = rejection_note(report, replaced)
+        if note is not None:
+            yield note
 
 
 def _fetch(job: Job, tools: Tools) -> tuple[Dataset, ...]:

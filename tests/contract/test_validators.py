@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from highdicom.sr import Comprehensive3DSR
+from highdicom.sr import MeasurementReport
 from pydicom.config import IGNORE
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -89,11 +89,11 @@ def test_dcmqi_reads_one_group_per_nodule(subject: Subject, tmp_path: Path) -> N
 
 
 def test_highdicom_finds_the_groups_by_uid_with_segment_and_measurements(plain: Subject) -> None:
-    content = Comprehensive3DSR.from_dataset(plain.objects.sr).content
+    content = MeasurementReport.from_sequence([plain.objects.sr])
     for number, nodule in enumerate(plain.nodules, start=1):
         (group,) = content.get_volumetric_roi_measurement_groups(tracking_uid=nodule.tracking_uid)
-        assert group.referenced_segmentation_frame is None
-        assert group.roi.referenced_segment_number == number
+        assert group.referenced_segment is not None
+        assert group.referenced_segment.referenced_segment_numbers == [number]
         (volume,) = group.get_measurements(name=codes.VOLUME)
         assert volume.value == pytest.approx(nodule.volume_mm3, abs=0.051)
 

@@ -72,6 +72,10 @@ def a_report(name: str, images: Sequence[Dataset], tracking: str) -> Dataset:
     report = an_instance(1, f"{name}.1", "SR", str(images[0].StudyInstanceUID))
     report.SOPClassUID = Comprehensive3DSRStorage
     report.Manufacturer, report.ManufacturerModelName, report.TrackingUID = MANUFACTURER, MODEL_NAME, tracking
+    report.SeriesNumber, report.SoftwareVersions, report.DeviceSerialNumber = 91, "1.0", "2.25.1"
+    report.SeriesDate = report.ContentDate = report.InstanceCreationDate = "20260301"
+    report.SeriesTime = report.ContentTime = report.InstanceCreationTime = "120000"
+    report.TimezoneOffsetFromUTC = "+0000"
     study, series = Dataset(), Dataset()
     study.StudyInstanceUID, series.SeriesInstanceUID = images[0].StudyInstanceUID, images[0].SeriesInstanceUID
     series.ReferencedSOPSequence = [_reference(image) for image in images]

@@ -64,7 +64,9 @@ from dicom_io.write.sr.followup import (
     prior_evidence,
 )
 from dicom_io.write.sr.guidelines import guideline_items
+from dicom_io.write.sr.image_library import image_library
 from dicom_io.write.sr.nodules import draw_axes, finding_site, qualitative_evaluations, volumetric_measurements
+from dicom_io.write.sr.orders import name_orders
 
 ALGORITHM_NAME = "lungcad nodule detection and measurement"
 
@@ -87,7 +89,9 @@ def structured_report(
     evidence = [*own, *prior_evidence(statements.followup)]
     identity = object_identity(ObjectKind.REPORT, source.header, context)
     content = _content(statements, segmentation, source, context)
-    return document_of(evidence, content, identity, statements.models, context)
+    report = document_of(evidence, content, identity, statements.models, context)
+    name_orders(report, source.loaded.evidence.datasets[0])
+    return report
 
 
 def document_of(
@@ -143,8 +147,16 @@ def _content(
         TextContentItem(codes.COMMENT, RESEARCH_USE, RelationshipTypeValues.CONTAINS),
     ]
     report = _report_with(groups, items, context) if groups else report_without_groups(items, context)
+    _add_library(report[0], statements, source)
     _append_comparison(report[0], statements)
     return report
+
+
+def _add_library(root: Dataset, statements: Statements, source: SourceImages) -> None:
+    """Before the first container; without a nodule it holds the middle image, as TID 1601 asks for one at least."""
+    slices = [one.nodule.diameters.slice_k for one in statements.found] or [source.loaded.volume.grid.shape[0] // 2]
+    first = next(n for n, item in enumerate(root.ContentSequence) if item.ValueType == "CONTAINER")
+    root.ContentSequence.insert(first, image_library(source, slices))
 
 
 def _limit_items(statements: Statements) -> Iterator[ContentItem]:
