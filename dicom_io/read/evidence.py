@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ from pydicom.config import RAISE
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.valuerep import validate_value
+from pydicom.valuerep import DA, TM, validate_value
 
 from cad.domain import Caution
 from cad.errors import Reason, Refusal
@@ -21,6 +21,15 @@ from dicom_io.read.patient_keywords import COPIED_KEYWORDS
 
 _LONGEST_TEXT = 10_240
 """Characters of the longest kind of text (LT, PS3.5 6.2); names and identifiers are far shorter."""
+
+PATIENT_SEXES = ("M", "F", "O")
+"""Enumerated values of PatientSex (PS3.3 C.7.1.1)."""
+
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    "DA": lambda text: DA(text, validation_mode=RAISE),
+    "TM": lambda text: TM(text, validation_mode=RAISE),
+}
+"""The form of a date does not make it one: 30 February."""
 
 _STRICT_VRS = ("AS", "CS", "DA", "DS", "TM")
 """Kinds of value with a form of their own (PS3.5 6.2); free text is kept as it is."""
@@ -111,9 +120,10 @@ def _is_usable(header: Dataset, keyword: str) -> bool:
         element = header[keyword]
         if element.VR in _STRICT_VRS and not element.is_empty:
             validate_value(element.VR, str(element.value), RAISE)
+            _PARSERS.get(element.VR, str)(str(element.value))
+        return keyword != "PatientSex" or element.is_empty or str(element.value) in PATIENT_SEXES
     except PARSE_ERRORS:
         return False
-    return True
 
 
 def _emptied(header: Dataset, keywords: list[str]) -> Dataset:

@@ -36,6 +36,9 @@ LARGEST_SOURCE_SERIES_NUMBER = 2**31 // 100 - 1
 LONG_STRING_CHARACTERS = 64
 """Length of a value of VR LO (DICOM PS3.5 6.2)."""
 
+SHORT_STRING_CHARACTERS = 16
+"""Length of a value of VR SH (DICOM PS3.5 6.2)."""
+
 ACQUISITION_EQUIPMENT_VALUE = "109101"
 """CID 7005 Acquisition Equipment: the scanner, whose contribution has the date of the scan."""
 
@@ -204,6 +207,7 @@ def without_quoting_the_source() -> Iterator[None]:
 def stamp(dataset: Dataset, context: EncodingContext) -> None:
     """Give every date that the encoding library took from the clock, and every UID it drew, its deterministic value."""
     date, time = DA(context.now.date()), TM(context.now.time())
+    name_implementation(dataset, context.software_version)
     dataset.TimezoneOffsetFromUTC = context.now.strftime("%z")[:5]
     if "LastMenstrualDate" in dataset:  # copied with the patient, and nothing that a result has to repeat
         del dataset.LastMenstrualDate
@@ -225,6 +229,12 @@ def stamp(dataset: Dataset, context: EncodingContext) -> None:
         if item.PurposeOfReferenceCodeSequence[0].CodeValue != ACQUISITION_EQUIPMENT_VALUE:
             item.ContributionDateTime = DT(context.now)
     _replace_dimension_uid(dataset)
+
+
+def name_implementation(dataset: Dataset, software_version: str) -> None:
+    """Says in the file's own header what wrote it: lungcad, not the library that it is built on (PS3.10 7.1)."""
+    dataset.file_meta.ImplementationClassUID = UID(derived_uid("implementation", software_version))
+    dataset.file_meta.ImplementationVersionName = f"LUNGCAD_{software_version}"[:SHORT_STRING_CHARACTERS]
 
 
 def _replace_dimension_uid(dataset: Dataset) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 from highdicom import UID
 from highdicom.enum import CoordinateSystemNames, PhotometricInterpretationValues
 from highdicom.sc import SCImage
@@ -20,7 +21,7 @@ from cad.domain import (
 )
 from cad.report.pictures.calcium import calcium_page, heart_lung_page
 from cad.report.pictures.followup import comparison_pages
-from cad.report.pictures.nodules import nodule_page, summary_page
+from cad.report.pictures.nodules import BACKGROUND_RGB, nodule_page, summary_page
 from cad.report.statements import Statements, Subject
 from cad.report.statements.followup import FollowupStatement
 from cad.report.statements.nodules import NoduleStatement
@@ -65,12 +66,24 @@ def key_images(statements: Statements, source: SourceImages, context: EncodingCo
     pages.extend(_calcium_pages(statements, source))
     equipment = contributing_equipment(statements.models, context)
     captures = []
-    for number, page in enumerate(pages, start=1):
+    for number, page in enumerate(_of_one_size(pages), start=1):
         capture = _secondary_capture(page, number, source, context)
         capture.ContributingEquipmentSequence.extend(equipment)
         stamp(capture, context)
         captures.append(capture)
     return tuple(captures)
+
+
+def _of_one_size(pages: Sequence[KeyImagePage]) -> list[KeyImagePage]:
+    """The pages with their margins filled up to the largest: viewers split a series of images of several sizes."""
+    rows, columns = (max(page.pixels.shape[axis] for page in pages) for axis in (0, 1))
+    filled = []
+    for page in pages:
+        pixels = np.empty((rows, columns, 3), dtype=np.uint8)
+        pixels[:] = BACKGROUND_RGB
+        pixels[: page.pixels.shape[0], : page.pixels.shape[1]] = page.pixels
+        filled.append(replace(page, pixels=pixels))
+    return filled
 
 
 def _comparisons(statement: FollowupStatement | None, source: SourceImages) -> Iterator[KeyImagePage]:

@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from dicom_io.uids import derived_uid
-from dicom_io.write.identity import ObjectKind
+from dicom_io.write.identity import ObjectKind, name_implementation
 
 CLASSES: Mapping[str, str] = {
     "SR": Comprehensive3DSRStorage,
@@ -77,6 +77,7 @@ def rejection_note(report: Dataset, replaced: Sequence[Replaced]) -> Dataset | N
         setattr(note, keyword, report.get(keyword))
     note.SeriesDate, note.SeriesTime = report.SeriesDate, report.SeriesTime
     note.TimezoneOffsetFromUTC = report.TimezoneOffsetFromUTC
+    name_implementation(note, str(report.SoftwareVersions))
     return note
 
 

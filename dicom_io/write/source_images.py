@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, TM
 
 from cad.domain import FloatArray, PointLps
+from dicom_io.read.evidence import PATIENT_SEXES
 from dicom_io.read.reading import LoadedSeries
 
 IMAGE_KEYWORDS = (
@@ -56,11 +57,16 @@ TYPE_2_KEYWORDS = (
 )
 """Present in every object, empty when the source does not say (Patient and General Study modules, type 2)."""
 
+ADMISSION_KEYWORDS = ("AdmissionID", "IssuerOfAdmissionIDSequence")
+"""Of the Patient Study Module (PS3.3 C.7.2.2), in a group beyond those that are common to all images."""
+
+TRIAL_TYPE_1 = ("ClinicalTrialSponsorName", "ClinicalTrialProtocolID")
+TRIAL_TYPE_2 = ("ClinicalTrialProtocolName", "ClinicalTrialSiteID", "ClinicalTrialSiteName", "ClinicalTrialTimePointID")
+TRIAL_SUBJECT = ("ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID")
+"""Of the Clinical Trial Subject and Study Modules (PS3.3 C.7.1.3, C.7.2.3); of the last two one is required."""
+
 IMAGE_GROUP = 0x0028
 """From this group on, attributes describe one image and its pixels."""
-
-PATIENT_SEXES = ("M", "F", "O")
-"""Enumerated values of PatientSex (DICOM PS3.3 C.7.1.1); anything else is written as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +185,15 @@ def clean_header(source: Dataset, study_uid: str) -> Dataset:
     for keyword in TYPE_2_KEYWORDS:
         if keyword not in header:
             setattr(header, keyword, None)
+    for keyword in ADMISSION_KEYWORDS:
+        if keyword in source and not source[keyword].is_empty:
+            header.add(_unicode(source[keyword]))
     header.SpecificCharacterSet = "ISO_IR 192"
     header.StudyInstanceUID = study_uid
     header.Modality = "CT"
     _empty_invalid(header)
+    _keep_valid_items(header)
+    _complete_trial(header)
     return header
 
 
@@ -202,6 +213,43 @@ def _empty_invalid(header: Dataset) -> None:
             parse(header.get(keyword), validation_mode=config.RAISE)
         except ValueError:
             setattr(header, keyword, None)
+
+
+def _keep_valid_items(header: Dataset) -> None:
+    """Leaves items out of codes, issuers and other identifiers that lack what makes them one."""
+    for element in [element for element in header if element.VR == "SQ"]:
+        sets = next((sets for part, sets in REQUIRED_IN_ITEMS if part in element.keyword), ((),))
+        kept = [item for item in element.value if any(all(item.get(key) for key in keys) for keys in sets)]
+        if not kept:
+            del header[element.tag]
+        elif len(kept) < len(element.value):
+            element.value = kept
+
+
+def _complete_trial(header: Dataset) -> None:
+    """The modules of a clinical trial whole or not at all."""
+    stated = [element.keyword for element in header if element.keyword.startswith("ClinicalTrial")]
+    if not stated:
+        return
+    if all(header.get(keyword) for keyword in TRIAL_TYPE_1) and any(header.get(keyword) for keyword in TRIAL_SUBJECT):
+        for keyword in TRIAL_TYPE_2:
+            if keyword not in header:
+                setattr(header, keyword, None)
+    else:
+        for keyword in stated:
+            delattr(header, keyword)
+
+
+_CODE = (
+    ("CodeValue", "CodingSchemeDesignator", "CodeMeaning"),
+    ("LongCodeValue", "CodingSchemeDesignator", "CodeMeaning"),
+)
+REQUIRED_IN_ITEMS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+    ("CodeSequence", (*_CODE, ("URNCodeValue", "CodeMeaning"))),
+    ("IssuerOf", (("LocalNamespaceEntityID",), ("UniversalEntityID", "UniversalEntityIDType"))),
+    ("OtherPatientIDsSequence", (("PatientID", "TypeOfPatientID"),)),
+)
+"""Parts of a sequence's keyword, and the sets of attributes of which an item has one (PS3.3 8.8, 10.14, C.7.1.1)."""
 
 
 def image_of(source: Dataset, header: Dataset) -> Dataset:

@@ -157,8 +157,62 @@ def test_a_source_with_odd_headers_gives_valid_objects(tmp_path: Path) -> None:
         ds.SeriesNumber = ds.LossyImageCompression = ds.PatientComments = None
         del ds.StudyID, ds.AccessionNumber, ds.ReferringPhysicianName, ds.PatientBirthDate
         ds.private_block(0x0011, "ODD", create=True).add_new(0x01, "LO", "private")
-    for path in saved(a_subject(datasets).objects, tmp_path):
+        ds.IssuerOfAccessionNumberSequence, ds.OtherPatientIDsSequence = [Dataset()], [a_code("", "", "x")]
+        ds.ProcedureCodeSequence = [a_code("CTCHEST", "99HIS", "CT Chest"), a_code("BROKEN", "", "")]
+        ds.ClinicalTrialProtocolID = "TRIAL-1"
+    subject = a_subject(datasets)
+    for path in saved(subject.objects, tmp_path):
         assert dciodvfy(path) == []
+    (said,) = [one.text for one in subject.source.cautions if one.code == "unusable-attributes"]
+    assert all(keyword in said for keyword in ("PatientSex", "StudyTime"))
+    assert [item.CodeValue for item in subject.objects.sr.PerformedProcedureCodeSequence] == ["CTCHEST"]
+    assert "ClinicalTrialProtocolID" not in subject.objects.sr
+
+
+def a_code(value: str, scheme: str, meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
+
+
+def test_the_order_the_trial_and_the_admission_of_the_images_are_named(tmp_path: Path) -> None:
+    datasets = a_series()
+    for ds in datasets:
+        order = Dataset()
+        order.RequestedProcedureID, order.RequestedProcedureDescription = "RP-7", "CT Thorax"
+        order.RequestedProcedureCodeSequence = [a_code("CTCHEST", "99HIS", "CT Chest")]
+        ds.RequestAttributesSequence, ds.AccessionNumber, ds.AdmissionID = [order], "A-1", "ADM-1"
+        ds.ClinicalTrialSponsorName, ds.ClinicalTrialProtocolID, ds.ClinicalTrialSubjectID = "S", "TRIAL-1", "0001"
+    objects = a_subject(datasets).objects
+    for path in saved(objects, tmp_path):
+        assert dciodvfy(path) == []
+    (request,) = objects.sr.ReferencedRequestSequence
+    assert (request.RequestedProcedureID, request.AccessionNumber) == ("RP-7", "A-1")
+    assert request.RequestedProcedureCodeSequence[0].CodeValue == "CTCHEST"
+    assert objects.sr.AdmissionID == "ADM-1"
+    assert {"ClinicalTrialProtocolName", "ClinicalTrialSiteID"} <= {element.keyword for element in objects.sr}
+
+
+def test_files_name_what_wrote_them_and_key_images_are_of_one_size(plain: Subject) -> None:
+    objects = plain.objects
+    assert {str(item.file_meta.ImplementationVersionName)[:8] for item in objects.all()} == {"LUNGCAD_"}
+    assert len({(image.Rows, image.Columns) for image in objects.key_images}) == 1
+
+
+def test_the_image_library_says_how_the_images_were_made_and_names_the_key_slices(plain: Subject) -> None:
+    (library,) = [i for i in plain.objects.sr.ContentSequence if i.ConceptNameCodeSequence[0].CodeValue == "111028"]
+    (group,) = library.ContentSequence
+    numbers = {
+        item.ConceptNameCodeSequence[0].CodeMeaning: float(item.MeasuredValueSequence[0].NumericValue)
+        for item in group.ContentSequence
+        if item.ValueType == "NUM"
+    }
+    assert numbers["Spacing between slices"] == plain.source.series.spacing_mm[2]
+    images = [
+        i.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for i in group.ContentSequence if i.ValueType == "IMAGE"
+    ]
+    keys = sorted(nodule.diameters.slice_k for nodule in plain.nodules)
+    assert images == [str(plain.source.evidence.datasets[k].SOPInstanceUID) for k in keys]
 
 
 @pytest.mark.slow

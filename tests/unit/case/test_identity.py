@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 
-from cad.case.identity import result_key
+from cad.case.identity import result_key, written_key
 from cad.case.request import CaseRequest
 from cad.domain import ClinicalContext, ExamObservations, NoduleObservation, PatientFactors
 from cad.report.words.choices import Language, LesionNames, ReportForm
@@ -41,6 +43,19 @@ def test_a_request_that_changes_the_objects_has_a_key_of_its_own(request_: CaseR
         JOB,
         CaseRequest(request_.parts, request_.min_score, request_.context, request_.priors, form=request_.form),
     )
+
+
+def test_what_is_written_at_another_time_or_for_another_name_has_other_uids() -> None:
+    at = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    key = written_key(JOB, at, ["A^B", "1"])
+    assert key == written_key(JOB, at.astimezone(timezone(timedelta(hours=8))), ["A^B", "1"])
+    others = [
+        written_key(JOB, at + timedelta(seconds=1), ["A^B", "1"]),
+        written_key(JOB, at, ["A^C", "1"]),
+        written_key(JOB, at, ["A^B1", ""]),
+        written_key("cd" * 32, at, ["A^B", "1"]),
+    ]
+    assert len({key, *others}) == 1 + len(others)
 
 
 def test_different_requests_have_different_keys() -> None:

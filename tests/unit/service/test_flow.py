@@ -471,3 +471,61 @@ def test_a_loop_outlives_outages_and_bugs_and_logs_an_outage_once(caplog: pytest
 
 def test_the_pacs_in_memory_gives_its_own_ids() -> None:
     assert id_of(SERIES) != SERIES
+
+
+def test_a_corrected_name_makes_the_results_again_and_rejects_the_old_ones(bench: Bench) -> None:
+    def named(name: str) -> list[Dataset]:
+        images = slices(1, 2)
+        for image in images:
+            image.PatientName, image.PatientID = name, "P1"
+        return images
+
+    bench.pacs.receive(named("WRONG^NAME"))
+    bench.pacs.rest()
+    bench.settle()
+    (first,), old = bench.pacs.instances("SR"), bench.job()
+    bench.pacs.receive(named("RIGHT^NAME"))
+    bench.pacs.rest()
+    bench.settle()
+    bench.settle()
+    assert bench.job().key != old.key
+    assert bench.results() == (1, 1)
+    (note,) = bench.pacs.instances("KO")
+    rejected = [
+        str(item.ReferencedSOPInstanceUID)
+        for study in note.CurrentRequestedProcedureEvidenceSequence
+        for series in study.ReferencedSeriesSequence
+        for item in series.ReferencedSOPSequence
+    ]
+    assert sorted(rejected) == sorted(item.sop_uid for item in bench.store.objects(old.key))
+    assert note.ConceptNameCodeSequence[0].CodeValue == "113001"
+    assert first.SOPInstanceUID in rejected
+
+
+def test_no_rejection_note_is_left_where_none_is_wanted(bench: Bench) -> None:
+    bench.tools = replace(bench.tools, rejection_notes=False)
+    receive(bench, 1, 2)
+    bench.settle()
+    receive(bench, 3)
+    bench.settle()
+    assert [job.state for job in bench.store.jobs()] == [JobState.DONE, JobState.SUPERSEDED]
+    assert bench.pacs.instances("KO") == ()
+
+
+def test_results_have_the_time_of_their_job_whenever_they_are_made(bench: Bench) -> None:
+    times = []
+
+    def read(datasets: Sequence[Dataset], asked: Asked) -> AnalysisOutcome:
+        times.append(asked.at)
+        raise Unavailable("disk", "the folder of results cannot be used")
+
+    receive(bench, 1)
+    bench.take_in()
+    created = bench.now
+    for _ in range(2):
+        key, epoch = bench.engine.submitted[0]
+        execute(key, epoch, bench.tools, SeriesAnalysis((MODEL,), read, list))
+        bench.engine.end()
+        bench.now += timedelta(hours=1)
+        bench.dispatcher.step()
+    assert times == [created, created]
