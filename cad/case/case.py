@@ -48,6 +48,7 @@ class CaseResult:
     job_key: str
     provenance: Provenance
     seconds: float
+    language: Language = Language.BOTH
 
 
 def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> CaseResult:
@@ -88,6 +89,7 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
         job_key=key,
         provenance=provenance,
         seconds=seconds["total"],
+        language=request.form.language,
     )
 
 

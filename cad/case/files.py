@@ -16,6 +16,7 @@ from cad.case.stopwatch import Stopwatch
 from cad.errors import Refusal
 from cad.report.json.findings import Document, refusal_document, with_timings
 from cad.report.pictures.overlay import overlay_pictures
+from cad.report.words.languages import words_of
 
 FINDINGS, REFUSAL = "findings.json", "refusal.json"
 
@@ -76,5 +77,5 @@ def _save(dataset: Dataset, path: Path) -> None:
 
 def _write_overlays(result: CaseResult, folder: Path) -> None:
     folder.mkdir()
-    for name, picture in overlay_pictures(result.loaded.volume, result.statements):
+    for name, picture in overlay_pictures(result.loaded.volume, result.statements, words_of(result.language)):
         picture.save(folder / name, "PNG")

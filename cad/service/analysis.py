@@ -15,7 +15,7 @@ from cad.domain import Caution, Findings, FollowUp, PriorScan
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
 from cad.report.json.followup_map import comparison_map
-from cad.report.words.choices import Language, ReportForm
+from cad.report.words.choices import ReportForm
 from cad.report.words.languages import LANGUAGES
 from cad.report.words.refusals import RefusalWords
 from cad.service.jobs import Job
@@ -80,18 +80,18 @@ def analysis_with(tools: CaseTools, min_score: float | None, form: ReportForm = 
         result = read_case(loaded, tools, replace(request, priors=priors))
         return AnalysisOutcome(result.objects.all(), result.document, _map_of(result.findings))
 
-    return SeriesAnalysis(tools.networks.identities, run, choose, noting(tools, form.language))
+    return SeriesAnalysis(tools.networks.identities, run, choose, noting(tools, form))
 
 
-def noting(tools: CaseTools, language: Language) -> Note:
+def noting(tools: CaseTools, form: ReportForm) -> Note:
     """What makes the note that a series was not analysed, in the language of the reports."""
     device = device_uid(tools.software_version, tools.networks.identities)
 
     def note(job: Job, datasets: Sequence[Dataset], refusal: Refusal | None) -> Dataset | None:
         if refusal is not None and refusal.reason in NOTHING_EXPECTED:
             return None
-        encoding = EncodingContext(job.key, zoned(datasets[0], job.created), tools.software_version, device)
-        sentences = [text for words in LANGUAGES[language] for text in _why(refusal, words.refusals)]
+        encoding = EncodingContext(job.key, zoned(datasets[0], job.created), tools.software_version, device, form)
+        sentences = [text for words in LANGUAGES[form.language] for text in _why(refusal, words.refusals)]
         return note_of(datasets, sentences, FAILED if refusal is None else refusal.reason.value, encoding)
 
     return note

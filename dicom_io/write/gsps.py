@@ -25,7 +25,9 @@ from pydicom.dataset import Dataset
 
 from cad.domain import AxialAxis, ModelIdentity, Nodule, PointLps
 from cad.report.pictures.windows import LUNG_WINDOW_HU
+from cad.report.words.languages import words_of
 from cad.report.words.numbers import axes_mm, volume_mm3
+from cad.report.words.pictures import PictureWords
 from dicom_io.write.identity import (
     EncodingContext,
     ObjectKind,
@@ -36,7 +38,6 @@ from dicom_io.write.identity import (
 )
 from dicom_io.write.outlines import contours_of
 from dicom_io.write.source_images import SourceFrame, SourceImages, distinct_images
-from dicom_io.write.sr.report import nodule_comment
 
 LABEL_OFFSET_PIXELS = 6.0
 """Distance of the label from the nodule, so that it hides nothing of it."""
@@ -60,6 +61,7 @@ def presentation_state(
     if len(rescales) != 1:
         return None
     slope, intercept = rescales.pop()
+    words = words_of(context.form.language).pictures
     layer = GraphicLayer("LUNG_NODULES", order=1, description="Lung nodules")
     identity = object_identity(ObjectKind.PRESENTATION, source.header, context)
     dataset = GrayscaleSoftcopyPresentationState(
@@ -69,7 +71,7 @@ def presentation_state(
         content_description="Axes, contours, labels of nodules; research use, unverified",
         graphic_layers=[layer],
         graphic_annotations=[
-            _annotation(nodule, frame, layer, source) for nodule, frame in zip(nodules, frames, strict=True)
+            _annotation(nodule, frame, layer, source, words) for nodule, frame in zip(nodules, frames, strict=True)
         ],
         modality_lut_transformation=ModalityLUTTransformation(intercept, slope, RescaleTypeValues.HU),
         voi_lut_transformations=[SoftcopyVOILUTTransformation(*LUNG_WINDOW_HU)],
@@ -79,7 +81,9 @@ def presentation_state(
     return dataset
 
 
-def _annotation(nodule: Nodule, frame: SourceFrame, layer: GraphicLayer, source: SourceImages) -> GraphicAnnotation:
+def _annotation(
+    nodule: Nodule, frame: SourceFrame, layer: GraphicLayer, source: SourceImages, words: PictureWords
+) -> GraphicAnnotation:
     diameters = nodule.diameters
     lines = [_line(nodule, axis, source) for axis in (diameters.long_axis, diameters.short_axis)]
     contours = [_contour(nodule, line, source) for line in contours_of(nodule.mask, diameters.slice_k)]
@@ -88,7 +92,7 @@ def _annotation(nodule: Nodule, frame: SourceFrame, layer: GraphicLayer, source:
         referenced_frame_number=frame.frame_number,
         graphic_layer=layer,
         graphic_objects=[*lines, *contours],
-        text_objects=_labels(nodule, lines[0].graphic_data, frame),
+        text_objects=_labels(nodule, lines[0].graphic_data, frame, words),
     )
 
 
@@ -112,11 +116,13 @@ def _line(nodule: Nodule, axis: AxialAxis, source: SourceImages) -> GraphicObjec
     )
 
 
-def _labels(nodule: Nodule, long_axis_pixels: npt.NDArray[np.floating[Any]], frame: SourceFrame) -> list[TextObject]:
+def _labels(
+    nodule: Nodule, long_axis_pixels: npt.NDArray[np.floating[Any]], frame: SourceFrame, words: PictureWords
+) -> list[TextObject]:
     """The label beside the nodule, and its measures a line below."""
     column = min(float(long_axis_pixels[:, 0].max()) + LABEL_OFFSET_PIXELS, float(frame.image.Columns))
     row = float(long_axis_pixels[:, 1].min())
-    texts = (nodule_comment(nodule), measures_text(nodule))
+    texts = (words.beside(nodule), measures_text(nodule))
     return [
         TextObject(
             text,

@@ -24,9 +24,6 @@ from dicom_io.uids import derived_uid
 MANUFACTURER = "lungcad"
 MODEL_NAME = "lungcad"
 
-RESEARCH_USE = "Research use only, not a medical device. Automatic result, not verified by a physician."
-"""Said in every object, as they may travel without each other."""
-
 BODY_PART_EXAMINED = "CHEST"
 """An unpaired part, so that Laterality is neither required nor meant (DICOM PS3.3 C.7.3.1, PS3.16 Annex L)."""
 

@@ -24,11 +24,9 @@ from cad.report.pictures.followup import comparison_pages
 from cad.report.pictures.nodules import BACKGROUND_RGB, nodule_page, summary_page
 from cad.report.statements import Statements, Subject
 from cad.report.statements.followup import FollowupStatement
-from cad.report.statements.nodules import NoduleStatement
-from cad.report.words.calcium import result as calcium_result
-from cad.report.words.en import calcium as calcium_english, followup as compared_english, nodules as english
-from cad.report.words.language import Cells
-from cad.report.words.numbers import attenuation_hu, axes_mm, volume_mm3
+from cad.report.words.calcium import CalciumWords, result as calcium_result
+from cad.report.words.languages import LanguageWords, words_of
+from cad.report.words.pictures import PictureLabels, PictureWords
 from dicom_io import codes
 from dicom_io.write.identity import (
     EncodingContext,
@@ -56,14 +54,17 @@ class KeyImagePage:
 def key_images(statements: Statements, source: SourceImages, context: EncodingContext) -> tuple[Dataset, ...]:
     """A summary page, a page per nodule in their order, pages of then and now, and pages of calcium, in one series."""
     middle = source.frame(source.loaded.volume.grid.shape[0] // 2)
-    pages = [KeyImagePage(summary_page(_title(statements), summary_lines(statements, source)), middle)]
+    words = words_of(context.form.language)
+    labels = words.pictures.LABELS
+    title = labels.title_with_calcium if statements.mentions_calcium else labels.title
+    pages = [KeyImagePage(summary_page(title, summary_lines(statements, source, words), labels), middle)]
     for one in statements.found[:MAX_NODULE_PAGES]:
         k = one.nodule.diameters.slice_k
-        lines = nodule_lines(one, source.header.get("SeriesNumber"), source.image_number(k))
-        pixels = nodule_page(source.loaded.volume, one.nodule, lines)
+        lines = words.pictures.nodule_lines(one, source.header.get("SeriesNumber"), source.image_number(k))
+        pixels = nodule_page(source.loaded.volume, one.nodule, lines, labels)
         pages.append(KeyImagePage(pixels, source.frame(one.nodule.diameters.slice_k)))
-    pages.extend(_comparisons(statements.followup, source))
-    pages.extend(_calcium_pages(statements, source))
+    pages.extend(_comparisons(statements.followup, source, words.pictures))
+    pages.extend(_calcium_pages(statements, source, words))
     equipment = contributing_equipment(statements.models, context)
     captures = []
     for number, page in enumerate(_of_one_size(pages), start=1):
@@ -86,12 +87,14 @@ def _of_one_size(pages: Sequence[KeyImagePage]) -> list[KeyImagePage]:
     return filled
 
 
-def _comparisons(statement: FollowupStatement | None, source: SourceImages) -> Iterator[KeyImagePage]:
+def _comparisons(
+    statement: FollowupStatement | None, source: SourceImages, words: PictureWords
+) -> Iterator[KeyImagePage]:
     """A page of then and now for each nodule that changed; a nodule that is not in view has the middle slice."""
     if statement is None:
         return
     middle = source.loaded.volume.grid.shape[0] // 2
-    for page in comparison_pages(source.loaded.volume, statement):
+    for page in comparison_pages(source.loaded.volume, statement, words):
         frame = source.frame(middle if page.slice_now is None else page.slice_now)
         yield KeyImagePage(page.pixels, frame, tuple(_prior_references(statement, page.slice_then)))
 
@@ -103,104 +106,62 @@ def _prior_references(statement: FollowupStatement, k: int | None) -> Iterator[D
         yield _reference(series.sop_class_uid, series.sop_uids[k])
 
 
-def _title(statements: Statements) -> str:
-    return "lungcad: lung nodules" + (" and coronary calcium" if statements.mentions_calcium else "")
-
-
-def _calcium_pages(statements: Statements, source: SourceImages) -> Iterator[KeyImagePage]:
+def _calcium_pages(statements: Statements, source: SourceImages, words: LanguageWords) -> Iterator[KeyImagePage]:
     """The slices with the most calcium, heart and lungs at a glance; without a picture they name the middle slice."""
     volume, calcium = source.loaded.volume, statements.calcium
-    pages = (None if calcium is None else calcium_page(volume, calcium), heart_lung_page(volume, statements))
+    scored = None if calcium is None else calcium_page(volume, calcium, words)
+    pages = (scored, heart_lung_page(volume, statements, words))
     for page in pages:
         if page is not None:
             k = volume.grid.shape[0] // 2 if page.slice_k is None else page.slice_k
             yield KeyImagePage(page.pixels, source.frame(k))
 
 
-def nodule_lines(said: NoduleStatement, series: object = None, image: str | None = None) -> list[str]:
-    """The lines above a nodule's panels: title, measurements, signs and probabilities.
-
-    `series` and `image` are the numbers by which a viewer finds the slice.
-    """
-    nodule, cells = said.nodule, english.cells(said)
-    diameters, solid = nodule.diameters, said.solid
-    numbers = "" if image is None else f", {'' if series is None else f'series {series} '}image {image}"
-    title = f"{nodule.label}: {cells.place}, {cells.composition}{numbers} (z = {nodule.centre.z:.1f} mm)"
-    solid_part = "" if solid is None else f", solid {axes_mm(solid.axes)} mm"
-    measures = (
-        f"{diameters.mean_mm:.1f} mm ({axes_mm(diameters)} mm){solid_part}, {_volume(said)}, "
-        f"core {attenuation_hu(nodule):.0f} HU, detector score {nodule.score:.2f}"
-    )
-    return [title, measures, *_judgement(said, cells)]
-
-
-def _volume(said: NoduleStatement) -> str:
-    return f"{volume_mm3(said.nodule.volume_mm3, said.interval_mm3)} mm3"
-
-
-def _judgement(said: NoduleStatement, cells: Cells) -> list[str]:
-    """Signs and probabilities in one line; no line where there are none."""
-    parts = [cells.signs] if said.signs else []
-    if said.suspicion is not None:
-        parts.append(f"reader-suspicion score {100 * said.suspicion:.0f}/100 (no cancer probability)")
-    if said.brock is not None:
-        parts.append(f"Brock {cells.brock}")
-    return ["; ".join(parts)] if parts else []
-
-
-def _summary_line(said: NoduleStatement) -> str:
-    cells = english.cells(said)
-    parts = [
-        f"{said.nodule.label}: {said.nodule.diameters.mean_mm:.1f} mm, {cells.composition}, {cells.place}",
-        _volume(said),
-    ]
-    if said.suspicion is not None:
-        parts.append(f"reader-suspicion score {100 * said.suspicion:.0f}/100")
-    if said.brock is not None:
-        parts.append(f"Brock {cells.brock}")
-    return ", ".join(parts)
-
-
-def summary_lines(statements: Statements, source: SourceImages) -> list[str]:
+def summary_lines(statements: Statements, source: SourceImages, words: LanguageWords) -> list[str]:
     """What the summary page says: the series, the lungs, each nodule, the guideline that applies, each caution."""
-    series = source.loaded.series
+    series, labels = source.loaded.series, words.pictures.LABELS
     return [
-        f"Series {source.header.get('SeriesNumber', '')}, {series.slices} slices of {series.spacing_mm[2]:.2f} mm",
-        _lung_line(statements.lungs),
+        labels.series.format(source.header.get("SeriesNumber", ""), series.slices, series.spacing_mm[2]),
+        _lung_line(statements.lungs, labels),
         "",
-        *_nodule_lines(statements),
-        *([] if statements.followup is None else [compared_english.overview(statements.followup)]),
-        *english.guidance(statements.guidelines)[:1],
-        *_calcium_lines(statements),
-        *(f"Caution: {caution.text}" for caution in _cautions(statements, source)),
+        *_nodule_lines(statements, words.pictures),
+        *([] if statements.followup is None else [words.followup.overview(statements.followup)]),
+        *words.nodules.guidance(statements.guidelines)[:1],
+        *_calcium_lines(statements, words.calcium),
+        *map(words.pictures.caution, _cautions(statements, source)),
     ]
 
 
-def _lung_line(lungs: LungMask | None) -> str:
+def _lung_line(lungs: LungMask | None, labels: PictureLabels) -> str:
     if lungs is None:
-        return "Lungs were not segmented"
-    return f"Lungs in view: right {lungs.volume_ml(Side.RIGHT):.0f} ml, left {lungs.volume_ml(Side.LEFT):.0f} ml"
+        return labels.no_lungs
+    return labels.lungs.format(right=lungs.volume_ml(Side.RIGHT), left=lungs.volume_ml(Side.LEFT))
 
 
-def _nodule_lines(statements: Statements) -> list[str]:
+def _nodule_lines(statements: Statements, words: PictureWords) -> list[str]:
     if statements.nodules is None:
-        return [f"Nodules were not assessed: {statements.missing[Subject.NODULES].reason.value}."]
+        return [words.LABELS.not_assessed.format(why_no_nodules(statements, words))]
     if not statements.nodules:
-        return ["No nodule was detected."]
+        return [words.LABELS.no_nodule]
     rated = any(one.suspicion is not None for one in statements.nodules)
-    note = ["Suspicion: probability that radiologists call it suspicious; not the probability of cancer."]
-    return [*(_summary_line(one) for one in statements.nodules), *(note if rated else [])]
+    return [*map(words.summary_line, statements.nodules), *([words.LABELS.score_note] if rated else [])]
 
 
-def _calcium_lines(statements: Statements) -> Iterator[str]:
-    """The result and, of a score, other calcium and whether it is very_high; nothing when it was not asked for."""
+def why_no_nodules(statements: Statements, words: PictureWords) -> str:
+    """Why nodules were not assessed."""
+    reason = statements.missing[Subject.NODULES].reason
+    return words.REASON.get(reason, reason.value)
+
+
+def _calcium_lines(statements: Statements, words: CalciumWords) -> Iterator[str]:
+    """The result and, of a score, other calcium and whether it is very high; nothing when it was not asked for."""
     if not statements.mentions_calcium:
         return
-    yield calcium_result(calcium_english, statements)
+    yield calcium_result(words, statements)
     if statements.calcium is not None:
         if statements.calcium.score.very_high:
-            yield calcium_english.LABELS.very_high
-        if apart := calcium_english.apart(statements.calcium):
+            yield words.LABELS.very_high
+        if apart := words.apart(statements.calcium):
             yield apart
 
 

@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 
 from cad.domain import ModelIdentity, Nodule
+from cad.report.words.languages import words_of
 from dicom_io.write.identity import (
-    RESEARCH_USE,
     EncodingContext,
     ObjectKind,
     contributing_equipment,
@@ -40,7 +40,7 @@ def key_objects(
         document_title=dicom_codes.DCM.OfInterest,
         referenced_objects=images,
         observer_device_context=device_observer(context),
-        description=RESEARCH_USE,
+        description=words_of(context.form.language).pictures.LABELS.research_use,
     )
     document = KeyObjectSelectionDocument(
         evidence=images,

@@ -19,6 +19,7 @@ from cad.report.pictures.calcium import (
 from cad.report.pictures.colours import SITE_RGB
 from cad.report.statements import state
 from cad.report.statements.calcium import shown_slices, state_calcium
+from cad.report.words.languages import ENGLISH
 from tests.made.calcium import AORTA, CONTRAST, LAD, RCA, Plaque, a_score
 from tests.made.subjects import Subject, calcium_objects, some_findings, two_nodules
 
@@ -53,7 +54,7 @@ def test_a_lesion_is_outlined_in_its_colour_where_it_lies(plain: Subject) -> Non
     volume = plain.source.volume
     for plaque in (LAD, RCA):
         k = plaque.first[0]
-        view, panel = calcium_view(volume, calcium, k), calcium_panel(volume, calcium, k)
+        view, panel = calcium_view(volume, calcium, k), calcium_panel(volume, calcium, k, ENGLISH.pictures.LABELS)
         pixels = coloured(panel, plaque.site)
         per_mm = view.pixels / view.side_mm
         _, rows, columns = plaque.size
@@ -68,13 +69,13 @@ def test_a_lesion_is_outlined_in_its_colour_where_it_lies(plain: Subject) -> Non
 
 def test_a_slice_without_the_lesion_has_none_of_its_colour(plain: Subject) -> None:
     calcium = score_of(plain, LAD, RCA)
-    panel = calcium_panel(plain.source.volume, calcium, RCA.first[0])
+    panel = calcium_panel(plain.source.volume, calcium, RCA.first[0], ENGLISH.pictures.LABELS)
     assert len(coloured(panel, Artery.LAD)) == 0
     assert len(coloured(panel, Artery.RCA)) > 0
 
 
 def test_the_legend_names_the_sites_that_have_lesions_and_gives_nodes_and_bone_no_score(plain: Subject) -> None:
-    assert list(legend(state_calcium(score_of(plain, LAD, RCA, AORTA, NODE)))) == [
+    assert list(legend(state_calcium(score_of(plain, LAD, RCA, AORTA, NODE)), ENGLISH)) == [
         (Artery.LAD, "LAD 150.2"),
         (Artery.RCA, "RCA 37.2"),
         (OtherCalcium.AORTA, "Aorta (not coronary) 61.0"),
@@ -83,7 +84,7 @@ def test_the_legend_names_the_sites_that_have_lesions_and_gives_nodes_and_bone_n
 
 
 def test_the_page_has_a_swatch_of_each_colour_below_its_pictures(plain: Subject) -> None:
-    page = calcium_page(plain.source.volume, state_calcium(score_of(plain, LAD, AORTA)))
+    page = calcium_page(plain.source.volume, state_calcium(score_of(plain, LAD, AORTA)), ENGLISH)
     assert page is not None
     below = page.pixels[-60:]
     assert len(coloured(below, Artery.LAD)) > 100
@@ -106,7 +107,7 @@ def test_the_page_of_heart_and_lungs_shows_the_nodule_and_the_calcium(plain: Sub
     volume = plain.source.volume
     findings = some_findings(volume, two_nodules(volume.grid))
     findings = dataclasses.replace(findings, calcium=score_of(plain, LAD))
-    page = heart_lung_page(volume, state(findings, WordingPolicy()))
+    page = heart_lung_page(volume, state(findings, WordingPolicy()), ENGLISH)
     assert page is not None
     middle = page.pixels.shape[1] // 2
     assert len(coloured(page.pixels[:, middle:], Artery.LAD)) > 0

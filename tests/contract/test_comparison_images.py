@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from cad.policy import WordingPolicy
 from cad.report.pictures.followup import (
     PANEL_PIXELS,
     THEN_RGB,
-    comparison_lines,
     comparison_pages,
     shown_in_prior,
 )
@@ -22,6 +22,7 @@ from cad.report.pictures.nodules import CONTOUR_RGB, HEADER_PIXELS, PANEL_GAP_PI
 from cad.report.pictures.overlay import overlay_pictures
 from cad.report.statements import state
 from cad.report.statements.followup import FollowupStatement, state_followup
+from cad.report.words.languages import ENGLISH
 from dicom_io.read.reading import LoadedSeries
 from tests.made.followups import (
     GONE,
@@ -91,7 +92,7 @@ def test_a_marker_beside_the_nodule_is_at_the_same_place_and_of_the_same_size_in
     there = moved(PointLps(*marker.centre))
     current = loaded(a_series(slices=80, spheres=[marker], **FINE))
     prior = a_prior_series(spheres=[Sphere((there.x, there.y, there.z), 8.0)], **COARSE)
-    (page,) = comparison_pages(current.volume, followup_of(findings_of(current, prior)))
+    (page,) = comparison_pages(current.volume, followup_of(findings_of(current, prior)), ENGLISH.pictures)
     then, now = map(centre_mm, panels(page.pixels))
     assert now == pytest.approx((11.0, -8.0), abs=0.7)
     assert then == pytest.approx((11.0, -8.0), abs=0.9)
@@ -104,7 +105,7 @@ def test_without_the_registration_the_marker_would_be_elsewhere() -> None:
     in_its_slice = Sphere((MARKER[0], MARKER[1], MARKER[2] + SHIFT[2]), 8.0)
     unmoved = a_prior_series(spheres=[in_its_slice], **COARSE)
     current = loaded(a_series(slices=80, spheres=[marker], **FINE))
-    (page,) = comparison_pages(current.volume, followup_of(findings_of(current, unmoved)))
+    (page,) = comparison_pages(current.volume, followup_of(findings_of(current, unmoved)), ENGLISH.pictures)
     then, _ = map(centre_mm, panels(page.pixels))
     assert then == pytest.approx((11.0 - SHIFT[0], -8.0 - SHIFT[1]), abs=0.9)
 
@@ -119,7 +120,9 @@ def colour(panel: Pixels, rgb: tuple[int, int, int]) -> npt.NDArray[np.intp]:
 
 
 def test_the_nodule_is_outlined_now_and_ringed_then(plain: Subject) -> None:
-    grown, new, gone = (page for page in comparison_pages(plain.source.volume, followup_of(a_case(plain))))
+    grown, new, gone = (
+        page for page in comparison_pages(plain.source.volume, followup_of(a_case(plain)), ENGLISH.pictures)
+    )
     then, now = panels(grown.pixels)
     ring = colour(then, THEN_RGB)
     extent = (ring.max(axis=0) - ring.min(axis=0)) / PANEL_PIXELS * 60.0
@@ -148,7 +151,7 @@ def test_the_field_of_view_holds_the_larger_of_both(plain: Subject) -> None:
         size=dataclasses.replace(change.prior.size, axes=dataclasses.replace(change.prior.size.axes, long_mm=50.0)),
     )
     findings = findings_of(plain.source, a_prior_series(), dataclasses.replace(change, prior=large))
-    (page,) = comparison_pages(plain.source.volume, followup_of(findings))
+    (page,) = comparison_pages(plain.source.volume, followup_of(findings), ENGLISH.pictures)
     ring = colour(panels(page.pixels)[0], THEN_RGB)
     extent = (ring.max(axis=0) - ring.min(axis=0)) / PANEL_PIXELS
     assert extent == pytest.approx([large.size.axes.mean_mm / 80.0] * 2, abs=0.01)
@@ -159,7 +162,7 @@ def test_a_place_out_of_view_is_said_and_has_no_slice(plain: Subject) -> None:
     outside = dataclasses.replace(a_new(nodule, 0), place_in_prior=PointLps(0.0, 0.0, 900.0))
     nowhere = dataclasses.replace(a_resolved(GONE), place_in_current=None)
     findings = findings_of(plain.source, a_prior_series(), outside, nowhere)
-    first, second = comparison_pages(plain.source.volume, followup_of(findings))
+    first, second = comparison_pages(plain.source.volume, followup_of(findings), ENGLISH.pictures)
     assert first.slice_then is second.slice_now is None
     assert first.slice_now == nodule.diameters.slice_k
     assert panels(first.pixels)[0].mean() < 5
@@ -180,13 +183,14 @@ def test_the_lines_say_dates_volumes_change_and_doubling_time(plain: Subject) ->
     findings = a_case(plain)
     assert isinstance(findings.followup, FollowUp)
     grown, new, gone = state_followup(findings.followup, plain.nodules, WordingPolicy()).changes
-    assert comparison_lines(findings.followup, grown) == [
+    lines = functools.partial(ENGLISH.pictures.comparison_lines, then="2023-01-31", now="2024-01-31")
+    assert lines(grown) == [
         "Nodule 1: growing, right lung",
         "2023-01-31: 210 [180–240] mm3, 7.4 mm; 2024-01-31: 420 [370–480] mm3, 9.3 mm",
         "Volume +100 % [+70, +140] in 365 days, mean diameter +1.9 mm, doubling time 365 days [290–480]",
     ]
-    assert comparison_lines(findings.followup, new)[1].startswith("2023-01-31: not seen; 2024-01-31: ")
-    assert comparison_lines(findings.followup, gone) == [
+    assert lines(new)[1].startswith("2023-01-31: not seen; 2024-01-31: ")
+    assert lines(gone) == [
         "Earlier Nodule 2: resolved, right upper lobe",
         "2023-01-31: 118 [107–130] mm3, 7.5 mm; 2024-01-31: not seen",
     ]
@@ -202,7 +206,7 @@ def test_key_images_hold_a_page_of_then_and_now_for_each_change(plain: Subject) 
 
 
 def test_overlays_name_the_nodule_or_count_those_that_are_gone(plain: Subject) -> None:
-    names = [name for name, _ in overlay_pictures(plain.source.volume, state(a_case(plain), WordingPolicy()))]
+    names = [name for name, _ in overlay_pictures(plain.source.volume, state(a_case(plain), WordingPolicy()), ENGLISH)]
     assert names == [
         "lungs.png",
         "nodule-01.png",
@@ -215,4 +219,4 @@ def test_overlays_name_the_nodule_or_count_those_that_are_gone(plain: Subject) -
 
 def test_without_a_comparison_there_are_no_such_pages(plain: Subject) -> None:
     findings = some_findings(plain.source.volume, plain.nodules)
-    assert list(comparison_pages(plain.source.volume, followup_of(findings))) == []
+    assert list(comparison_pages(plain.source.volume, followup_of(findings), ENGLISH.pictures)) == []

@@ -18,6 +18,7 @@ from cad.report.pictures.nodules import (
     nodule_page,
     summary_page,
 )
+from cad.report.words.languages import ENGLISH
 from dicom_io.write.key_images import MAX_NODULE_PAGES
 from tests.made.series import Sphere, a_series
 from tests.made.subjects import RIGHT_NODULE, Subject, drawn_nodule, loaded, objects_of
@@ -61,7 +62,7 @@ def test_the_contour_encloses_the_bright_nodule_in_all_planes() -> None:
     )
     source = loaded(datasets)
     ball = dataclasses.replace(RIGHT_NODULE, radii_mm=(6.0, 6.0, 6.0))
-    page = nodule_page(source.volume, drawn_nodule(source.volume.grid, ball), ["", ""])
+    page = nodule_page(source.volume, drawn_nodule(source.volume.grid, ball), ["", ""], ENGLISH.pictures.LABELS)
     for panel in panels(page):
         contour = np.argwhere((panel == CONTOUR_RGB).all(axis=2))
         top, left = contour.min(axis=0)
@@ -94,7 +95,7 @@ def test_left_posterior_and_head_are_where_radiologists_expect_them(
 
 
 def test_a_long_summary_counts_the_lines_it_cannot_show() -> None:
-    long = summary_page("title", [f"line {n}" for n in range(100)])
-    short = summary_page("title", ["line 0"])
+    long = summary_page("title", [f"line {n}" for n in range(100)], ENGLISH.pictures.LABELS)
+    short = summary_page("title", ["line 0"], ENGLISH.pictures.LABELS)
     assert long.shape == short.shape
     assert not np.array_equal(long, short)

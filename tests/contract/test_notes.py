@@ -11,12 +11,12 @@ from cad.case.networks import CaseTools
 from cad.domain import Candidate, LungMask, ModelIdentity, Networks, Volume
 from cad.errors import Reason, Refusal
 from cad.report.words.choices import Language, ReportForm
+from cad.report.words.en.pictures import LABELS
 from cad.report.words.zh import refusals as chinese
 from cad.service.analysis import NOTHING_EXPECTED, analysis_with
 from cad.service.intake import Slices, new_job
 from cad.service.jobs import Source
 from dicom_io.read.readback import read_back
-from dicom_io.write.identity import RESEARCH_USE
 from tests.contract.tools import dciodvfy, dicom_sr_validator, dsrdump, save, sr_errors
 from tests.made.benches import IDENTITY, START
 from tests.made.series import CHINESE_NAME, a_series
@@ -67,7 +67,7 @@ def test_a_note_is_in_the_configured_language(tmp_path: Path) -> None:
     assert texts(Language.CHINESE)[0] == "本序列未分析：视野内未见肺。"
     assert texts(Language.ENGLISH)[0] == "This series was NOT analysed: no lungs in view, 0 ml (no-lungs-in-view)."
     assert len(texts(Language.BOTH)) == len(texts(Language.ENGLISH)) + 2
-    assert texts(Language.ENGLISH)[-1] == RESEARCH_USE
+    assert texts(Language.ENGLISH)[-1] == LABELS.research_use
     assert "the analysis failed" in texts(Language.ENGLISH, None)[0]
 
 

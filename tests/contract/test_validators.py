@@ -27,9 +27,9 @@ from cad.exam.assessment import assess
 from cad.policy import Policy, WordingPolicy
 from cad.report.statements import state
 from cad.report.words.choices import BIDIRECTIONAL, LesionNames, ReportForm
+from cad.report.words.en.pictures import LABELS
 from dicom_io import codes
 from dicom_io.read.reading import LoadedSeries
-from dicom_io.write.identity import RESEARCH_USE
 from dicom_io.write.objects import ReportObjects, report_objects
 from dicom_io.write.sr.predecessors import name_predecessors
 from tests.contract.tools import (
@@ -311,7 +311,7 @@ def test_every_object_says_that_it_is_for_research_use(plain: Subject) -> None:
     assert objects.seg is not None
     assert objects.gsps is not None
     comments = [item.TextValue for item in walk(objects.sr) if item.get("ValueType") == "TEXT"]
-    assert RESEARCH_USE in comments
+    assert LABELS.research_use in comments
     for dataset in (objects.seg, objects.gsps):
         assert "research use" in dataset.ContentDescription
     assert "research use" in objects.page.DocumentTitle

@@ -33,7 +33,7 @@ from cad.domain import (
 from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy, WordingPolicy
 from cad.report.statements import state
 from cad.science.nodules import characterise
-from cad.service.analysis import noting
+from cad.service.analysis import form_of, noting
 from cad.service.settings import Settings, load_settings
 from cad.service.worker import AnalysisOutcome, Asked, SeriesAnalysis
 from dicom_io.read.reading import load_datasets
@@ -77,7 +77,7 @@ def make_analysis(settings: Settings) -> SeriesAnalysis:
         document = {"nodules": [nodule.tracking_uid for nodule in nodules]}
         return AnalysisOutcome(report_objects(state(findings, WordingPolicy()), loaded, context, A_PDF).all(), document)
 
-    return SeriesAnalysis((MODEL,), read, list, noting(CaseTools(Networks(Nobody())), settings.report_language))
+    return SeriesAnalysis((MODEL,), read, list, noting(CaseTools(Networks(Nobody())), form_of(settings)))
 
 
 def wait_while_held(data_folder: Path) -> None:

@@ -164,7 +164,8 @@ class Bench:
         priors = [series_of(scan.images) for scan in history.scans]
         reports = [str(item.SOPInstanceUID) for scan in history.scans for item in scan.results]
         cautions = [caution.code for caution in history.cautions]
-        digest = hashlib.sha256(repr((uids, priors, reports, cautions)).encode()).hexdigest()
+        said = (uids, priors, reports, cautions, str(datasets[0].get("PatientName")))
+        digest = hashlib.sha256(repr(said).encode()).hexdigest()
         name = f"9.{int(digest[:16], 16)}"
         tracking = tracking_uid(history, series_of(datasets))
         seg = an_instance(1, f"{name}.2", "SEG", str(datasets[0].StudyInstanceUID))

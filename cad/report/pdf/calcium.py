@@ -28,7 +28,7 @@ from cad.report.statements.heart_lung import HeartLung, Level
 from cad.report.words.calcium import CalciumLabels, CalciumWords, heart_reason, lung_reason, result, score, volume
 from cad.report.words.choices import Language
 from cad.report.words.language import Words
-from cad.report.words.languages import LANGUAGES
+from cad.report.words.languages import LANGUAGES, words_of
 from cad.report.words.numbers import DASH
 
 EMPHASIS = colors.HexColor("#b3261e")
@@ -90,9 +90,9 @@ def calcium_section(case: CalciumCase, *, has_pictures: bool) -> Iterator[Flowab
     yield _table(case, statement)
     yield Spacer(0, 1.5 * mm)
     if has_pictures and statement.slices:
-        shown = [
-            _picture(calcium_panel(case.volume, calcium, k, PICTURE_PIXELS), PICTURE_WIDTH) for k in statement.slices
-        ]
+        labels = words_of(case.language).pictures.LABELS
+        panels = (calcium_panel(case.volume, calcium, k, labels, PICTURE_PIXELS) for k in statement.slices)
+        shown = [_picture(panel, PICTURE_WIDTH) for panel in panels]
         table = Table([shown], colWidths=[case.width / 3] * len(shown), hAlign="LEFT")
         table.setStyle(compact())
         yield table
@@ -221,7 +221,12 @@ def _lung_card(case: CalciumCase, both: HeartLung) -> _Card:
     shown: list[Flowable] = []
     if nodule is not None:
         caption = "  ".join(words.nodule_caption(nodule) for words, _ in case.words)
-        shown = [_picture(nodule_panels(case.volume, nodule)[0], CARD_PICTURE_WIDTH), _caption(caption)]
+        shown = [
+            _picture(
+                nodule_panels(case.volume, nodule, words_of(case.language).pictures.LABELS)[0], CARD_PICTURE_WIDTH
+            ),
+            _caption(caption),
+        ]
     return _Card(title, level, [*found, *why], shown)
 
 
@@ -233,7 +238,8 @@ def _heart_card(case: CalciumCase, both: HeartLung) -> _Card:
     found = [paragraph(words.summary(statement), Look(BODY)) for words, _ in case.words]
     shown: list[Flowable] = []
     if statement.slices:
-        pixels = calcium_panel(case.volume, statement.score, statement.slices[0], PICTURE_PIXELS)
+        labels = words_of(case.language).pictures.LABELS
+        pixels = calcium_panel(case.volume, statement.score, statement.slices[0], labels, PICTURE_PIXELS)
         caption = "  ".join(words.slice_caption() for words, _ in case.words)
         shown = [_picture(pixels, CARD_PICTURE_WIDTH), _caption(caption)]
     return _Card(title, level, found, shown)

@@ -20,7 +20,7 @@ from cad.report.pictures.followup import comparison_panels
 from cad.report.statements.followup import ChangeStatement, FollowupStatement
 from cad.report.words.choices import Language
 from cad.report.words.followup import ComparisonLabels, ComparisonWords
-from cad.report.words.languages import LANGUAGES
+from cad.report.words.languages import LANGUAGES, words_of
 
 COLUMNS: Sequence[tuple[str, float]] = (
     ("nodule", 0.13),
@@ -138,7 +138,7 @@ def _chart_caption(words: ComparisonWords, count: int) -> str:
 
 def _pictures(case: FollowupCase) -> Iterator[Flowable]:
     """Pairs of then and now of the first nodules that changed; the key images hold all of them."""
-    found = list(islice(comparison_panels(case.volume, case.statement), MAX_PICTURES))
+    found = list(islice(comparison_panels(case.volume, case.statement, words_of(case.language).pictures), MAX_PICTURES))
     if not found:
         return
     width = case.width / PICTURES_PER_ROW

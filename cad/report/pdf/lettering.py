@@ -92,7 +92,7 @@ def _cjk_letters() -> frozenset[int]:
 
 @cache
 def _cjk_font() -> TTFont:
-    with as_file(files("cad.report.pdf") / "fonts" / f"{CJK_FONT}.ttf") as path:
+    with as_file(files("cad.report") / "fonts" / f"{CJK_FONT}.ttf") as path:
         return TTFont(CJK_FONT, str(path))
 
 

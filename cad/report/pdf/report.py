@@ -45,7 +45,7 @@ from cad.report.statements.provenance import Provenance
 from cad.report.statements.study import StudyHeader
 from cad.report.words.choices import Language
 from cad.report.words.language import Cells, Labels, Technique, Words
-from cad.report.words.languages import LANGUAGES
+from cad.report.words.languages import LANGUAGES, words_of
 
 MARGIN = 13 * mm
 FRAME_PADDING = 6
@@ -367,7 +367,7 @@ def _pictures(case: ReportCase) -> Flowable:
     shown = largest[:columns]
     pictures: list[Flowable] = []
     for nodule in shown:
-        panels = nodule_panels(case.volume, nodule)
+        panels = nodule_panels(case.volume, nodule, words_of(case.language).pictures.LABELS)
         pixels = np.concatenate(panels, axis=1) if has_planes else panels[0]
         pictures.append(picture(PilImage.fromarray(pixels), width))
     captions = [paragraph(_caption(case, nodule), Look(TINY, FAINT)) for nodule in shown]
@@ -381,7 +381,8 @@ def _caption(case: ReportCase, nodule: Nodule) -> str:
 
 
 def _overview(case: ReportCase) -> Image:
-    return picture(lungs_overview(case.volume, case.statements.lungs), OVERVIEW_WIDTH)
+    labels = words_of(case.language).pictures.LABELS
+    return picture(lungs_overview(case.volume, case.statements.lungs, labels), OVERVIEW_WIDTH)
 
 
 def _closing(case: ReportCase) -> Iterator[Flowable]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from cad.domain import (
     Volume,
 )
 from cad.report.pictures.colours import SITE_RGB
+from cad.report.pictures.lettering import draw_text, length_of, wrapped
 from cad.report.pictures.nodules import (
     BACKGROUND_RGB,
     DIM_TEXT_RGB,
@@ -35,18 +36,17 @@ from cad.report.pictures.nodules import (
     as_array,
     draw_edges,
     empty_page,
-    font_of,
     grey_panel,
     nodule_panels,
     outlined,
-    wrapped,
 )
 from cad.report.pictures.windows import MEDIASTINAL_WINDOW_HU
 from cad.report.statements import Statements
 from cad.report.statements.calcium import CalciumStatement, coronary_and_named
 from cad.report.statements.heart_lung import HeartLung, Level
 from cad.report.words.calcium import heart_reason, lung_reason, score
-from cad.report.words.en import calcium as english
+from cad.report.words.languages import LanguageWords
+from cad.report.words.pictures import PictureLabels
 
 SIDE_MM = 150.0
 """Side of a picture: a heart of ordinary size."""
@@ -70,32 +70,34 @@ class CalciumPage:
     slice_k: int | None
 
 
-def calcium_page(volume: Volume, statement: CalciumStatement) -> CalciumPage | None:
+def calcium_page(volume: Volume, statement: CalciumStatement, words: LanguageWords) -> CalciumPage | None:
     """The slices with the most calcium, the score and a legend; None when there is no lesion to show."""
     calcium = statement.score
     if not statement.slices:
         return None
     lines = [
-        english.LABELS.estimate,
-        english.summary(statement),
-        english.LABELS.very_high if calcium.very_high else english.apart(statement),
+        words.calcium.LABELS.estimate,
+        words.calcium.summary(statement),
+        words.calcium.LABELS.very_high if calcium.very_high else words.calcium.apart(statement),
     ]
-    page = empty_page(lines, CALCIUM_PAGE_PIXELS)
+    page = empty_page(lines, words.pictures.LABELS, CALCIUM_PAGE_PIXELS)
     for number, k in enumerate(statement.slices):
         left = PANEL_GAP_PIXELS + number * (PANEL_PIXELS + PANEL_GAP_PIXELS)
-        page.paste(Image.fromarray(calcium_panel(volume, calcium, k)), (left, HEADER_PIXELS))
-    _draw_legend(ImageDraw.Draw(page), statement, HEADER_PIXELS + PANEL_PIXELS + 10)
+        page.paste(Image.fromarray(calcium_panel(volume, calcium, k, words.pictures.LABELS)), (left, HEADER_PIXELS))
+    _draw_legend(ImageDraw.Draw(page), legend(statement, words), HEADER_PIXELS + PANEL_PIXELS + 10)
     return CalciumPage(as_array(page), statement.slices[0])
 
 
-def calcium_panel(volume: Volume, calcium: CalciumScore, k: int, pixels: int = PANEL_PIXELS) -> UInt8Array:
+def calcium_panel(
+    volume: Volume, calcium: CalciumScore, k: int, words: PictureLabels, pixels: int = PANEL_PIXELS
+) -> UInt8Array:
     """Slice `k` around the calcium with the outline of each lesion in its colour, RGB [row, column, 3]."""
     view = calcium_view(volume, calcium, k, pixels)
     rgb = grey_panel(volume, view, MEDIASTINAL_WINDOW_HU)
     for lesion in reversed(calcium.lesions):
         rgb = outlined(rgb, lesion.mask, view, SITE_RGB[lesion.site], OUTLINE_PIXELS)
     panel = Image.fromarray(rgb)
-    draw_edges(ImageDraw.Draw(panel), view)
+    draw_edges(ImageDraw.Draw(panel), view, words)
     return as_array(panel)
 
 
@@ -111,24 +113,24 @@ def calcium_view(volume: Volume, calcium: CalciumScore, k: int, pixels: int = PA
     return View(PLANES[0], volume.grid, (float(k), j, i), max(SIDE_MM, SIDE_MARGIN * extent_mm), pixels)
 
 
-def _draw_legend(pen: ImageDraw.ImageDraw, statement: CalciumStatement, top: int) -> None:
+def _draw_legend(pen: ImageDraw.ImageDraw, entries: Iterable[tuple[CalciumSite, str]], top: int) -> None:
     """A swatch for each site that has lesions, with its name and score."""
     left = float(2 * PANEL_GAP_PIXELS)
-    font = font_of(TEXT_POINTS)
-    for site, text in legend(statement):
+    for site, text in entries:
         pen.rectangle((left, top, left + SWATCH_PIXELS, top + SWATCH_PIXELS), fill=SITE_RGB[site])
-        pen.text((left + SWATCH_PIXELS + 6, top - 2), text, TEXT_RGB, font)
-        left += SWATCH_PIXELS + 6 + font.getlength(text) + 22
+        draw_text(pen, (left + SWATCH_PIXELS + 6, top - 2), text, TEXT_POINTS, fill=TEXT_RGB)
+        left += SWATCH_PIXELS + 6 + length_of(text, TEXT_POINTS) + 22
 
 
-def legend(statement: CalciumStatement) -> Iterator[tuple[CalciumSite, str]]:
+def legend(statement: CalciumStatement, words: LanguageWords) -> Iterator[tuple[CalciumSite, str]]:
     """The sites that have lesions, and what stands beside their colours."""
     for site, one in statement.sites:
         if one.lesions:
             if site is OtherCalcium.OTHER:
-                yield site, english.site(site)
+                yield site, words.calcium.site(site)
             else:
-                name = site.value if isinstance(site, Artery) else f"{english.site(site)} (not coronary)"
+                apart = words.pictures.LABELS.not_coronary.format(words.calcium.site(site))
+                name = site.value if isinstance(site, Artery) else apart
                 yield site, f"{name} {score(one.agatston)}"
 
 
@@ -155,34 +157,41 @@ class _Card:
     picture: UInt8Array | None
 
 
-def heart_lung_page(volume: Volume, statements: Statements) -> CalciumPage | None:
+def heart_lung_page(volume: Volume, statements: Statements, words: LanguageWords) -> CalciumPage | None:
     """The page of heart and lungs; None unless both were asked for."""
     both, nodule = statements.heart_lung, statements.shown
     if both is None:
         return None
     slices = () if statements.calcium is None else statements.calcium.slices
-    page = empty_page([english.LABELS.heart_lung], HEART_LUNG_PAGE_PIXELS)
-    for number, card in enumerate((_lung_card(volume, both, nodule), _heart_card(volume, both, statements))):
+    page = empty_page([words.calcium.LABELS.heart_lung], words.pictures.LABELS, HEART_LUNG_PAGE_PIXELS)
+    for number, card in enumerate(
+        (_lung_card(volume, both, nodule, words), _heart_card(volume, both, statements, words))
+    ):
         _draw_card(page, card, PANEL_GAP_PIXELS + number * (CARD_PIXELS + PANEL_GAP_PIXELS))
     shown = [nodule.diameters.slice_k] if nodule is not None else list(slices)
     return CalciumPage(as_array(page), shown[0] if shown else None)
 
 
-def _lung_card(volume: Volume, both: HeartLung, nodule: Nodule | None) -> _Card:
-    picture = None if nodule is None else nodule_panels(volume, nodule)[0]
-    shown = "" if nodule is None else f" Shown: {english.nodule_caption(nodule)}."
+def _lung_card(volume: Volume, both: HeartLung, nodule: Nodule | None, words: LanguageWords) -> _Card:
+    picture = None if nodule is None else nodule_panels(volume, nodule, words.pictures.LABELS)[0]
+    shown = "" if nodule is None else words.pictures.LABELS.shown.format(words.calcium.nodule_caption(nodule))
     level = None if both.lung is None else both.lung.level
-    return _Card(english.LABELS.lung, english.level(level), level, lung_reason(english, both) + shown, picture)
+    return _Card(
+        words.calcium.LABELS.lung, words.calcium.level(level), level, lung_reason(words.calcium, both) + shown, picture
+    )
 
 
-def _heart_card(volume: Volume, both: HeartLung, statements: Statements) -> _Card:
+def _heart_card(volume: Volume, both: HeartLung, statements: Statements, words: LanguageWords) -> _Card:
     statement, level = statements.calcium, None if both.heart is None else both.heart.level
     if statement is None:
-        return _Card(english.LABELS.heart, english.level(level), None, heart_reason(english, both), None)
-    picture = calcium_panel(volume, statement.score, statement.slices[0]) if statement.slices else None
-    very_high = f" {english.LABELS.very_high}" if statement.score.very_high else ""
-    reason = f"{english.summary(statement)}{very_high}"
-    return _Card(english.LABELS.heart, english.level(level), level, reason, picture)
+        return _Card(
+            words.calcium.LABELS.heart, words.calcium.level(level), None, heart_reason(words.calcium, both), None
+        )
+    labels = words.pictures.LABELS
+    picture = calcium_panel(volume, statement.score, statement.slices[0], labels) if statement.slices else None
+    very_high = f" {words.calcium.LABELS.very_high}" if statement.score.very_high else ""
+    reason = f"{words.calcium.summary(statement)}{very_high}"
+    return _Card(words.calcium.LABELS.heart, words.calcium.level(level), level, reason, picture)
 
 
 def _draw_card(page: Image.Image, card: _Card, left: int) -> None:
@@ -190,16 +199,16 @@ def _draw_card(page: Image.Image, card: _Card, left: int) -> None:
     top = CARD_TOP_PIXELS
     pen.rectangle((left, top, left + CARD_PIXELS, top + BADGE_PIXELS), fill=LEVEL_RGB[card.level])
     middle = top + BADGE_PIXELS / 2
-    pen.text((left + 10, middle), card.title, TEXT_RGB, font_of(TITLE_POINTS), "lm")
-    pen.text((left + CARD_PIXELS - 10, middle), card.word, TEXT_RGB, font_of(TITLE_POINTS), "rm")
+    draw_text(pen, (left + 10, middle), card.title, TITLE_POINTS, fill=TEXT_RGB, anchor="lm")
+    draw_text(pen, (left + CARD_PIXELS - 10, middle), card.word, TITLE_POINTS, fill=TEXT_RGB, anchor="rm")
     top += BADGE_PIXELS + 8
     if card.picture is None:
         pen.rectangle((left, top, left + CARD_PIXELS, top + PANEL_PIXELS), outline=DIM_TEXT_RGB, fill=BACKGROUND_RGB)
     else:
         page.paste(Image.fromarray(card.picture), (left + (CARD_PIXELS - PANEL_PIXELS) // 2, top))
     top += PANEL_PIXELS + 8
-    lines = wrapped(card.reason, CARD_PIXELS - 8)
+    lines = wrapped(card.reason, CARD_PIXELS - 8, TEXT_POINTS)
     if len(lines) > CARD_LINES:
         lines = [*lines[: CARD_LINES - 1], f"{lines[CARD_LINES - 1]} ..."]
     for number, line in enumerate(lines):
-        pen.text((left + 4, top + number * LINE_PIXELS), line, TEXT_RGB, font_of(TEXT_POINTS))
+        draw_text(pen, (left + 4, top + number * LINE_PIXELS), line, TEXT_POINTS, fill=TEXT_RGB)

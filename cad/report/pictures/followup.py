@@ -9,13 +9,14 @@ from PIL import Image, ImageDraw
 
 from cad.domain import FollowUp, Nodule, NoduleChange, PointLps, UInt8Array, Volume
 from cad.geometry import index_of
+from cad.report.pictures.lettering import draw_text
 from cad.report.pictures.nodules import (
-    BACKGROUND_RGB,
     DIM_TEXT_RGB,
     EDGE_PIXELS,
     FIELD_OF_VIEW_MARGIN,
     FIELD_OF_VIEW_MM,
     FOOTER_PIXELS,
+    HALO,
     HEADER_PIXELS,
     PAGE_WIDTH_PIXELS,
     PANEL_GAP_PIXELS,
@@ -26,13 +27,11 @@ from cad.report.pictures.nodules import (
     as_array,
     draw_edges,
     empty_page,
-    font_of,
     grey_panel,
     outlined,
 )
-from cad.report.statements.followup import ChangeStatement, FollowupStatement, SizeSaid
-from cad.report.words.en import followup as compared_english
-from cad.report.words.numbers import change_percent, days_interval, signed_mm, size_volume, whole
+from cad.report.statements.followup import ChangeStatement, FollowupStatement
+from cad.report.words.pictures import PictureLabels, PictureWords
 
 PANEL_PIXELS = (PAGE_WIDTH_PIXELS - 3 * PANEL_GAP_PIXELS) // 2
 PAGE_HEIGHT_PIXELS = HEADER_PIXELS + PANEL_PIXELS + FOOTER_PIXELS
@@ -43,8 +42,6 @@ THEN_RGB = (0, 220, 255)
 
 CROSS_INNER_MM, CROSS_OUTER_MM = 5.0, 9.0
 """Four strokes around a place where there is no nodule."""
-
-OUT_OF_VIEW = "outside the field of view"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +70,7 @@ class _Scene:
     now: Volume
     followup: FollowUp
     said: ChangeStatement
+    words: PictureWords
 
     @property
     def change(self) -> NoduleChange:
@@ -92,23 +90,27 @@ class _Scene:
         return max(FIELD_OF_VIEW_MM, FIELD_OF_VIEW_MARGIN * max(lengths))
 
 
-def comparison_pages(volume: Volume, statement: FollowupStatement | None) -> Iterator[ComparisonPage]:
+def comparison_pages(
+    volume: Volume, statement: FollowupStatement | None, words: PictureWords
+) -> Iterator[ComparisonPage]:
     """One page for each nodule that changed, and for some that are stable; none without a comparison."""
-    for scene in _scenes(volume, statement):
-        page = empty_page(comparison_lines(scene.followup, scene.said), PAGE_HEIGHT_PIXELS)
+    for scene in _scenes(volume, statement, words):
+        dates = (scene.followup.latest.scan.acquired.isoformat(), scene.followup.acquired.isoformat())
+        page = empty_page(words.comparison_lines(scene.said, *dates), words.LABELS, PAGE_HEIGHT_PIXELS)
         for number, panel in enumerate((_then_panel(scene), _now_panel(scene))):
             page.paste(
-                _captioned(panel), (PANEL_GAP_PIXELS + number * (PANEL_PIXELS + PANEL_GAP_PIXELS), HEADER_PIXELS)
+                _captioned(panel, words.LABELS),
+                (PANEL_GAP_PIXELS + number * (PANEL_PIXELS + PANEL_GAP_PIXELS), HEADER_PIXELS),
             )
         slice_now = _slice(volume, scene.change.place_in_current)
         yield ComparisonPage(as_array(page), scene.change, slice_now, shown_in_prior(scene.followup, scene.change))
 
 
 def comparison_panels(
-    volume: Volume, statement: FollowupStatement | None
+    volume: Volume, statement: FollowupStatement | None, words: PictureWords
 ) -> Iterator[tuple[ChangeStatement, UInt8Array, UInt8Array]]:
     """What is said of each pictured nodule, and its panels of then and of now without letters, RGB [row, column, 3]."""
-    for scene in _scenes(volume, statement):
+    for scene in _scenes(volume, statement, words):
         yield scene.said, as_array(_then_panel(scene).picture), as_array(_now_panel(scene).picture)
 
 
@@ -117,40 +119,17 @@ def shown_in_prior(followup: FollowUp, change: NoduleChange) -> int | None:
     return _slice(followup.latest.scan.volume, change.place_in_prior)
 
 
-def comparison_lines(followup: FollowUp, said: ChangeStatement) -> list[str]:
-    """The lines above the panels: what became of the nodule, its sizes with their dates, and the doubling time."""
-    cells = compared_english.cells(said)
-    place = compared_english.place(said)
-    then = f"{followup.latest.scan.acquired.isoformat()}: {_size(said.then)}"
-    now = f"{followup.acquired.isoformat()}: {_size(said.now)}"
-    lines = [f"{cells.nodule}: {cells.verdict}{place and f', {place}'}", f"{then}; {now}"]
-    if said.change is None:
-        return lines
-    days = said.change.doubling_time_days
-    interval = days_interval(said.change.doubling_time_interval_days)
-    doubling = "" if days is None else f", doubling time {whole(days)} days{interval}"
-    return [
-        *lines,
-        f"Volume {change_percent(said.change)} in {whole(said.change.interval_days)} days, mean diameter "
-        f"{signed_mm(said.change.mean_diameter_mm)}{doubling}",
-    ]
-
-
-def _size(size: SizeSaid | None) -> str:
-    return "not seen" if size is None else f"{size_volume(size)} mm3, {size.mean_diameter_mm:.1f} mm"
-
-
-def _scenes(volume: Volume, statement: FollowupStatement | None) -> Iterator[_Scene]:
+def _scenes(volume: Volume, statement: FollowupStatement | None, words: PictureWords) -> Iterator[_Scene]:
     if statement is not None:
-        yield from (_Scene(volume, statement.record, said) for said in statement.pictured)
+        yield from (_Scene(volume, statement.record, said, words) for said in statement.pictured)
 
 
 def _then_panel(scene: _Scene) -> _Panel:
     scan, prior = scene.followup.latest.scan, scene.change.prior
     view = _view(scan.volume, scene.change.place_in_prior, scene.side_mm)
-    caption = f"{scan.acquired.isoformat()} (then)"
+    caption = scene.words.LABELS.then.format(scan.acquired.isoformat())
     if view is None:
-        return _out_of_view(caption)
+        return _out_of_view(caption, scene.words.LABELS)
     panel = Image.fromarray(grey_panel(scan.volume, view))
     pen = ImageDraw.Draw(panel)
     if prior is None:
@@ -162,9 +141,9 @@ def _then_panel(scene: _Scene) -> _Panel:
 
 def _now_panel(scene: _Scene) -> _Panel:
     view = _view(scene.now, scene.change.place_in_current, scene.side_mm)
-    caption = f"{scene.followup.acquired.isoformat()} (now)"
+    caption = scene.words.LABELS.now.format(scene.followup.acquired.isoformat())
     if view is None:
-        return _out_of_view(caption)
+        return _out_of_view(caption, scene.words.LABELS)
     rgb = grey_panel(scene.now, view)
     panel = Image.fromarray(rgb if scene.nodule is None else outlined(rgb, scene.nodule.mask, view))
     if scene.nodule is None:
@@ -204,24 +183,24 @@ def _draw_cross(pen: ImageDraw.ImageDraw, view: View) -> None:
         pen.line(ends, fill=THEN_RGB, width=2)
 
 
-def _captioned(panel: _Panel) -> Image.Image:
+def _captioned(panel: _Panel, words: PictureLabels) -> Image.Image:
     """The panel with its date, and, where it shows anything, the sides of the patient and the scale."""
     picture = panel.picture.copy()
     pen = ImageDraw.Draw(picture)
     _write(pen, (EDGE_PIXELS, EDGE_PIXELS), panel.caption, "la")
     if panel.view is not None:
-        draw_edges(pen, panel.view)
+        draw_edges(pen, panel.view, words)
         far = panel.view.pixels - EDGE_PIXELS
-        _write(pen, (far, far), f"{panel.view.side_mm:.0f} mm wide", "rs")
+        _write(pen, (far, far), words.wide.format(panel.view.side_mm), "rs")
     return picture
 
 
 def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, anchor: str) -> None:
-    pen.text(place, text, TEXT_RGB, font_of(TEXT_POINTS), anchor, stroke_width=2, stroke_fill=BACKGROUND_RGB)
+    draw_text(pen, place, text, TEXT_POINTS, fill=TEXT_RGB, anchor=anchor, **HALO)
 
 
-def _out_of_view(caption: str) -> _Panel:
+def _out_of_view(caption: str, words: PictureLabels) -> _Panel:
     picture = Image.new("RGB", (PANEL_PIXELS, PANEL_PIXELS), (0, 0, 0))
     middle = (PANEL_PIXELS / 2, PANEL_PIXELS / 2)
-    ImageDraw.Draw(picture).text(middle, OUT_OF_VIEW, DIM_TEXT_RGB, font_of(TEXT_POINTS), "mm")
+    draw_text(ImageDraw.Draw(picture), middle, words.out_of_view, TEXT_POINTS, fill=DIM_TEXT_RGB, anchor="mm")
     return _Panel(picture, None, caption)

@@ -6,13 +6,13 @@ coronal panels, anterior on the left of sagittal ones, the head on top.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from cad.domain import (
@@ -29,11 +29,10 @@ from cad.domain import (
     Volume,
 )
 from cad.geometry import index_of
+from cad.report.pictures.lettering import draw_text, wrapped
 from cad.report.pictures.sections import MARGIN_VOXELS, smooth_section
 from cad.report.pictures.windows import LUNG_WINDOW_HU
-
-FOOTER = "lungcad: research use only, not a medical device; automatic result, to be verified by a physician"
-"""On every page, as a picture may travel alone."""
+from cad.report.words.pictures import PictureLabels
 
 PANEL_PIXELS = 320
 PANEL_GAP_PIXELS = 8
@@ -42,6 +41,8 @@ FOOTER_PIXELS = 32
 PAGE_WIDTH_PIXELS = 3 * PANEL_PIXELS + 4 * PANEL_GAP_PIXELS
 PAGE_HEIGHT_PIXELS = HEADER_PIXELS + PANEL_PIXELS + FOOTER_PIXELS
 """A page of three panels: readable in a viewport of a quarter screen, 1.4 MB as uncompressed RGB."""
+
+TEXT_WIDTH_PIXELS = PAGE_WIDTH_PIXELS - 4 * PANEL_GAP_PIXELS
 
 HEADER_LINES = 4
 """A title and three lines of text fit above the panels."""
@@ -65,6 +66,8 @@ SHORT_AXIS_RGB = (120, 255, 120)
 TEXT_RGB = (235, 235, 235)
 DIM_TEXT_RGB = (160, 160, 160)
 BACKGROUND_RGB = (16, 16, 16)
+HALO: Mapping[str, Any] = {"stroke_width": 2, "stroke_fill": BACKGROUND_RGB}
+"""Behind letters on a picture."""
 TITLE_POINTS = 20
 TEXT_POINTS = 15
 
@@ -72,15 +75,10 @@ MAX_SUMMARY_LINES = 17
 """Lines that fit on a summary page below its title."""
 
 
-DRAWABLE = str.maketrans({"–": "-", "×": "x", "³": "3", "²": "2"})
-"""What the built-in font has for letters that it lacks."""
-
-
 @dataclass(frozen=True, slots=True)
 class Plane:
     """An orthogonal plane of a canonical volume: which array axes are its rows and columns, and which are reversed."""
 
-    title: str
     normal: int
     rows: int
     columns: int
@@ -90,9 +88,9 @@ class Plane:
 
 
 PLANES = (
-    Plane("Axial", normal=0, rows=1, columns=2, reversed_rows=False, edges=("R", "L", "A", "P")),
-    Plane("Coronal", normal=1, rows=0, columns=2, reversed_rows=True, edges=("R", "L", "H", "F")),
-    Plane("Sagittal", normal=2, rows=0, columns=1, reversed_rows=True, edges=("A", "P", "H", "F")),
+    Plane(normal=0, rows=1, columns=2, reversed_rows=False, edges=("R", "L", "A", "P")),
+    Plane(normal=1, rows=0, columns=2, reversed_rows=True, edges=("R", "L", "H", "F")),
+    Plane(normal=2, rows=0, columns=1, reversed_rows=True, edges=("A", "P", "H", "F")),
 )
 
 
@@ -126,52 +124,39 @@ class View:
         return coordinates
 
 
-def nodule_page(volume: Volume, nodule: Nodule, lines: Sequence[str]) -> UInt8Array:
+def nodule_page(volume: Volume, nodule: Nodule, lines: Sequence[str], words: PictureLabels) -> UInt8Array:
     """The nodule in three planes with its contour, and its axes on the axial one; RGB [row, column, 3].
 
     `lines` are the title and lines of text; what does not fit above the panels is cut off with dots.
     """
-    page = empty_page(lines)
-    for number, panel in enumerate(_panels(volume, nodule)):
+    page = empty_page(lines, words)
+    for number, panel in enumerate(_panels(volume, nodule, words)):
         left = PANEL_GAP_PIXELS + number * (PANEL_PIXELS + PANEL_GAP_PIXELS)
         page.paste(panel, (left, HEADER_PIXELS))
     return as_array(page)
 
 
-def nodule_panels(volume: Volume, nodule: Nodule) -> tuple[UInt8Array, ...]:
+def nodule_panels(volume: Volume, nodule: Nodule, words: PictureLabels) -> tuple[UInt8Array, ...]:
     """The axial, coronal and sagittal panel of a nodule, each RGB [row, column, 3]."""
-    return tuple(as_array(panel) for panel in _panels(volume, nodule))
+    return tuple(as_array(panel) for panel in _panels(volume, nodule, words))
 
 
-def _panels(volume: Volume, nodule: Nodule) -> Iterator[Image.Image]:
-    return (_panel(volume, nodule, _view(volume.grid, nodule, plane)) for plane in PLANES)
+def _panels(volume: Volume, nodule: Nodule, words: PictureLabels) -> Iterator[Image.Image]:
+    return (_panel(volume, nodule, _view(volume.grid, nodule, plane), words) for plane in PLANES)
 
 
-def summary_page(title: str, lines: Sequence[str]) -> UInt8Array:
+def summary_page(title: str, lines: Sequence[str], words: PictureLabels) -> UInt8Array:
     """A page of text; lines beyond the last that fits are counted instead of shown. RGB [row, column, 3]."""
-    page = empty_page([title])
+    page = empty_page([title], words)
     pen = ImageDraw.Draw(page)
-    fitting = [part for line in lines for part in wrapped(line)]
+    fitting = [part for line in lines for part in wrapped(line, TEXT_WIDTH_PIXELS, TEXT_POINTS)]
     shown = fitting[:MAX_SUMMARY_LINES]
     if len(fitting) > MAX_SUMMARY_LINES:
-        shown[-1] = f"... and {len(fitting) - MAX_SUMMARY_LINES + 1} more lines, see the report"
+        shown[-1] = words.more_lines.format(len(fitting) - MAX_SUMMARY_LINES + 1)
     for number, line in enumerate(shown):
         position = (2 * PANEL_GAP_PIXELS, SUMMARY_TOP_PIXELS + number * LINE_PIXELS)
-        pen.text(position, line, fill=TEXT_RGB, font=font_of(TEXT_POINTS))
+        draw_text(pen, position, line, TEXT_POINTS, fill=TEXT_RGB)
     return as_array(page)
-
-
-def wrapped(line: str, width: float = PAGE_WIDTH_PIXELS - 4 * PANEL_GAP_PIXELS) -> list[str]:
-    """The line in letters of the font, broken at spaces where it would be wider than `width` pixels."""
-    font = font_of(TEXT_POINTS)
-    parts = [""]
-    for word in line.translate(DRAWABLE).split(" "):
-        longer = f"{parts[-1]} {word}" if parts[-1] else word
-        if parts[-1] and font.getlength(longer) > width:
-            parts.append(f"    {word}")
-        else:
-            parts[-1] = longer
-    return parts
 
 
 def _view(grid: Grid, nodule: Nodule, plane: Plane) -> View:
@@ -182,14 +167,14 @@ def _view(grid: Grid, nodule: Nodule, plane: Plane) -> View:
     return View(plane, grid, (k, j, i), side_mm)
 
 
-def _panel(volume: Volume, nodule: Nodule, view: View) -> Image.Image:
+def _panel(volume: Volume, nodule: Nodule, view: View, words: PictureLabels) -> Image.Image:
     panel = Image.fromarray(outlined(grey_panel(volume, view), nodule.mask, view))
     pen = ImageDraw.Draw(panel)
     if view.plane.normal == 0:
         _draw_axis(pen, view, nodule.diameters.long_axis, LONG_AXIS_RGB)
         _draw_axis(pen, view, nodule.diameters.short_axis, SHORT_AXIS_RGB)
         _draw_lengths(pen, nodule.diameters)
-    draw_edges(pen, view)
+    draw_edges(pen, view, words)
     return panel
 
 
@@ -282,10 +267,10 @@ def _draw_lengths(pen: ImageDraw.ImageDraw, diameters: Diameters) -> None:
     for number, (length_mm, colour) in enumerate(lengths):
         position = (EDGE_PIXELS, EDGE_PIXELS + number * (TEXT_POINTS + 3))
         text = f"{length_mm:.1f} mm"
-        pen.text(position, text, colour, font_of(TEXT_POINTS), stroke_width=2, stroke_fill=BACKGROUND_RGB)
+        draw_text(pen, position, text, TEXT_POINTS, fill=colour, **HALO)
 
 
-def draw_edges(pen: ImageDraw.ImageDraw, view: View) -> None:
+def draw_edges(pen: ImageDraw.ImageDraw, view: View, words: PictureLabels) -> None:
     """Letters for the sides of the patient, and the name of the plane."""
     left, right, top, bottom = view.plane.edges
     middle, far = view.pixels / 2, view.pixels - EDGE_PIXELS
@@ -294,33 +279,27 @@ def draw_edges(pen: ImageDraw.ImageDraw, view: View) -> None:
         ((far, middle), right, "rm"),
         ((middle, EDGE_PIXELS), top, "mt"),
         ((middle, far), bottom, "mb"),
-        ((EDGE_PIXELS, far), view.plane.title, "ls"),
+        ((EDGE_PIXELS, far), words.planes[view.plane.normal], "ls"),
     ):
-        pen.text(position, text, TEXT_RGB, font_of(TEXT_POINTS), anchor, stroke_width=2, stroke_fill=BACKGROUND_RGB)
+        draw_text(pen, position, text, TEXT_POINTS, fill=TEXT_RGB, anchor=anchor, **HALO)
 
 
-def empty_page(lines: Sequence[str], height: int = PAGE_HEIGHT_PIXELS) -> Image.Image:
+def empty_page(lines: Sequence[str], words: PictureLabels, height: int = PAGE_HEIGHT_PIXELS) -> Image.Image:
     """A page with a title, the lines below it as far as they fit, and the footer."""
     page = Image.new("RGB", (PAGE_WIDTH_PIXELS, height), BACKGROUND_RGB)
     pen = ImageDraw.Draw(page)
     left = 2 * PANEL_GAP_PIXELS
     if lines:
-        pen.text((left, 10), lines[0].translate(DRAWABLE), fill=TEXT_RGB, font=font_of(TITLE_POINTS))
-    below = [part for line in lines[1:] for part in wrapped(line)]
+        draw_text(pen, (left, 10), lines[0], TITLE_POINTS, fill=TEXT_RGB)
+    below = [part for line in lines[1:] for part in wrapped(line, TEXT_WIDTH_PIXELS, TEXT_POINTS)]
     room = HEADER_LINES - 1
     if len(below) > room:
         below = [*below[: room - 1], f"{below[room - 1]} ..."]
     for number, line in enumerate(below):
-        pen.text((left, 38 + number * LINE_PIXELS), line, fill=TEXT_RGB, font=font_of(TEXT_POINTS))
+        draw_text(pen, (left, 38 + number * LINE_PIXELS), line, TEXT_POINTS, fill=TEXT_RGB)
     footer = (left, height - FOOTER_PIXELS + 8)
-    pen.text(footer, FOOTER, fill=DIM_TEXT_RGB, font=font_of(TEXT_POINTS))
+    draw_text(pen, footer, words.footer, TEXT_POINTS, fill=DIM_TEXT_RGB)
     return page
-
-
-@cache
-def font_of(points: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's built-in font: the same on every machine, so that pages are reproducible. It has Latin letters only."""
-    return ImageFont.load_default(points)
 
 
 def as_array(page: Image.Image) -> npt.NDArray[np.uint8]:

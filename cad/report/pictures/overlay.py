@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from cad.domain import BoolArray, Int16Array, LungMask, Nodule, UInt8Array, Volume
 from cad.report.pictures.calcium import calcium_page
 from cad.report.pictures.followup import comparison_pages
+from cad.report.pictures.lettering import draw_text
 from cad.report.pictures.sections import MARGIN_VOXELS, smooth_section
 from cad.report.pictures.windows import LUNG_WINDOW_HU
 from cad.report.statements import Statements
+from cad.report.words.languages import LanguageWords
+from cad.report.words.pictures import PictureLabels, PictureWords
 
 NODULE_RGB = (255, 196, 0)
 RIGHT_LUNG_RGB = (64, 160, 255)
@@ -38,45 +40,40 @@ class Outline:
     rgb: tuple[int, int, int]
 
 
-def overlay_pictures(volume: Volume, statements: Statements) -> Iterator[tuple[str, Image.Image]]:
+def overlay_pictures(volume: Volume, statements: Statements, words: LanguageWords) -> Iterator[tuple[str, Image.Image]]:
     """File names and pictures: `lungs.png`, `nodule-01.png` and so on in the order of the findings, and what follows.
 
     `comparison-01.png` shows then and now of `nodule-01.png`, and `resolved-01.png` the first nodule that is gone;
     `calcium.png` the slices with the most coronary calcium.
     """
-    yield "lungs.png", lungs_overview(volume, statements.lungs)
+    yield "lungs.png", lungs_overview(volume, statements.lungs, words.pictures.LABELS)
     nodules = tuple(one.nodule for one in statements.found)
     for number, nodule in enumerate(nodules, start=1):
-        yield f"nodule-{number:02d}.png", nodule_picture(volume, nodule, nodules)
-    yield from _comparisons(volume, statements)
-    page = None if statements.calcium is None else calcium_page(volume, statements.calcium)
+        yield f"nodule-{number:02d}.png", nodule_picture(volume, nodule, nodules, words.pictures)
+    yield from _comparisons(volume, statements, words.pictures)
+    page = None if statements.calcium is None else calcium_page(volume, statements.calcium, words)
     if page is not None:
         yield "calcium.png", Image.fromarray(page.pixels)
 
 
-def _comparisons(volume: Volume, statements: Statements) -> Iterator[tuple[str, Image.Image]]:
+def _comparisons(volume: Volume, statements: Statements, words: PictureWords) -> Iterator[tuple[str, Image.Image]]:
     resolved = count(1)
-    for page in comparison_pages(volume, statements.followup):
+    for page in comparison_pages(volume, statements.followup, words):
         current = page.change.current
         name = f"resolved-{next(resolved):02d}.png" if current is None else f"comparison-{current + 1:02d}.png"
         yield name, Image.fromarray(page.pixels)
 
 
-def nodule_picture(volume: Volume, nodule: Nodule, others: tuple[Nodule, ...]) -> Image.Image:
+def nodule_picture(volume: Volume, nodule: Nodule, others: tuple[Nodule, ...], words: PictureWords) -> Image.Image:
     """The slice of the nodule's diameters, with the contour of every nodule that it crosses."""
     k = nodule.diameters.slice_k
     outlines = [Outline(_slice_of(other, k), NODULE_RGB) for other in (nodule, *others)]
     picture = _drawn(volume, k, outlines, PICTURE_PIXELS)
-    d = nodule.diameters
-    lines = (
-        f"{nodule.label}   {nodule.composition.value}, {nodule.side.value} lung",
-        f"{d.mean_mm:.1f} mm ({d.long_axis_mm:.1f} x {d.short_axis_mm:.1f} mm), {nodule.volume_mm3:.0f} mm3",
-        f"slice {k + 1} of {volume.grid.shape[0]} from the feet, z = {nodule.centre.z:.1f} mm",
-    )
+    lines = words.overlay_lines(nodule, k + 1, volume.grid.shape[0])
     return _captioned(picture, lines)
 
 
-def lungs_overview(volume: Volume, lungs: LungMask | None) -> Image.Image:
+def lungs_overview(volume: Volume, lungs: LungMask | None, words: PictureLabels) -> Image.Image:
     """Nine slices spread over the lungs with the border of each lung; over the whole volume when there are none."""
     height = np.arange(volume.grid.shape[0]) if lungs is None else np.flatnonzero(lungs.labels.any(axis=(1, 2)))
     chosen = np.linspace(height[0], height[-1], OVERVIEW_PICTURES + 2)[1:-1].round().astype(int)[::-1]
@@ -85,7 +82,7 @@ def lungs_overview(volume: Volume, lungs: LungMask | None) -> Image.Image:
     sheet = Image.new("RGB", (3 * width, 3 * height_px))
     for number, tile in enumerate(tiles):
         sheet.paste(tile, (number % 3 * width, number // 3 * height_px))
-    return _captioned(sheet, ("No lungs were segmented" if lungs is None else "Lungs: right blue, left green",))
+    return _captioned(sheet, (words.no_lungs if lungs is None else words.lung_colours,))
 
 
 def _lung_outlines(lungs: LungMask | None, k: int) -> list[Outline]:
@@ -141,11 +138,5 @@ def _captioned(picture: Image.Image, lines: tuple[str, ...]) -> Image.Image:
     pen = ImageDraw.Draw(picture)
     for number, line in enumerate(lines):
         place = (12, 10 + number * (TEXT_POINTS + 6))
-        pen.text(place, line, TEXT_RGB, _font(), stroke_width=2, stroke_fill=(0, 0, 0))
+        draw_text(pen, place, line, TEXT_POINTS, fill=TEXT_RGB, stroke_width=2, stroke_fill=(0, 0, 0))
     return picture
-
-
-@cache
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's built-in font: the same on every machine, so that pictures are reproducible."""
-    return ImageFont.load_default(TEXT_POINTS)

@@ -55,6 +55,9 @@ class ComparisonWords(Protocol):
     def exams(self, statement: FollowupStatement) -> list[str]:
         """Each earlier examination: its date, where its nodules come from, and what of its registration is doubtful."""
 
+    def place(self, one: ChangeStatement) -> str:
+        """The lobe or the lung; empty when neither is known."""
+
     def change_sentence(self, one: ChangeStatement) -> str:
         """One nodule's change as a radiologist writes it."""
 

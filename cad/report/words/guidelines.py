@@ -32,6 +32,13 @@ class GuidelineWords(PhraseWords, Protocol):
     DUE_BETWEEN: str
     OF_NODULE: str
     DOMINANT: str
+    CHOSEN: str
+    NOT_CHOSEN: str
+    IN_FULL: str
+    ASSUMED: str
+    AND: str
+    NO_GUIDELINE: str
+    APPLIES: str
 
     def name(self, label: str) -> str:
         """The name of a nodule."""

@@ -43,7 +43,7 @@ from cad.domain import (
 )
 from cad.report.statements import Statements, Subject
 from cad.report.statements.calcium import CalciumStatement
-from cad.report.words.en import calcium as english
+from cad.report.words.calcium import CalciumWords
 from dicom_io import codes
 from dicom_io.write.outlines import contours_of
 from dicom_io.write.segments import calcium_label, calcium_tracking_uid, site_code
@@ -87,7 +87,7 @@ def calcium_groups(
     ]
 
 
-def calcium_items(statements: Statements) -> Iterator[ContentItem]:
+def calcium_items(statements: Statements, words: CalciumWords) -> Iterator[ContentItem]:
     """What is said beside the numbers: that it is an estimate, its rules, caveats and advice; or why there is none.
 
     Nothing when calcium was not asked for.
@@ -101,8 +101,8 @@ def calcium_items(statements: Statements) -> Iterator[ContentItem]:
     for category in calcium.categories:
         yield TextContentItem(codes.CALCIUM_CATEGORY, f"{category.scheme}: {category.value}", CONTAINS)
     yield CodeContentItem(codes.VERY_HIGH, codes.PRESENT if calcium.very_high else codes.ABSENT, CONTAINS)
-    yield TextContentItem(codes.RECOMMENDATION, english.advice(calcium), CONTAINS)
-    yield TextContentItem(codes.CALCIUM_VARIANT, english.variant(calcium), CONTAINS)
+    yield TextContentItem(codes.RECOMMENDATION, words.advice(calcium), CONTAINS)
+    yield TextContentItem(codes.CALCIUM_VARIANT, words.variant(calcium), CONTAINS)
     for caveat in calcium.caveats:
         yield TextContentItem(codes.CALCIUM_CAVEAT, caveat.text, CONTAINS)
 

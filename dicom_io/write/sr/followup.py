@@ -44,8 +44,7 @@ from cad.domain import (
 )
 from cad.report.pictures.followup import shown_in_prior
 from cad.report.statements.followup import ChangeStatement, FollowupStatement
-from cad.report.words.en import followup as compared_english
-from cad.report.words.numbers import signed_percent, whole
+from cad.report.words.followup import ComparisonWords
 from dicom_io import codes
 
 CONTAINS, PROPERTIES = RelationshipTypeValues.CONTAINS, RelationshipTypeValues.HAS_PROPERTIES
@@ -68,24 +67,13 @@ def change_evaluations(one: ChangeStatement | None) -> list[QualitativeEvaluatio
     return [QualitativeEvaluation(codes.DIFFERENCE_IN_SIZE, codes.CHANGE_STATUS[one.record.status])]
 
 
-def change_comment(one: ChangeStatement | None) -> str:
-    """The change in a few words, for the label that viewers show; empty when there is nothing to say."""
-    if one is None:
-        return ""
-    if one.change is None:
-        return one.record.status.value
-    days = one.change.doubling_time_days
-    doubling = "" if days is None else f", doubling time {whole(days)} days"
-    return f"{one.record.status.value} {signed_percent(one.change.volume_percent)}{doubling}"
-
-
-def comparison_container(statement: FollowupStatement | None) -> ContainerContentItem | None:
+def comparison_container(statement: FollowupStatement | None, words: ComparisonWords) -> ContainerContentItem | None:
     """The earlier examinations, the change of each nodule in words, and the nodules that are gone."""
     if statement is None:
         return None
-    items: list[ContentItem] = [_text(codes.COMMENT, compared_english.overview(statement))]
+    items: list[ContentItem] = [_text(codes.COMMENT, words.overview(statement))]
     items.extend(_exam(exam, statement) for exam in reversed(statement.record.exams))
-    items.extend(_gone(one) if one.nodule is None else _sentence(one) for one in statement.changes)
+    items.extend(_gone(one, words) if one.nodule is None else _sentence(one, words) for one in statement.changes)
     return _container(codes.PREVIOUS_FINDINGS, items)
 
 
@@ -219,11 +207,11 @@ def _illustrations(statement: FollowupStatement) -> Iterator[ContentItem]:
         yield ImageContentItem(codes.ILLUSTRATION, series.sop_class_uid, series.sop_uids[k], relationship_type=CONTAINS)
 
 
-def _sentence(one: ChangeStatement) -> ContentItem:
-    return _text(codes.COMMENT, compared_english.change_sentence(one))
+def _sentence(one: ChangeStatement, words: ComparisonWords) -> ContentItem:
+    return _text(codes.COMMENT, words.change_sentence(one))
 
 
-def _gone(one: ChangeStatement) -> ContentItem:
+def _gone(one: ChangeStatement, words: ComparisonWords) -> ContentItem:
     """A nodule of then that has no group of its own, named by the tracking UID that its earlier report gave it."""
     change = one.record
     item = CodeContentItem(codes.DIFFERENCE_IN_SIZE, codes.CHANGE_STATUS[change.status], CONTAINS)
@@ -232,7 +220,7 @@ def _gone(one: ChangeStatement) -> ContentItem:
         parts.append(TextContentItem(codes.TRACKING_IDENTIFIER, change.prior.label, PROPERTIES))
         volume = round(one.then.volume_mm3)
         parts.append(NumContentItem(codes.PRIOR_VOLUME, volume, codes.CUBIC_MILLIMETRE, relationship_type=PROPERTIES))
-    parts.append(TextContentItem(codes.COMMENT, compared_english.change_sentence(one), PROPERTIES))
+    parts.append(TextContentItem(codes.COMMENT, words.change_sentence(one), PROPERTIES))
     item.ContentSequence = ContentSequence(parts)
     return item
 

@@ -8,13 +8,15 @@ from highdicom.sr import CodeContentItem, RelationshipTypeValues, TextContentIte
 
 from cad.domain import ApplicableGuideline, Assessment, Guideline, Recommendation
 from cad.report.words.en import guidelines as english
-from cad.report.words.guidelines import because_of, by_nodule, category_name, in_short, speak
+from cad.report.words.guidelines import GuidelineWords, because_of, by_nodule, category_name, in_short, speak
 from dicom_io import codes
 
 CONTAINS = RelationshipTypeValues.CONTAINS
 
 
-def guideline_items(assessment: Assessment | None) -> Iterator[CodeContentItem | TextContentItem]:
+def guideline_items(
+    assessment: Assessment | None, words: GuidelineWords
+) -> Iterator[CodeContentItem | TextContentItem]:
     """Which guideline applies, its category, and a text for each guideline with the rule that fired.
 
     Only the applicable guideline is coded, and named for each nodule: a category of another one in coded form would be
@@ -23,16 +25,17 @@ def guideline_items(assessment: Assessment | None) -> Iterator[CodeContentItem |
     if assessment is None:
         return
     applicable = assessment.applicable
-    yield TextContentItem(codes.APPLICABLE_GUIDELINE, _applies(applicable), CONTAINS)
+    yield TextContentItem(codes.APPLICABLE_GUIDELINE, _applies(applicable, words), CONTAINS)
     if applicable.guideline is not None:
         chosen = assessment.recommendation(applicable.guideline)
         if chosen.category is not None:
             yield _category(applicable.guideline, chosen.category)
-        for text in by_nodule(chosen, english):
+        for text in by_nodule(chosen, words):
             yield TextContentItem(codes.RECOMMENDATION, text, CONTAINS)
     for guideline, said in assessment.recommendations:
         is_applicable = guideline is applicable.guideline
-        yield TextContentItem(codes.RECOMMENDATION, recommendation_text(said, is_applicable=is_applicable), CONTAINS)
+        text = recommendation_text(said, words, is_applicable=is_applicable)
+        yield TextContentItem(codes.RECOMMENDATION, text, CONTAINS)
 
 
 def _category(guideline: Guideline, category: str) -> CodeContentItem:
@@ -42,15 +45,17 @@ def _category(guideline: Guideline, category: str) -> CodeContentItem:
     return CodeContentItem(codes.GUIDELINE_CATEGORY, codes.guideline_category(guideline, category, meaning), CONTAINS)
 
 
-def _applies(applicable: ApplicableGuideline) -> str:
-    name = "None" if applicable.guideline is None else codes.GUIDELINE[applicable.guideline]
-    return f"{name}: {because_of(applicable, english)}."
+def _applies(applicable: ApplicableGuideline, words: GuidelineWords) -> str:
+    name = words.NO_GUIDELINE if applicable.guideline is None else codes.GUIDELINE[applicable.guideline]
+    return words.APPLIES.format(name=name, because=because_of(applicable, words))
 
 
-def recommendation_text(said: Recommendation, *, is_applicable: bool) -> str:
+def recommendation_text(said: Recommendation, words: GuidelineWords, *, is_applicable: bool) -> str:
     """What one guideline says, in one paragraph."""
-    spoken = speak(said, english)
-    chosen = "applicable" if is_applicable else "not chosen as applicable"
-    short = in_short(said, english).removeprefix(f"{spoken.scheme} {spoken.edition}")
-    sentences = [f"{spoken.scheme} {spoken.edition} ({chosen}){short}", f"Because: {spoken.because}."]
-    return " ".join(sentences + ([f"Assumed: {'; '.join(spoken.assuming)}."] if spoken.assuming else []))
+    spoken = speak(said, words)
+    chosen = words.CHOSEN if is_applicable else words.NOT_CHOSEN
+    short = in_short(said, words).removeprefix(f"{spoken.scheme} {spoken.edition}")
+    text = words.IN_FULL.format(
+        scheme=spoken.scheme, edition=spoken.edition, chosen=chosen, short=short, because=spoken.because
+    )
+    return text + (words.ASSUMED.format(words.AND.join(spoken.assuming)) if spoken.assuming else "")

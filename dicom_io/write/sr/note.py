@@ -13,9 +13,9 @@ from highdicom.sr import (
 )
 from pydicom.dataset import Dataset
 
+from cad.report.words.languages import words_of
 from dicom_io import codes
 from dicom_io.write.identity import (
-    RESEARCH_USE,
     EncodingContext,
     ObjectKind,
     object_identity,
@@ -41,7 +41,7 @@ def note_of(images: Sequence[Dataset], sentences: Sequence[str], code: str, cont
             *(TextContentItem(codes.COMMENT, sentence, CONTAINS) for sentence in sentences),
             TextContentItem(codes.REASON_NOT_ASSESSED, code, CONTAINS),
             UIDRefContentItem(codes.SERIES_INSTANCE_UID, str(images[0].SeriesInstanceUID), CONTAINS),
-            TextContentItem(codes.COMMENT, RESEARCH_USE, CONTAINS),
+            TextContentItem(codes.COMMENT, words_of(context.form.language).pictures.LABELS.research_use, CONTAINS),
         ]
         evidence = [image_of(image, header) for image in images]
         return document_of(evidence, report_without_groups(items, context), identity, (), context)

@@ -34,15 +34,17 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 
-from cad.domain import ModelIdentity, Nodule
+from cad.domain import ModelIdentity
 from cad.policy import LIMITING
-from cad.report.statements import Statements, Subject
+from cad.report.statements import Statements
 from cad.report.statements.followup import ChangeStatement
+from cad.report.words.followup import ComparisonWords
+from cad.report.words.languages import LanguageWords, words_of
+from cad.report.words.pictures import PictureWords
 from dicom_io import codes
 from dicom_io.write.identity import (
     MANUFACTURER,
     MODEL_NAME,
-    RESEARCH_USE,
     EncodingContext,
     ObjectIdentity,
     ObjectKind,
@@ -51,12 +53,12 @@ from dicom_io.write.identity import (
     series_and_equipment,
     stamp,
 )
+from dicom_io.write.key_images import why_no_nodules
 from dicom_io.write.seg import algorithm_parameters
 from dicom_io.write.segments import CALCIUM_ALGORITHM
 from dicom_io.write.source_images import SourceImages
 from dicom_io.write.sr.calcium import calcium_groups, calcium_items
 from dicom_io.write.sr.followup import (
-    change_comment,
     change_evaluations,
     change_measurements,
     comparison_container,
@@ -71,9 +73,6 @@ from dicom_io.write.sr.orders import name_orders
 ALGORITHM_NAME = "lungcad nodule detection and measurement"
 
 Group = MeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations
-
-ENGLISH = CodedConcept("en", "RFC5646", "English")
-"""Language of the report (CID 5000)."""
 
 
 def structured_report(
@@ -135,20 +134,21 @@ def _own_scheme() -> Dataset:
 def _content(
     statements: Statements, segmentation: Dataset | None, source: SourceImages, context: EncodingContext
 ) -> ContentSequence:
+    words = words_of(context.form.language)
     groups = [
         *_nodule_groups(statements, segmentation, source, context),
         *calcium_groups(statements.calcium, source, _algorithm(CALCIUM_ALGORITHM, statements, context)),
     ]
     items = [
-        *([] if statements.found else _evaluations(statements, source)),
-        *_limit_items(statements),
-        *guideline_items(statements.guidelines),
-        *calcium_items(statements),
-        TextContentItem(codes.COMMENT, RESEARCH_USE, RelationshipTypeValues.CONTAINS),
+        *([] if statements.found else _evaluations(statements, source, words.pictures)),
+        *_limit_items(statements, words),
+        *guideline_items(statements.guidelines, words.guidelines),
+        *calcium_items(statements, words.calcium),
+        TextContentItem(codes.COMMENT, words.pictures.LABELS.research_use, RelationshipTypeValues.CONTAINS),
     ]
     report = _report_with(groups, items, context) if groups else report_without_groups(items, context)
     _add_library(report[0], statements, source)
-    _append_comparison(report[0], statements)
+    _append_comparison(report[0], statements, words.followup)
     return report
 
 
@@ -159,12 +159,12 @@ def _add_library(root: Dataset, statements: Statements, source: SourceImages) ->
     root.ContentSequence.insert(first, image_library(source, slices))
 
 
-def _limit_items(statements: Statements) -> Iterator[ContentItem]:
+def _limit_items(statements: Statements, words: LanguageWords) -> Iterator[ContentItem]:
     """What kept the search for nodules from being what is promised, sentence by sentence."""
     if statements.is_search_limited:
         for caution in statements.cautions:
             if caution.code in LIMITING:
-                yield TextContentItem(codes.COMMENT, caution.text, RelationshipTypeValues.CONTAINS)
+                yield TextContentItem(codes.COMMENT, words.nodules.caution(caution), RelationshipTypeValues.CONTAINS)
 
 
 def _report_with(groups: Sequence[Group], items: Sequence[ContentItem], context: EncodingContext) -> ContentSequence:
@@ -173,15 +173,15 @@ def _report_with(groups: Sequence[Group], items: Sequence[ContentItem], context:
         observation_context=_observation_context(context),
         procedure_reported=codes.CT_PROCEDURE,
         imaging_measurements=groups,
-        language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(ENGLISH),
+        language_of_content_item_and_descendants=_language(context),
     )
     if items:
         report[0].ContentSequence.append(_qualitative_evaluations(items))
     return report
 
 
-def _append_comparison(root: Dataset, statements: Statements) -> None:
-    container = comparison_container(statements.followup)
+def _append_comparison(root: Dataset, statements: Statements, words: ComparisonWords) -> None:
+    container = comparison_container(statements.followup, words)
     if container is not None:
         root.ContentSequence.append(container)
 
@@ -196,13 +196,13 @@ def _nodule_groups(
         segment = _segment_reference(number, segmentation, source)
         group = _nodule_group(number, segment, statements, context)
         draw_axes(group[0], statements.found[number - 1].nodule, source)
-        group[0].ContentSequence.append(_label(number, statements))
+        group[0].ContentSequence.append(_label(number, statements, words_of(context.form.language).pictures))
         yield group
 
 
-def _label(number: int, statements: Statements) -> TextContentItem:
+def _label(number: int, statements: Statements, words: PictureWords) -> TextContentItem:
     """What viewers show beside the n-th nodule."""
-    text = nodule_comment(statements.found[number - 1].nodule, change_comment(_change(statements, number)))
+    text = words.beside(statements.found[number - 1].nodule, words.change(_change(statements, number)))
     return TextContentItem(codes.COMMENT, text, RelationshipTypeValues.CONTAINS)
 
 
@@ -215,6 +215,12 @@ def _qualitative_evaluations(items: Sequence[ContentItem]) -> ContainerContentIt
     container = ContainerContentItem(codes.QUALITATIVE_EVALUATIONS, relationship_type=RelationshipTypeValues.CONTAINS)
     container.ContentSequence = ContentSequence(items)
     return container
+
+
+def _language(context: EncodingContext) -> LanguageOfContentItemAndDescendants:
+    """The language of the texts (CID 5000); the meanings of codes stay English."""
+    value, meaning = words_of(context.form.language).pictures.LABELS.language
+    return LanguageOfContentItemAndDescendants(CodedConcept(value, "RFC5646", meaning))
 
 
 def _observation_context(context: EncodingContext) -> ObservationContext:
@@ -231,14 +237,6 @@ def device_observer(context: EncodingContext) -> ObserverContext:
         serial_number=context.device_uid,
     )
     return ObserverContext(dicom_codes.DCM.Device, device)
-
-
-def nodule_comment(nodule: Nodule, change: str = "") -> str:
-    """One neutral line about a nodule and its `change`: viewers show it beside the lesion."""
-    lobe = None if nodule.location is None else nodule.location.lobe
-    place = f"{nodule.side.value} lung" if lobe is None else lobe.value
-    label = f"{nodule.label}: {nodule.diameters.mean_mm:.1f} mm {nodule.composition.value} {place}"
-    return f"{label}, {change}" if change else label
 
 
 def _segment_reference(number: int, segmentation: Dataset, source: SourceImages) -> ReferencedSegment:
@@ -280,7 +278,7 @@ def report_without_groups(items: Sequence[ContentItem], context: EncodingContext
     """TID 1500 without measurements (row 12): the series that was read, and what was or was not found in it."""
     root = ContainerContentItem(dicom_codes.cid7021.ImagingMeasurementReport, template_id="1500")
     root.ContentSequence = ContentSequence()
-    root.ContentSequence.extend(LanguageOfContentItemAndDescendants(ENGLISH))
+    root.ContentSequence.extend(_language(context))
     root.ContentSequence.extend(_observation_context(context))
     procedure = CodeContentItem(
         dicom_codes.DCM.ProcedureReported, codes.CT_PROCEDURE, RelationshipTypeValues.HAS_CONCEPT_MOD
@@ -290,22 +288,26 @@ def report_without_groups(items: Sequence[ContentItem], context: EncodingContext
     return ContentSequence([root], is_root=True)
 
 
-def _evaluations(statements: Statements, source: SourceImages) -> Sequence[ContentItem]:
+def _evaluations(statements: Statements, source: SourceImages, words: PictureWords) -> Sequence[ContentItem]:
     answer = codes.NOT_PERFORMED if statements.nodules is None else codes.ABSENT
     series_uid = source.images[0].SeriesInstanceUID
     return [
         CodeContentItem(codes.NODULE, answer, RelationshipTypeValues.CONTAINS),
-        TextContentItem(codes.COMMENT, statement_without_nodules(statements, source), RelationshipTypeValues.CONTAINS),
+        TextContentItem(
+            codes.COMMENT, statement_without_nodules(statements, source, words), RelationshipTypeValues.CONTAINS
+        ),
         UIDRefContentItem(codes.SERIES_INSTANCE_UID, series_uid, RelationshipTypeValues.CONTAINS),
     ]
 
 
-def statement_without_nodules(statements: Statements, source: SourceImages) -> str:
+def statement_without_nodules(statements: Statements, source: SourceImages, words: PictureWords) -> str:
     """The sentence of a report without nodules: which series was processed, and with what result."""
     number, description = source.header.get("SeriesNumber"), source.header.get("SeriesDescription")
-    name = "Series" + (f" {number}" if number is not None else "") + (f" ({description})" if description else "")
-    slices = f"{source.loaded.series.slices} slices"
+    series = words.LABELS.whole_series.format(
+        number="" if number is None else f" {number}",
+        description=f" ({description})" if description else "",
+        slices=source.loaded.series.slices,
+    )
     if statements.nodules is None:
-        why = statements.missing[Subject.NODULES].reason.value
-        return f"{name}, {slices}, was processed. Nodules were not assessed: {why}."
-    return f"{name}, {slices}, was processed by automatic nodule detection. No nodule was detected."
+        return words.LABELS.nodules_not_assessed.format(series, why_no_nodules(statements, words))
+    return words.LABELS.nothing_found.format(series)

@@ -366,6 +366,12 @@ DUE_BETWEEN = "; next CT due {early} to {late}"
 OF_NODULE = "{label}: {category}{due}{dominant}. {because}."
 DOMINANT = "; decides the examination"
 
+CHOSEN, NOT_CHOSEN = "applicable", "not chosen as applicable"
+IN_FULL = "{scheme} {edition} ({chosen}){short} Because: {because}."
+ASSUMED, AND = " Assumed: {}.", "; "
+NO_GUIDELINE, APPLIES = "None", "{name}: {because}."
+"""What a structured report says of each guideline, in one paragraph."""
+
 
 def name(label: str) -> str:
     """The name of a nodule, which is that of the report's measurement groups."""

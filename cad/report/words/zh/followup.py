@@ -110,7 +110,10 @@ def _first(one: ChangeStatement) -> str:
         return f"{name(one.name)}：{_both(one, one.change, size_volume(one.then), size_volume(one.now))}"
     if one.now is not None:
         return f"{name(one.name)}：{_new(one, size_volume(one.now))}"
-    return f"{name(one.name)}{_place(one)}：{_gone(one, '' if one.then is None else size_volume(one.then))}"
+    where = place(one)
+    return (
+        f"{name(one.name)}{where and f'（{where}）'}：{_gone(one, '' if one.then is None else size_volume(one.then))}"
+    )
 
 
 def _both(one: ChangeStatement, change: SizeChange, then: str, now: str) -> str:
@@ -143,10 +146,11 @@ def _gone(one: ChangeStatement, then: str) -> str:
     return f"已消失，既往体积{then} mm³，本次原位置未见"
 
 
-def _place(one: ChangeStatement) -> str:
+def place(one: ChangeStatement) -> str:
+    """The lobe or the lung; empty when neither is known."""
     if one.lobe is not None:
-        return f"（{LOBE[one.lobe]}）"
-    return "" if one.side is None else f"（{SIDE[one.side]}）"
+        return LOBE[one.lobe]
+    return "" if one.side is None else SIDE[one.side]
 
 
 def _clauses(one: ChangeStatement) -> Iterator[str]:

@@ -402,6 +402,12 @@ DUE_BETWEEN = "；下次CT日期：{early}至{late}"
 OF_NODULE = "{label}：{category}{due}{dominant}。{because}。"
 DOMINANT = "；决定本次检查的分类"
 
+CHOSEN, NOT_CHOSEN = "适用", "未选为适用指南"
+IN_FULL = "{scheme} {edition}（{chosen}）{short}依据：{because}。"
+ASSUMED, AND = "假定：{}。", "；"
+NO_GUIDELINE, APPLIES = "无", "{name}：{because}。"
+"""What a structured report says of each guideline, in one paragraph."""
+
 
 def name(label: str) -> str:
     """The name of a nodule."""

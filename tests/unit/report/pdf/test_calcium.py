@@ -15,6 +15,7 @@ from cad.report.pdf.report import ReportCase, report_pdf
 from cad.report.pictures.overlay import overlay_pictures
 from cad.report.statements import state
 from cad.report.words.choices import Language
+from cad.report.words.languages import ENGLISH
 from tests.made.calcium import CONTRAST, a_score
 from tests.made.subjects import some_findings
 from tests.unit.report.pdf.test_report import PROVENANCE, SCREENED, nodules, pages_of, poppler, source, text_of
@@ -127,7 +128,7 @@ def test_the_same_case_gives_the_same_bytes() -> None:
 
 def test_there_is_a_calcium_picture_with_lesions_and_none_without() -> None:
     volume = source().volume
-    names = [name for name, _ in overlay_pictures(volume, a_case(scored()).statements)]
+    names = [name for name, _ in overlay_pictures(volume, a_case(scored()).statements, ENGLISH)]
     assert names == ["lungs.png", "calcium.png"]
     zero = a_case(a_score(volume.grid, ())).statements
-    assert [name for name, _ in overlay_pictures(volume, zero)] == ["lungs.png"]
+    assert [name for name, _ in overlay_pictures(volume, zero, ENGLISH)] == ["lungs.png"]
