@@ -274,8 +274,6 @@ LIBRARY_SOURCE = Code("260753009", "SCT", "Source")
 
 MODALITY = Code("121139", "DCM", "Modality")
 COMPUTED_TOMOGRAPHY = Code("CT", "DCM", "Computed Tomography")
-TARGET_REGION = Code("123014", "DCM", "Target Region")
-CHEST = Code("816094009", "SCT", "Chest")
 FRAME_OF_REFERENCE = Code("112227", "DCM", "Frame of Reference UID")
 PIXEL_ROWS = Code("110910", "DCM", "Pixel Data Rows")
 PIXEL_COLUMNS = Code("110911", "DCM", "Pixel Data Columns")

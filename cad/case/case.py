@@ -66,7 +66,7 @@ def read_case(loaded: LoadedSeries, tools: CaseTools, request: CaseRequest) -> C
     device = device_uid(tools.software_version, findings.models)
     statements = state(findings, tools.policy.wording)
     provenance = Provenance(tools.software_version, key, started, tools.host_cores)
-    circumstances = Circumstances(context, (*loaded.cautions, *disagreements))
+    circumstances = Circumstances(context, (*loaded.cautions, *disagreements), request.form.language)
     document = findings_document(loaded.series, statements, circumstances, provenance)
     with request.stopwatch.stage("write"):
         pdf = report_pdf(report_case(loaded, statements, provenance, request.form.language, tools.policy.growth))

@@ -14,9 +14,10 @@ from cad.case.case import CaseResult
 from cad.case.folders import complete_folder
 from cad.case.stopwatch import Stopwatch
 from cad.errors import Refusal
-from cad.report.json.findings import Document, refusal_document, with_timings
+from cad.report.json.findings import Document, plain_text, refusal_document, with_timings
 from cad.report.pictures.overlay import overlay_pictures
 from cad.report.words.languages import words_of
+from dicom_io.write.source_images import image_numbers
 
 FINDINGS, REFUSAL = "findings.json", "refusal.json"
 
@@ -35,6 +36,7 @@ def write_results(result: CaseResult, order: Order, stopwatch: Stopwatch) -> Non
         with stopwatch.stage("write"):
             _write_objects(result, partial)
             (partial / "report.pdf").write_bytes(result.pdf)
+            (partial / "report.txt").write_text(plain_text(result.document), encoding="utf-8")
             if order.images:
                 _write_overlays(result, partial / "overlay")
         write_json(partial / FINDINGS, with_timings(result.document, stopwatch.seconds()))
@@ -77,5 +79,7 @@ def _save(dataset: Dataset, path: Path) -> None:
 
 def _write_overlays(result: CaseResult, folder: Path) -> None:
     folder.mkdir()
-    for name, picture in overlay_pictures(result.loaded.volume, result.statements, words_of(result.language)):
+    for name, picture in overlay_pictures(
+        result.loaded.volume, result.statements, words_of(result.language), image_numbers(result.loaded)
+    ):
         picture.save(folder / name, "PNG")

@@ -11,12 +11,13 @@ from typing import Annotated, Any
 
 import jinja2
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from cad.case.patient import clinical_context
 from cad.errors import Refusal, Unavailable
+from cad.report.json.findings import plain_text
 from cad.service.jobs import Event, EventKind, IllegalTransition, Job, JobState
 from cad.service.store import Store
 from cad.service.worker import Clock, describe_bug
@@ -145,6 +146,14 @@ def _add_jobs(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) -> 
         """The findings document of a job. 404 before there is one, 422 when the series was refused."""
         return findings_of(dependencies.store, key)
 
+    @api.get("/jobs/{key}/text", response_class=PlainTextResponse, dependencies=guard)
+    def text(key: str) -> PlainTextResponse:
+        """The sentences of a job, to be pasted into a report. 404 before there are any, 422 when it was refused."""
+        said = plain_text(findings_of(dependencies.store, key))
+        if not said:
+            raise HTTPException(404, "the results were made by a version without sentences")
+        return PlainTextResponse(said, headers=PAGE_HEADERS)
+
 
 def _add_health(api: FastAPI, dependencies: ApiDependencies) -> None:
     @api.get("/health")
@@ -179,6 +188,7 @@ def _add_page(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) -> 
             jobs=jobs,
             compared=dependencies.store.compared(job.key for job in jobs),
             now=dependencies.clock(),
+            arriving=len(dependencies.store.watched()),
         )
         return HTMLResponse(page, headers=PAGE_HEADERS)
 

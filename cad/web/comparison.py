@@ -116,6 +116,8 @@ def _geometry(scan: CachedScan) -> dict[str, Any]:
         "slice_thickness_mm": series.slice_thickness_mm,
         "kernel": series.kernel,
         "contrast": series.contrast,
+        "series_number": scan.series_number,
+        "image_numbers": list(scan.numbers),
     }
 
 

@@ -13,6 +13,8 @@ from cad.policy import SeriesPolicy
 from cad.service.jobs import Source
 from cad.service.store import Store
 from dicom_io.read.reading import Datasets, load_datasets
+from dicom_io.read.study_header import study_header_of
+from dicom_io.write.source_images import image_numbers
 from orthanc.pacs import Archive, Pacs, SeriesEntry
 from orthanc.spool import Spool
 
@@ -33,10 +35,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedScan:
-    """A series as it can be shown."""
+    """A series as it can be shown. `numbers` are those under which viewers show the slices k, None where unknown."""
 
     series: CtSeries
     volume: Volume
+    series_number: str | None = None
+    numbers: tuple[str | None, ...] = ()
 
 
 class ScanCache:
@@ -67,7 +71,8 @@ class ScanCache:
         """One at a time: decoding takes twice a scan's memory, and silences warnings for the whole process."""
         with self._decoding:
             loaded = load_datasets(datasets, self._policy)
-        return CachedScan(loaded.series, loaded.volume)
+        header = study_header_of(loaded.evidence.datasets[0])
+        return CachedScan(loaded.series, loaded.volume, header.series_number, image_numbers(loaded))
 
     def _taken(self, series_uid: str) -> CachedScan | None:
         with self._lock:

@@ -135,7 +135,7 @@ class SourceImages:
         frame = self.frame(k)
         if frame.frame_number is not None:
             return f"{frame.frame_number}"
-        number = frame.image.get("InstanceNumber")
+        number = self.loaded.evidence.datasets[self.loaded.layout.instance_of_k[k]].get("InstanceNumber")
         return None if number is None else f"{number}"
 
     def frames(self, slices: Iterable[int]) -> tuple[SourceFrame, ...]:

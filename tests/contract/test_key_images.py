@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cad.domain import PointLps
+from cad.policy import WordingPolicy
+from cad.report.pictures.lettering import length_of, wrapped
 from cad.report.pictures.nodules import (
     CONTOUR_RGB,
     HEADER_PIXELS,
@@ -18,10 +21,24 @@ from cad.report.pictures.nodules import (
     nodule_page,
     summary_page,
 )
-from cad.report.words.languages import ENGLISH
+from cad.report.statements import state
+from cad.report.words.choices import Language, ReportForm
+from cad.report.words.languages import CHINESE, ENGLISH
 from dicom_io.write.key_images import MAX_NODULE_PAGES
+from dicom_io.write.objects import report_objects
+from dicom_io.write.source_images import source_images
+from tests.contract.tools import dciodvfy, save, walk
 from tests.made.series import Sphere, a_series
-from tests.made.subjects import RIGHT_NODULE, Subject, drawn_nodule, loaded, objects_of
+from tests.made.subjects import (
+    A_PDF,
+    RIGHT_NODULE,
+    Subject,
+    a_context,
+    drawn_nodule,
+    loaded,
+    objects_of,
+    some_findings,
+)
 
 BRIGHT = 200
 """A soft-tissue nodule in the lung window; lung is below 100."""
@@ -99,3 +116,36 @@ def test_a_long_summary_counts_the_lines_it_cannot_show() -> None:
     short = summary_page("title", ["line 0"], ENGLISH.pictures.LABELS)
     assert long.shape == short.shape
     assert not np.array_equal(long, short)
+
+
+def test_each_page_names_the_image_that_it_shows(plain: Subject) -> None:
+    numbers = [plain.source.evidence.datasets[nodule.diameters.slice_k].InstanceNumber for nodule in plain.nodules]
+    source = source_images(plain.source)
+    assert [source.image_number(nodule.diameters.slice_k) for nodule in plain.nodules] == [str(n) for n in numbers]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_chinese_letters_are_drawn_and_lines_are_broken_between_them() -> None:
+    drawn = [summary_page("", [text], ENGLISH.pictures.LABELS) for text in ("结节", "结芽", "结")]
+    assert not np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+    broken = wrapped("右肺上叶实性结节，大小约六毫米。" * 10, 300.0, 15)
+    assert len(broken) > 5
+    assert "".join(broken) == "右肺上叶实性结节，大小约六毫米。" * 10
+    assert not any(line[0] in "，。" for line in broken)
+    assert max(length_of(line, 15) for line in broken) < 300.0 + 2 * 15
+
+
+def test_the_objects_of_a_chinese_installation_are_valid_and_speak_chinese(plain: Subject, tmp_path: Path) -> None:
+    context = dataclasses.replace(a_context(), form=ReportForm(Language.CHINESE))
+    findings = some_findings(plain.source.volume, plain.nodules)
+    objects = report_objects(state(findings, WordingPolicy()), plain.source, context, A_PDF)
+    for number, item in enumerate(objects.all()):
+        assert dciodvfy(save(item, tmp_path, str(number))) == []
+    texts = [str(item.get("TextValue")) for item in walk(objects.sr)]
+    assert any(text.startswith("结节1：18.0 mm 部分实性") for text in texts)
+    assert CHINESE.pictures.LABELS.research_use in texts
+    assert objects.sr.ContentSequence[0].ConceptCodeSequence[0].CodeValue == "zh"
+    assert objects.gsps is not None
+    label = objects.gsps.GraphicAnnotationSequence[0].TextObjectSequence[0].UnformattedTextValue
+    assert str(label).startswith("结节1：")

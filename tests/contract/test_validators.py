@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +41,7 @@ from tests.contract.tools import (
     segment_positions,
     sr_errors,
     tid1500_groups,
+    walk,
 )
 from tests.made.series import CHINESE_NAME, a_series
 from tests.made.subjects import (
@@ -315,12 +315,6 @@ def test_every_object_says_that_it_is_for_research_use(plain: Subject) -> None:
     for dataset in (objects.seg, objects.gsps):
         assert "research use" in dataset.ContentDescription
     assert "research use" in objects.page.DocumentTitle
-
-
-def walk(item: Dataset) -> Iterator[Dataset]:
-    yield item
-    for child in item.get("ContentSequence", ()):
-        yield from walk(child)
 
 
 def test_a_report_that_replaces_another_is_valid(plain: Subject, tmp_path: Path) -> None:

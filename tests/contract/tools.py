@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,9 @@ def sr_errors(output: str) -> list[str]:
     """What the checker calls errors, but for the chest procedure: CID 100 is a baseline group, so it may be used."""
     errors = [line for line in output.splitlines() if line.startswith("Error")]
     return [line for line in errors if '(24627-2,LN,"CT Chest") not found in context group 100' not in line]
+
+
+def walk(item: Dataset) -> Iterator[Dataset]:
+    yield item
+    for child in item.get("ContentSequence", ()):
+        yield from walk(child)

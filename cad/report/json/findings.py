@@ -25,6 +25,9 @@ from cad.report.json.guidelines import exam_document
 from cad.report.json.nodules import Document as Document, Missing, missing_parts, model_document, nodule_documents
 from cad.report.statements import Statements, Subject
 from cad.report.statements.provenance import Provenance
+from cad.report.words.choices import Language
+from cad.report.words.languages import LANGUAGES
+from cad.report.words.sentences import sentences
 
 SCHEMA = "lungcad.findings/1"
 REFUSAL_SCHEMA = "lungcad.refusal/1"
@@ -38,6 +41,7 @@ class Circumstances:
 
     context: ClinicalContext
     cautions: tuple[Caution, ...]
+    language: Language = Language.BOTH
 
 
 def findings_document(
@@ -52,6 +56,10 @@ def findings_document(
         "followup": None if statements.followup is None else followup_document(statements.followup),
         "calcium": _calcium(statements),
         "not_assessed": _not_assessed(statements),
+        "sentences": {
+            words.pictures.LABELS.language[0]: sentences(statements, words)
+            for words in LANGUAGES[circumstances.language]
+        },
         "quality": {
             "warnings": [_caution(c) for c in (*circumstances.cautions, *statements.cautions)],
             "lung_volume_ml": _lung_volumes(statements.lungs),
@@ -68,6 +76,14 @@ def findings_document(
             "job_key": provenance.job_key,
         },
     }
+
+
+def plain_text(document: Document) -> str:
+    """The sentences of a document as text, a paragraph for each language; empty when it has none."""
+    by_language = document.get("sentences")
+    if not isinstance(by_language, dict):
+        return ""
+    return "\n".join("".join(f"{line}\n" for line in lines) for lines in by_language.values())
 
 
 def with_timings(document: Document, seconds: Mapping[str, float]) -> Document:

@@ -44,7 +44,7 @@ from cad.report.statements.nodules import NoduleStatement, unknown_inputs
 from cad.report.statements.provenance import Provenance
 from cad.report.statements.study import StudyHeader
 from cad.report.words.choices import Language
-from cad.report.words.language import Cells, Labels, Technique, Words
+from cad.report.words.language import Cells, Labels, Technique, Words, sex_in
 from cad.report.words.languages import LANGUAGES, words_of
 
 MARGIN = 13 * mm
@@ -266,6 +266,8 @@ def _titles(case: ReportCase) -> list[str]:
 def _study_table(case: ReportCase) -> Table:
     header = case.header
     missing = _both(case, lambda labels: labels.not_given)
+    code = header.sex or ""
+    sex = _both(case, lambda labels: sex_in(labels, code))
     series = f"{header.series_number or missing}  {header.series_description or missing}"
     cells: tuple[tuple[Callable[[Labels], str], str | None], ...] = (
         (lambda labels: labels.patient, header.patient_name),
@@ -273,7 +275,7 @@ def _study_table(case: ReportCase) -> Table:
         (lambda labels: labels.born, header.birth_date),
         (lambda labels: labels.study, header.study_date),
         (lambda labels: labels.accession, header.accession_number),
-        (lambda labels: labels.sex, header.sex),
+        (lambda labels: labels.sex, sex),
         (lambda labels: labels.series, series),
     )
     looks = (Look(SMALL, FAINT), Look(SMALL))

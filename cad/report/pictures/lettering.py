@@ -20,6 +20,10 @@ FIRST_CJK = 0x2E80
 """From here on Unicode has Chinese letters and their punctuation, which have no spaces between words."""
 
 
+NEVER_FIRST = frozenset("，。；：、！？）》】")
+"""Punctuation that begins no line of Chinese: it hangs over instead."""
+
+
 @cache
 def font_of(points: int) -> Font:
     """Pillow's built-in font: Latin letters only."""
@@ -63,7 +67,7 @@ def wrapped(line: str, width: float, points: int) -> list[str]:
     parts = [""]
     for word in _words(line.translate(DRAWABLE)):
         longer = parts[-1] + word
-        if parts[-1].strip() and length_of(longer.rstrip(), points) > width:
+        if parts[-1].strip() and word not in NEVER_FIRST and length_of(longer.rstrip(), points) > width:
             parts[-1] = parts[-1].rstrip()
             parts.append(f"    {word}" if word.isascii() else word)
         else:

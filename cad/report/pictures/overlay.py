@@ -5,7 +5,7 @@ Radiological convention: the patient's right is on the left of the picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -40,16 +40,18 @@ class Outline:
     rgb: tuple[int, int, int]
 
 
-def overlay_pictures(volume: Volume, statements: Statements, words: LanguageWords) -> Iterator[tuple[str, Image.Image]]:
+def overlay_pictures(
+    volume: Volume, statements: Statements, words: LanguageWords, numbers: Sequence[str | None] = ()
+) -> Iterator[tuple[str, Image.Image]]:
     """File names and pictures: `lungs.png`, `nodule-01.png` and so on in the order of the findings, and what follows.
 
     `comparison-01.png` shows then and now of `nodule-01.png`, and `resolved-01.png` the first nodule that is gone;
-    `calcium.png` the slices with the most coronary calcium.
+    `calcium.png` the slices with the most coronary calcium. `numbers` are those under which viewers show the slices k.
     """
     yield "lungs.png", lungs_overview(volume, statements.lungs, words.pictures.LABELS)
     nodules = tuple(one.nodule for one in statements.found)
     for number, nodule in enumerate(nodules, start=1):
-        yield f"nodule-{number:02d}.png", nodule_picture(volume, nodule, nodules, words.pictures)
+        yield f"nodule-{number:02d}.png", nodule_picture(volume, nodule, nodules, words.pictures, numbers)
     yield from _comparisons(volume, statements, words.pictures)
     page = None if statements.calcium is None else calcium_page(volume, statements.calcium, words)
     if page is not None:
@@ -64,12 +66,18 @@ def _comparisons(volume: Volume, statements: Statements, words: PictureWords) ->
         yield name, Image.fromarray(page.pixels)
 
 
-def nodule_picture(volume: Volume, nodule: Nodule, others: tuple[Nodule, ...], words: PictureWords) -> Image.Image:
+def nodule_picture(
+    volume: Volume,
+    nodule: Nodule,
+    others: tuple[Nodule, ...],
+    words: PictureWords,
+    numbers: Sequence[str | None] = (),
+) -> Image.Image:
     """The slice of the nodule's diameters, with the contour of every nodule that it crosses."""
     k = nodule.diameters.slice_k
     outlines = [Outline(_slice_of(other, k), NODULE_RGB) for other in (nodule, *others)]
     picture = _drawn(volume, k, outlines, PICTURE_PIXELS)
-    lines = words.overlay_lines(nodule, k + 1, volume.grid.shape[0])
+    lines = words.overlay_lines(nodule, numbers[k] if numbers else None, (k + 1, volume.grid.shape[0]))
     return _captioned(picture, lines)
 
 

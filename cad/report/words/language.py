@@ -21,6 +21,7 @@ class Labels:
     patient_id: str
     born: str
     sex: str
+    sexes: tuple[str, str, str]
     study: str
     accession: str
     series: str
@@ -38,6 +39,11 @@ class Labels:
     footer: str
     limits: str
     score_note: str
+
+
+def sex_in(labels: Labels, code: str) -> str:
+    """The word for a sex of DICOM (M, F, O); anything else as it is."""
+    return dict(zip("MFO", labels.sexes, strict=True)).get(code, code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,8 @@ class PictureWords(Protocol):
     def summary_line(self, said: NoduleStatement) -> str:
         """One nodule on the summary page."""
 
-    def overlay_lines(self, nodule: Nodule, number: int, slices: int) -> tuple[str, ...]:
-        """The lines of a whole slice with a nodule, the `number`-th of so many from the feet."""
+    def overlay_lines(self, nodule: Nodule, image: str | None, place: tuple[int, int]) -> tuple[str, ...]:
+        """The lines of a whole slice with a nodule; `place` is its number from the feet and of how many."""
 
     def comparison_lines(self, said: ChangeStatement, then: str, now: str) -> list[str]:
         """The lines above the panels of then and now, which are dates."""

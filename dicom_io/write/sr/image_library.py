@@ -50,7 +50,6 @@ def _common(source: SourceImages) -> Iterator[ContentItem]:
     """What all images of the series share, as far as its headers say it."""
     header, frame, series = source.loaded.evidence.datasets[0], source.frame(0), source.loaded.series
     yield CodeContentItem(codes.MODALITY, codes.COMPUTED_TOMOGRAPHY, CONTEXT)
-    yield CodeContentItem(codes.TARGET_REGION, codes.CHEST, CONTEXT)
     acquired = image_date(header)
     if acquired is not None:
         yield DateContentItem(codes.ACQUISITION_DATE, acquired.day, CONTEXT)

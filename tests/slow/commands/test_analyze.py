@@ -20,7 +20,7 @@ from tests.made.marking import SPHERES, VESSELS, marking_tools
 from tests.made.series import a_series, save_series
 from tests.places import FINDINGS_SCHEMA
 
-ALWAYS = {"findings.json", "sr.dcm", "report.pdf", "report.dcm"}
+ALWAYS = {"findings.json", "sr.dcm", "report.pdf", "report.txt", "report.dcm"}
 
 
 def read_json(path: Path) -> dict[str, Any]:

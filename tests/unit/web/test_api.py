@@ -228,3 +228,27 @@ def test_a_token_guards_everything_but_health(store: Store) -> None:
     assert front.client.get("/health").status_code == 200
     with_token = {"Authorization": "Bearer secret"}
     assert front.client.get("/api/v1/jobs", headers=with_token).status_code == 200
+
+
+def test_the_sentences_of_a_job_can_be_copied_as_text(front: Front) -> None:
+    assert front.client.get(f"/jobs/{KEY}/text").status_code == 404
+    job = claimed(front.store)
+    assert front.client.get(f"/jobs/{KEY}/text").status_code == 404
+    document = {"sentences": {"en": ["One nodule was found.", "Second."], "zh": ["发现1个结节。"]}}
+    front.store.analysed(job, [ObjectRecord("2.25.1", "2.25.2", "SR")], document, NOW)
+    answer = front.client.get(f"/jobs/{KEY}/text")
+    assert answer.text == "One nodule was found.\nSecond.\n\n发现1个结节。\n"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert f"/jobs/{KEY}/text" in front.client.get("/").text
+
+
+def test_what_waits_is_visible_with_its_reason_and_its_next_try(front: Front) -> None:
+    front.store.note_changes("pacs", 1, ("0a1b",))
+    assert "arriving, not yet complete: 1 series" in front.client.get("/").text
+    job = claimed(front.store)
+    assert "waiting" not in front.client.get("/").text.split("<tbody>")[1]
+    front.store.advance(job, Event(EventKind.UNAVAILABLE, "pacs", "Orthanc cannot be reached"), NOW)
+    row = front.client.get("/").text.split("<tbody>")[1]
+    assert "pacs: Orthanc cannot be reached waiting" in row
+    front.store.accept(replace(a_job(), key="b" * 64, series_uid="1.3", not_before=NOW + timedelta(hours=1)))
+    assert "waiting; next try " in front.client.get("/").text

@@ -29,6 +29,7 @@ LABELS = Labels(
     patient_id="ID",
     born="Born",
     sex="Sex",
+    sexes=("male", "female", "other"),
     study="Study",
     accession="Accession",
     series="Series",

@@ -107,12 +107,13 @@ def summary_line(said: NoduleStatement) -> str:
     return ", ".join(parts)
 
 
-def overlay_lines(nodule: Nodule, number: int, slices: int) -> tuple[str, ...]:
+def overlay_lines(nodule: Nodule, image: str | None, place: tuple[int, int]) -> tuple[str, ...]:
     """The lines of a whole slice with a nodule."""
+    number = "" if image is None else f"image {image}, "
     return (
         f"{nodule.label}   {nodule.composition.value}, {nodule.side.value} lung",
         f"{nodule.diameters.mean_mm:.1f} mm ({axes_mm(nodule.diameters)} mm), {nodule.volume_mm3:.0f} mm3",
-        f"slice {number} of {slices} from the feet, z = {nodule.centre.z:.1f} mm",
+        f"{number}slice {place[0]} of {place[1]} from the feet, z = {nodule.centre.z:.1f} mm",
     )
 
 

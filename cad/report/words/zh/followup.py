@@ -7,20 +7,10 @@ from collections.abc import Iterator, Mapping
 from cad.domain import ChangeStatus, ComparedExam, PriorSource, SizeChange, VolumeTrend
 from cad.report.statements.followup import ChangeStatement, FollowupStatement, Named, Untold, Verdict
 from cad.report.words.followup import ChangeCells, ComparisonLabels
-from cad.report.words.numbers import (
-    DASH,
-    change_percent,
-    days_interval,
-    deviation_percent,
-    doubling_cell,
-    signed_mm,
-    signed_percent,
-    size_volume,
-    volume_and_mean,
-    whole,
-)
+from cad.report.words.numbers import DASH, days_interval, doubling_cell, signed_mm, size_volume, volume_and_mean, whole
 from cad.report.words.zh.cautions import caution
 from cad.report.words.zh.nodules import LOBE, SIDE
+from cad.report.words.zh.numbers import change_percent, deviation_percent, signed_percent
 
 LABELS = ComparisonLabels(
     title="与既往检查对比",
@@ -30,12 +20,12 @@ LABELS = ComparisonLabels(
     change="变化",
     doubling="倍增时间，天",
     verdict="判断",
-    chart="体积（mm³，对数坐标）随采集日期的变化；误差线包含各种扫描方案下95 %的测量值",
+    chart="体积（mm³，对数坐标）随采集日期的变化；误差线包含各种扫描方案下95%的测量值",
     more_in_table="；另有{count}个见表",
     pictures="左为既往，右为本次，同一位置，同一窗位",
     rule=(
-        "增大与缩小：体积变化达{percent} %及以上，且超出两次测量误差；否则为稳定。"
-        "层厚、像素、重建核或吸气程度不同时误差更大。方括号内为95 %区间，既往测量未给出者从略。"
+        "增大与缩小：体积变化达{percent}%及以上，且超出两次测量误差；否则为稳定。"
+        "层厚、像素、重建核或吸气程度不同时误差更大。方括号内为95%区间，既往测量未给出者从略。"
         "倍增时间仅用于增大的结节。日期均为采集日期。"
     ),
 )

@@ -19,8 +19,9 @@ from cad.report.statements.nodules import Border, Nearness, NoduleStatement, Pla
 from cad.report.statements.provenance import Provenance
 from cad.report.words.guidelines import because_of, by_nodule, in_short, speak, stand_ins_of
 from cad.report.words.language import Cells, Labels, Technique
-from cad.report.words.numbers import DASH, axes_mm, density, percent, percent_range, size_cell, volume_mm3, whole
+from cad.report.words.numbers import DASH, axes_mm, density, size_cell, volume_mm3, whole
 from cad.report.words.zh import cautions, guidelines
+from cad.report.words.zh.numbers import percent, percent_range
 
 LABELS = Labels(
     title="胸部CT肺结节",
@@ -29,6 +30,7 @@ LABELS = Labels(
     patient_id="患者编号",
     born="出生日期",
     sex="性别",
+    sexes=("男", "女", "其他"),
     study="检查",
     accession="检查号",
     series="序列",

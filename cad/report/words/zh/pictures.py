@@ -7,20 +7,11 @@ from collections.abc import Mapping
 from cad.domain import Caution, Nodule, NotAssessedReason
 from cad.report.statements.followup import ChangeStatement, SizeSaid
 from cad.report.statements.nodules import NoduleStatement
-from cad.report.words.numbers import (
-    attenuation_hu,
-    axes_mm,
-    change_percent,
-    days_interval,
-    signed_mm,
-    signed_percent,
-    size_volume,
-    volume_mm3,
-    whole,
-)
+from cad.report.words.numbers import attenuation_hu, axes_mm, days_interval, signed_mm, size_volume, volume_mm3, whole
 from cad.report.words.pictures import PictureLabels
 from cad.report.words.zh import cautions, followup, nodules
 from cad.report.words.zh.calcium import REASON as CALCIUM_REASON
+from cad.report.words.zh.numbers import change_percent, signed_percent
 
 LABELS = PictureLabels(
     title="lungcad：肺结节",
@@ -108,12 +99,13 @@ def summary_line(said: NoduleStatement) -> str:
     return "，".join(parts)
 
 
-def overlay_lines(nodule: Nodule, number: int, slices: int) -> tuple[str, ...]:
+def overlay_lines(nodule: Nodule, image: str | None, place: tuple[int, int]) -> tuple[str, ...]:
     """The lines of a whole slice with a nodule."""
+    number = "" if image is None else f"图像{image}，"
     return (
         f"{nodules.label(nodule)}   {nodules.COMPOSITION[nodule.composition]}，{nodules.SIDE[nodule.side]}",
         f"{nodule.diameters.mean_mm:.1f} mm（{axes_mm(nodule.diameters)} mm），{nodule.volume_mm3:.0f} mm3",
-        f"自足侧起第{number}层，共{slices}层，z = {nodule.centre.z:.1f} mm",
+        f"{number}自足侧起第{place[0]}层，共{place[1]}层，z = {nodule.centre.z:.1f} mm",
     )
 
 

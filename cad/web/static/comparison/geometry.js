@@ -19,6 +19,8 @@ const times = (m, v) => m.map((row) => row[0] * v[0] + row[1] * v[1] + row[2] * 
 export class Geometry {
   constructor(told) {
     this.shape = told.shape;
+    this.series = told.series_number;
+    this.images = told.image_numbers ?? [];
     this.axes = told.affine_kji_to_lps.slice(0, 3).map((row) => row.slice(0, 3));
     this.origin = told.affine_kji_to_lps.slice(0, 3).map((row) => row[3]);
     this.inverse = inverse3(this.axes);

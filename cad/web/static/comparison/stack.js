@@ -254,7 +254,10 @@ export class Stack {
     const waiting = this.shown !== null && this.shown !== this.wanted ? `\nloading slice ${this.wanted + 1} …` : "";
     const slice = this.shown ?? this.wanted;
     const z = this.geometry.toLps([slice, this.geometry.shape[1] / 2, this.geometry.shape[2] / 2])[2];
-    corner("where").textContent = `${slice + 1} / ${this.geometry.shape[0]}\nz ${said(z, 1)} mm${outside}${waiting}`;
+    const image = this.geometry.images[slice];
+    const series = this.geometry.series ? `Se ${this.geometry.series} ` : "";
+    const numbers = image === null || image === undefined ? "" : `${series}Im ${image}\n`;
+    corner("where").textContent = `${numbers}${slice + 1} / ${this.geometry.shape[0]}\nz ${said(z, 1)} mm${outside}${waiting}`;
     corner("where").classList.toggle("outside", outside !== "");
     corner("how").textContent = `W ${Math.round(view.window.width)}  L ${said(view.window.centre, 0)}`;
     this.pane.dataset.outside = outside !== "";

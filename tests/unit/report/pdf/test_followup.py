@@ -86,7 +86,7 @@ def test_the_rule_names_the_percent_of_the_policy(tmp_path: Path) -> None:
     case = dataclasses.replace(a_case(), growth=GrowthPolicy(significant_percent=33.0))
     text = page(report_pdf(case), 2, tmp_path)
     assert "the volume changed by 33 % or more" in text
-    assert "体积变化达33 %及以上" in text
+    assert "体积变化达33%及以上" in text
 
 
 @pytest.mark.parametrize(("language", "there", "absent"), [("en", "growing, from", "结节"), ("zh", "增大", "growing")])

@@ -83,8 +83,8 @@ def alone(verdict: Verdict) -> ChangeStatement:
             (
                 "Nodule 1: growing, from 210 [180–240] to 420 [370–480] mm³ in 365 days (+100 % [+70, +140]; mean "
                 "diameter +1.9 mm; mass +95 %); doubling time 365 days [290–480].",
-                "结节1：增大，体积由210 [180–240]增至420 [370–480] mm³（365天，+100 % [+70, +140]，平均直径+1.9 mm，"
-                "质量+95 %）；体积倍增时间365天 [290–480]。",
+                "结节1：增大，体积由210 [180–240]增至420 [370–480] mm³（365天，+100% [+70, +140]，平均直径+1.9 mm，"
+                "质量+95%）；体积倍增时间365天 [290–480]。",
             ),
         ),
         (
@@ -92,8 +92,8 @@ def alone(verdict: Verdict) -> ChangeStatement:
             (
                 "Nodule 1: shrinking, from 210 [180–240] to 420 [370–480] mm³ in 365 days (-40 % [-52, -25]; mean "
                 "diameter -1.2 mm; mass -38 %).",
-                "结节1：缩小，体积由210 [180–240]减至420 [370–480] mm³（365天，-40 % [-52, -25]，平均直径-1.2 mm，"
-                "质量-38 %）。",
+                "结节1：缩小，体积由210 [180–240]减至420 [370–480] mm³（365天，-40% [-52, -25]，平均直径-1.2 mm，"
+                "质量-38%）。",
             ),
         ),
         (
@@ -101,7 +101,7 @@ def alone(verdict: Verdict) -> ChangeStatement:
             (
                 "Nodule 1: stable, 210 [180–240] mm³ then and 420 [370–480] mm³ now, after 365 days (+5 % [-15, +29]; "
                 "mean diameter 0.0 mm).",
-                "结节1：稳定，既往体积210 [180–240] mm³，现为420 [370–480] mm³（365天，+5 % [-15, +29]，"
+                "结节1：稳定，既往体积210 [180–240] mm³，现为420 [370–480] mm³（365天，+5% [-15, +29]，"
                 "平均直径0.0 mm）。",
             ),
         ),
@@ -149,7 +149,7 @@ def test_says_the_trend_of_three_examinations() -> None:
         " Over 3 examinations since 2022-01-31 its volume doubles every 365 days (typical deviation 5 %)."
     )
     assert compared_chinese.change_sentence(one).endswith(
-        "。自2022-01-31起共3次检查，体积每365天增加一倍（典型偏差5 %）。"
+        "。自2022-01-31起共3次检查，体积每365天增加一倍（典型偏差5%）。"
     )
 
 
