@@ -196,10 +196,12 @@ class OrthancPacs:
         try:
             return pydicom.dcmread(io.BytesIO(answer.content))
         except InvalidDicomError as error:
+            if "html" in answer.headers.get("Content-Type", "") or answer.content.lstrip()[:1] == b"<":
+                raise Unavailable("pacs", "something between us and Orthanc answered with a page") from error
             raise Refusal(Reason.CORRUPT_FILE, "an instance of the series is not a DICOM file") from error
 
     def _lookup(self, uid: str, level: str) -> list[str]:
-        found = self._api.call("POST", "tools/lookup", data=uid).json()
+        found = _parsed(self._api.call("POST", "tools/lookup", data=uid))
         return [str(item["ID"]) for item in found if item["Type"] == level]
 
     def _send_by_stow(self, objects: Sequence[Dataset]) -> bool:
@@ -213,7 +215,7 @@ class OrthancPacs:
         answer = self._api.call_or_none("POST", f"{self._dicomweb_root}/studies", data=body, headers=headers)
         if answer is None:
             return False
-        stored = answer.json().get(REFERENCED_SOP_SEQUENCE, {}).get("Value", [])
+        stored = _parsed(answer).get(REFERENCED_SOP_SEQUENCE, {}).get("Value", [])
         uids = {uid for item in stored for uid in item[REFERENCED_SOP_INSTANCE_UID]["Value"]}
         missing = {str(item.SOPInstanceUID) for item in objects} - uids
         if missing:

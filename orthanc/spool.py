@@ -11,6 +11,7 @@ import hashlib
 import os
 import threading
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from pydicom.errors import InvalidDicomError
 
 from cad.errors import Reason, Refusal, Unavailable
 from orthanc.pacs import IDENTITY_KEYWORDS, identity_digest
+
+ASIDE = "aside"
+"""Folder of the series that could not be read."""
 
 IDENTIFIERS = ["SOPInstanceUID", "SeriesInstanceUID", "Modality", *IDENTITY_KEYWORDS]
 
@@ -76,7 +80,7 @@ class Spool:
         now = time.time()
         with self._lock:
             closed = frozenset(self._closed)
-        folders = sorted(path for path in self._root.glob("*") if path.is_dir())
+        folders = sorted(path for path in self._root.glob("*") if path.is_dir() and path.name != ASIDE)
         return tuple(path.name for path in folders if path.name in closed or now - _newest(path) >= quiet_s)
 
     def fingerprint(self, folder: str) -> tuple[int, float]:
@@ -105,6 +109,22 @@ class Spool:
             return tuple(pydicom.dcmread(path) for path in files)
         except InvalidDicomError as error:
             raise Refusal(Reason.CORRUPT_FILE, "a received instance is not a DICOM file") from error
+
+    def set_aside(self, folder: str, reason: str) -> None:
+        """Move a series that cannot be read out of the way, with the reason; a person looks at it and deletes it."""
+        aside = self._root / ASIDE / f"{folder}-{uuid.uuid4().hex[:8]}"
+        try:
+            aside.parent.mkdir(exist_ok=True, mode=0o700)
+            (self._root / folder).rename(aside)
+            (aside / "reason.txt").write_text(f"{reason}\n", encoding="utf-8")
+        except OSError as error:
+            raise Unavailable("disk", f"the spool folder cannot be written ({error.strerror})") from error
+        with self._lock:
+            self._closed.discard(folder)
+
+    def aside(self) -> int:
+        """How many series are set aside."""
+        return sum(path.is_dir() for path in (self._root / ASIDE).glob("*"))
 
     def discard(self, folder: str) -> None:
         """Delete a series."""

@@ -25,4 +25,4 @@ def run(arguments: argparse.Namespace) -> int:
     except SettingsError as problem:
         say(str(problem))
         return WRONG_ARGUMENTS
-    return serve(settings, installed_analysis)
+    return serve(settings, installed_analysis, arguments.config)

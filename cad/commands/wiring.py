@@ -24,13 +24,13 @@ from cad.domain import ModelIdentity
 from cad.errors import Unavailable
 from cad.policy import SeriesPolicy
 from cad.service.dispatch import Dispatcher, Ownership, Plan
-from cad.service.engine import DaskEngine
+from cad.service.engine import ClusterAddress, DaskEngine
 from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
 from cad.service.jobs import RetryPolicy
 from cad.service.outbox import Outbox
-from cad.service.settings import Settings
+from cad.service.settings import Settings, load_settings
 from cad.service.store import Store
-from cad.service.worker import LoopInterval, SeriesAnalysis, Tools, execute, run_loop
+from cad.service.worker import LoopInterval, SeriesAnalysis, Tools, WorkerBug, describe_bug, execute, run_loop
 from cad.web.api import ApiDependencies, create_api
 from cad.web.scan_cache import ScanCache, SeriesPlaces
 from orthanc.client import OrthancConnection, OrthancPacs
@@ -50,29 +50,39 @@ AnalysisMaker = Callable[[Settings], SeriesAnalysis]
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker process needs to build its tools. Travels to it pickled: `make_analysis` is a named function."""
+    """What a worker process needs to build its tools. Travels to it pickled: `make_analysis` is a named function.
 
-    settings: Settings
+    Settings do not travel, since they hold passwords: a worker reads them itself, from the file `config` and from its
+    own environment, which is ours for workers that we start.
+    """
+
+    config: Path | None
     make_analysis: AnalysisMaker
 
+    def settings(self) -> Settings:
+        """The settings, as this process finds them."""
+        return load_settings(self.config)
 
-def serve(settings: Settings, make_analysis: AnalysisMaker) -> int:
-    """Run the service until SIGTERM or SIGINT; the exit code.
+
+def serve(settings: Settings, make_analysis: AnalysisMaker, config: Path | None = None) -> int:
+    """Run the service until SIGTERM or SIGINT; the exit code. `config` is the file that `settings` were read from.
 
     Raises Unavailable when the data folder is in use by another service, a port is taken or the table is away.
     """
+    os.umask(PRIVATE)
     configure_logging(settings)
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(locked(settings.data_folder))
         api_socket = stack.enter_context(_listening(settings.api_host, settings.api_port))
-        setup = WorkerSetup(settings, make_analysis)
-        engine = DaskEngine(functools.partial(run_job, setup), settings.analyses_at_once, settings.dask_scheduler)
+        setup = WorkerSetup(None if config is None else config.absolute(), make_analysis)
+        engine = DaskEngine(functools.partial(run_job, setup), settings.analyses_at_once, cluster_of(settings))
         stack.callback(engine.close)
         service = Service(settings, engine, engine.call(functools.partial(models_of, setup)))
         stack.callback(service.close)
         stack.enter_context(service.running(stop))
-        server = _Server(uvicorn.Config(create_api(service.api_dependencies()), log_level="warning", access_log=False))
+        api = create_api(service.api_dependencies())
+        server = _Server(uvicorn.Config(api, log_level="warning", access_log=False, server_header=False))
         stack.enter_context(_on_signals(lambda: setattr(server, "should_exit", True)))
         logger.info("lungcad %s listens on %s:%d", version("lungcad"), settings.api_host, settings.api_port)
         server.run(sockets=[api_socket])
@@ -116,6 +126,8 @@ class Service:
             clock=tools.clock,
             scans=ScanCache(SeriesPlaces(tools.store, tools.pacs, tools.spool, tools.archive).fetch, SeriesPolicy()),
             token=None if token is None else token.get_secret_value(),
+            set_aside=tools.spool.aside,
+            hosts=own_names(self._settings) if token is None else None,
         )
 
     @contextmanager
@@ -173,6 +185,11 @@ class Service:
         return StoreListener(address, self._tools.spool)
 
 
+def own_names(settings: Settings) -> tuple[str, ...]:
+    """The names under which a loopback installation is asked."""
+    return ("localhost", "127.0.0.1", "[::1]", settings.api_host)
+
+
 def make_tools(settings: Settings) -> Tools:
     """The tools of a job, as the settings describe them."""
     secret = settings.orthanc_password
@@ -201,8 +218,22 @@ def make_tools(settings: Settings) -> Tools:
 
 
 def run_job(setup: WorkerSetup, key: str, epoch: int) -> None:
-    """Execute a job in this worker process."""
-    execute(key, epoch, _tools_of(setup), _analysis_of(setup))
+    """Execute a job in this worker process. Raises WorkerBug for whatever is no outage."""
+    try:
+        execute(key, epoch, _tools_of(setup), _analysis_of(setup))
+    except Unavailable:
+        raise
+    except Exception as bug:  # noqa: BLE001 - see WorkerBug
+        raise WorkerBug(type(bug).__name__, describe_bug(bug)) from None
+
+
+def cluster_of(settings: Settings) -> ClusterAddress | None:
+    """The cluster of the settings; None where our own workers do the work."""
+    files = (settings.dask_tls_ca, settings.dask_tls_cert, settings.dask_tls_key)
+    if settings.dask_scheduler is None or None in files:
+        return None
+    ca_file, cert_file, key_file = (file for file in files if file is not None)
+    return ClusterAddress(settings.dask_scheduler, ca_file, cert_file, key_file)
 
 
 def models_of(setup: WorkerSetup) -> tuple[ModelIdentity, ...]:
@@ -212,14 +243,16 @@ def models_of(setup: WorkerSetup) -> tuple[ModelIdentity, ...]:
 
 @functools.lru_cache(maxsize=1)
 def _tools_of(setup: WorkerSetup) -> Tools:
-    return make_tools(setup.settings)
+    return make_tools(setup.settings())
 
 
 @functools.lru_cache(maxsize=1)
 def _analysis_of(setup: WorkerSetup) -> SeriesAnalysis:
     """Once per process: loading networks takes seconds. A worker process is recognised by this being called."""
-    configure_logging(setup.settings)
-    return setup.make_analysis(setup.settings)
+    os.umask(PRIVATE)
+    settings = setup.settings()
+    configure_logging(settings)
+    return setup.make_analysis(settings)
 
 
 def configure_logging(settings: Settings) -> None:
@@ -259,6 +292,7 @@ def locked(data_folder: Path) -> Iterator[None]:
     """
     try:
         data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(data_folder)
         descriptor = os.open(data_folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Unavailable("data-folder", f"the data folder cannot be used ({error.strerror})") from error
@@ -272,11 +306,29 @@ def locked(data_folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+PRIVATE = 0o077
+"""The mask of everything that the service writes: for nobody but its own user."""
+
+
+def make_private(folder: Path) -> None:
+    """Take every right on a folder and what is in it from other users, whatever was there before. Raises OSError."""
+    folder.chmod(0o700)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket. Its protocol is named: asyncio sends small answers at once (TCP_NODELAY) only then."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listening = socket.create_server((host, port))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen()
     except OSError as error:
+        listening.close()
         raise Unavailable("port", f"cannot listen on {host}:{port} ({error.strerror})") from error
     with listening:
         yield listening

@@ -7,13 +7,15 @@ may therefore be executed more than once; its objects have the same UIDs each ti
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cad.errors import Unavailable
 from cad.service.engine import Ended, Engine
 from cad.service.jobs import Event, EventKind, Job, JobState, Source
-from cad.service.worker import Tools, describe_bug
+from cad.service.worker import Tools, WorkerBug, describe_bug
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ class Dispatcher:
         self._store = tools.store
         self._ownership = ownership
         self._plan = plan
-        self._reconciled: datetime | None = None
+        self._reconciled_s: float | None = None
 
     def step(self) -> None:
         """Record what ended, keep what runs, start what is due. Raises Unavailable."""
@@ -59,8 +61,9 @@ class Dispatcher:
         for ended in self._engine.collect():
             self._record(ended, now)
         self._store.renew(self._ownership.name, now + self._ownership.lease)
-        if self._reconciled is None or now - self._reconciled >= self._plan.reconcile_every:
-            self._reconciled = now
+        passed_s = time.monotonic()
+        if self._reconciled_s is None or passed_s - self._reconciled_s >= self._plan.reconcile_every.total_seconds():
+            self._reconciled_s = passed_s
             self.reconcile()
         while len(self._engine.running()) < self._plan.at_once:
             job = self._store.claim(self._ownership.name, now + self._ownership.lease, now)
@@ -98,15 +101,17 @@ class Dispatcher:
 
     def _confirm_deliveries(self) -> None:
         """See that the destination still holds what it accepted a while ago; then our copy may go."""
-        now = self._tools.clock()
-        for job in self._store.unsettled(JobState.DONE, now - self._plan.confirm_after):
-            uids = [item.sop_uid for item in self._store.objects(job.key)]
-            held = self._tools.destination.held(uids)
-            if held is None or held.issuperset(uids) or self._is_source_gone(job):
-                self._store.settle(job.key)
-                self._tools.outbox.discard(job.key)
-            else:
-                self._store.advance(job, Event(EventKind.NOT_HELD, "not-held"), now)
+        before = self._tools.clock() - self._plan.confirm_after
+        each("delivery", self._store.unsettled(JobState.DONE, before), self._confirm)
+
+    def _confirm(self, job: Job) -> None:
+        uids = [item.sop_uid for item in self._store.objects(job.key)]
+        held = self._tools.destination.held(uids)
+        if held is None or held.issuperset(uids) or self._is_source_gone(job):
+            self._store.settle(job.key)
+            self._tools.outbox.discard(job.key)
+        else:
+            self._store.advance(job, Event(EventKind.NOT_HELD, "not-held"), self._tools.clock())
 
     def _is_source_gone(self, job: Job) -> bool:
         """Whether somebody deleted the series itself, results and all."""
@@ -114,14 +119,28 @@ class Dispatcher:
 
     def _withdraw_superseded(self) -> None:
         """Remove the results of an outdated set of slices as soon as the newer set has its own."""
-        for job in self._store.unsettled(JobState.SUPERSEDED, self._tools.clock()):
-            siblings = self._store.jobs_of_series(job.series_uid)
-            if any(sibling.state is JobState.DONE for sibling in siblings):
-                self._tools.destination.withdraw([item.sop_uid for item in self._store.objects(job.key)])
-                self._store.settle(job.key)
-                self._tools.outbox.discard(job.key)
-                self._store.forget_map(job.key)
-                logger.info("job %s: superseded results withdrawn", job.key[:12])
+        outdated = self._store.unsettled(JobState.SUPERSEDED, self._tools.clock())
+        each("withdrawal", outdated, self._withdraw)
+
+    def _withdraw(self, job: Job) -> None:
+        siblings = self._store.jobs_of_series(job.series_uid)
+        if any(sibling.state is JobState.DONE for sibling in siblings):
+            self._tools.destination.withdraw([item.sop_uid for item in self._store.objects(job.key)])
+            self._store.settle(job.key)
+            self._tools.outbox.discard(job.key)
+            self._store.forget_map(job.key)
+            logger.info("job %s: superseded results withdrawn", job.key[:12])
+
+
+def each(what: str, jobs: Iterable[Job], act: Callable[[Job], None]) -> None:
+    """Does something with each job; one that is odd keeps nobody waiting. Raises Unavailable."""
+    for job in jobs:
+        try:
+            act(job)
+        except Unavailable:
+            raise
+        except Exception as bug:  # noqa: BLE001 - whatever one job is like, the next one has its turn
+            logger.error("job %s: %s: %s", job.key[:12], what, describe_bug(bug))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,5 +158,7 @@ def _event_of(ended: Ended) -> Event:
         return Event(EventKind.INTERRUPTED, "worker-lost", "the worker process died")
     if isinstance(ended.bug, Unavailable):
         return Event(EventKind.UNAVAILABLE, ended.bug.code, ended.bug.text)
-    logger.error("job %s: %s", ended.ticket[0][:12], describe_bug(ended.bug))
-    return Event(EventKind.CRASHED, "bug", f"unexpected {type(ended.bug).__name__}")
+    named = ended.bug.args if isinstance(ended.bug, WorkerBug) else (type(ended.bug).__name__, describe_bug(ended.bug))
+    name, description = (str(part) for part in named)
+    logger.error("job %s: %s", ended.ticket[0][:12], description)
+    return Event(EventKind.CRASHED, "bug", f"unexpected {name}")

@@ -6,10 +6,12 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster
+from distributed.security import Security
 
 Ticket = tuple[str, int]
 """Key and epoch (`claims`) of one execution."""
@@ -31,6 +33,28 @@ class Ended:
     lost: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterAddress:
+    """A Dask scheduler elsewhere (tls://HOST:PORT), and the files (PEM) of the authority, our certificate and its key.
+
+    Dask runs what it is sent: who may speak to a scheduler may do all that its workers may.
+    """
+
+    scheduler: str
+    ca_file: Path
+    cert_file: Path
+    key_file: Path
+
+    def security(self) -> Security:
+        """What Dask asks of both ends of a connection."""
+        return Security(
+            require_encryption=True,
+            tls_ca_file=str(self.ca_file),
+            tls_client_cert=str(self.cert_file),
+            tls_client_key=str(self.key_file),
+        )
+
+
 class Engine(Protocol):
     """Runs executions somewhere."""
 
@@ -50,11 +74,14 @@ class Engine(Protocol):
 class DaskEngine:
     """Runs executions on Dask: on worker processes of our own, or on a cluster at `scheduler`."""
 
-    def __init__(self, task: Callable[[str, int], None], processes: int, scheduler: str | None) -> None:
+    def __init__(self, task: Callable[[str, int], None], processes: int, cluster: ClusterAddress | None = None) -> None:
         self._task = task
         self._futures: dict[Ticket, Future[Any]] = {}
-        self._cluster = None if scheduler else _local_cluster(processes)
-        self._client = Client(scheduler if scheduler else self._cluster, set_as_default=False)
+        self._cluster = None if cluster else _local_cluster(processes)
+        if cluster is None:
+            self._client = Client(self._cluster, set_as_default=False)
+        else:
+            self._client = Client(cluster.scheduler, security=cluster.security(), set_as_default=False)
         self.activity = threading.Event()
         """Set whenever an execution ends."""
 
@@ -119,6 +146,8 @@ def _local_cluster(processes: int) -> LocalCluster:
         threads_per_worker=1,
         memory_limit=0,
         host=LOOPBACK,
+        protocol="tls://",
+        security=Security.temporary(),  # a certificate of this process alone: other users of the machine are not let in
         dashboard_address=f"{LOOPBACK}:0",
         worker_dashboard_address=f"{LOOPBACK}:0",
     )

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from cad.case.identity import series_key
 from cad.domain import ModelIdentity
+from cad.errors import Unavailable
 from cad.service.jobs import Job, JobState, Source
 from cad.service.prior_choice import Current, earlier_studies, later_studies
 from cad.service.store import Store
-from cad.service.worker import Clock
+from cad.service.worker import Clock, describe_bug
 from orthanc.pacs import ChangePage, Pacs, SeriesEntry, SeriesSummary, StudySummary
 from orthanc.spool import Spool, SpooledSeries
 
@@ -24,6 +25,9 @@ FIRST_OF_INTEREST = "orthanc-not-before"
 
 CT = "CT"
 
+FIRST_REST_S, LONGEST_REST_S = 30.0, 3600.0
+"""How long a series that could not be looked at is let be, at first and at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -31,6 +35,27 @@ class Identity:
 
     software_version: str
     models: tuple[ModelIdentity, ...]
+
+
+class Resting:
+    """Series that could not be looked at, and until when they are let be: half a minute, then twice as long."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, tuple[datetime, float]] = {}
+
+    def until(self, series_id: str) -> datetime:
+        """When a series may be looked at again; long ago for any other."""
+        return self._until.get(series_id, (datetime.min.replace(tzinfo=UTC), 0.0))[0]
+
+    def rest(self, series_id: str, now: datetime) -> float:
+        """Lets a series be; for how many seconds."""
+        seconds = min(max(FIRST_REST_S, 2 * self._until.get(series_id, (now, 0.0))[1]), LONGEST_REST_S)
+        self._until[series_id] = (now + timedelta(seconds=seconds), seconds)
+        return seconds
+
+    def forget(self, series_id: str) -> None:
+        """A series could be looked at."""
+        self._until.pop(series_id, None)
 
 
 class PacsIntake:
@@ -46,12 +71,31 @@ class PacsIntake:
         self._identity = identity
         self._backlog = backlog
         self._clock = clock
+        self._resting = Resting()
 
     def step(self) -> None:
-        """Read what is new and look at what changed. Raises Unavailable."""
+        """Read what is new and look at what changed. Raises Unavailable when the PACS as a whole is.
+
+        A series that cannot be looked at keeps nobody waiting: it is looked at again later, and ever later.
+        """
         self._follow()
         for series_id in self._store.watched():
+            if self._resting.until(series_id) <= self._clock():
+                self._look_unless_odd(series_id)
+
+    def _look_unless_odd(self, series_id: str) -> None:
+        try:
             self._look(series_id)
+        except Unavailable as outage:
+            self._pacs.check()
+            problem = outage.text
+        except Exception as bug:  # noqa: BLE001 - whatever one series is like, the next one must be read
+            problem = describe_bug(bug)
+        else:
+            self._resting.forget(series_id)
+            return
+        rest = self._resting.rest(series_id, self._clock())
+        logger.error("series %s cannot be looked at; tried again in %.0f s: %s", series_id[:12], rest, problem)
 
     def _follow(self) -> None:
         not_before = self._first_of_interest()
@@ -153,11 +197,21 @@ class SpoolIntake:
     def step(self) -> None:
         """Record a job for each series that is complete and changed. Raises Unavailable."""
         for folder in self._spool.resting(self._times.quiet_s):
-            fingerprint = self._spool.fingerprint(folder)
-            if self._seen.get(folder) != fingerprint:
-                self._accept(self._spool.summary(folder))
-                self._seen[folder] = fingerprint
-            self._clear(folder)
+            try:
+                self._take(folder)
+            except Unavailable:
+                raise
+            except Exception as bug:  # noqa: BLE001 - whatever one series is like, the next one must be read
+                self._spool.set_aside(folder, type(bug).__name__)
+                self._seen.pop(folder, None)
+                logger.error("a received series cannot be read and was set aside: %s", describe_bug(bug))
+
+    def _take(self, folder: str) -> None:
+        fingerprint = self._spool.fingerprint(folder)
+        if self._seen.get(folder) != fingerprint:
+            self._accept(self._spool.summary(folder))
+            self._seen[folder] = fingerprint
+        self._clear(folder)
 
     def _accept(self, series: SpooledSeries | None) -> None:
         if series is None or series.modality != CT or self._store.is_own_series(series.series_uid):

@@ -6,13 +6,23 @@ of the TOML file given by `--config`. The environment wins over the file.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cad.case.choices import Runtime
@@ -37,6 +47,13 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 AeTitle = Annotated[str, Field(min_length=1, max_length=16)]
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class Settings(BaseSettings):
     """One installation of the service."""
 
@@ -51,7 +68,11 @@ class Settings(BaseSettings):
     )
     api_host: str = Field("127.0.0.1", description="Address on which API and status page listen.")
     api_port: Port = Field(8140, description="Port of API and status page.")
-    api_token: SecretStr | None = Field(None, description="Bearer token that the API asks for; none by default.")
+    api_token: SecretStr | None = Field(
+        None,
+        min_length=1,
+        description="Bearer token that the API asks for; none by default, which only a loopback address allows.",
+    )
 
     orthanc_url: Url = Field("http://127.0.0.1:8042", description="Root of Orthanc's REST API.")
     orthanc_user: str | None = Field(None, description="User for Orthanc.")
@@ -95,8 +116,13 @@ class Settings(BaseSettings):
     )
 
     dask_scheduler: str | None = Field(
-        None, description="Address of a Dask scheduler; by default a worker process of our own."
+        None,
+        pattern="^tls://",
+        description="Address (tls://) of a Dask scheduler; by default a worker of our own.",
     )
+    dask_tls_ca: Path | None = Field(None, description="Certificate (PEM) of the authority of that cluster.")
+    dask_tls_cert: Path | None = Field(None, description="Our certificate (PEM) for that cluster.")
+    dask_tls_key: Path | None = Field(None, description="The key (PEM) of our certificate.")
     analyses_at_once: int = Field(1, ge=1, description="Analyses at one time; each uses every core.")
     lease_s: float = Field(120.0, gt=0, description="Silence after which another service may take our jobs, in s.")
     reconcile_s: float = Field(30.0, gt=0, description="Pause between two comparisons of table, engine and PACS, in s.")
@@ -133,6 +159,16 @@ class Settings(BaseSettings):
         "those were sent on to.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+
+    @model_validator(mode="after")
+    def _is_closed(self) -> Settings:
+        """No address that others reach without a token, no cluster without certificates."""
+        if self.api_token is None and not _is_loopback(self.api_host):
+            raise ValueError("api_host is no loopback address, so that api_token must be set")
+        files = (self.dask_tls_ca, self.dask_tls_cert, self.dask_tls_key)
+        if self.dask_scheduler is not None and None in files:
+            raise ValueError("dask_scheduler needs dask_tls_ca, dask_tls_cert and dask_tls_key")
+        return self
 
     @field_validator("scp_callers", mode="before")
     @classmethod
@@ -172,7 +208,9 @@ def load_settings(config: Path | None = None, environment: Mapping[str, str] | N
     try:
         return Settings.model_validate({**from_file, **given})
     except ValidationError as error:
-        names = ", ".join(sorted({".".join(str(part) for part in item["loc"]) for item in error.errors()}))
+        names = ", ".join(
+            sorted({".".join(str(part) for part in item["loc"]) or "settings" for item in error.errors()})
+        )
         reasons = "; ".join(sorted({str(item["msg"]) for item in error.errors(include_input=False)}))
         raise SettingsError(f"unsuitable value of {names}: {reasons}") from None
 

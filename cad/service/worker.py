@@ -31,6 +31,10 @@ REPORT = "SR"
 Clock = Callable[[], datetime]
 
 
+class WorkerBug(Exception):
+    """A bug of a job, named without its message: Dask logs what leaves a task, and messages may hold patient data."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysisOutcome:
     """What was made of one series: the report objects, the findings document, and the map of a comparison."""

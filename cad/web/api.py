@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from cad.service.jobs import Event, EventKind, IllegalTransition, Job, JobState
 from cad.service.store import Store
 from cad.service.worker import Clock, describe_bug
 from cad.web.comparison import WEB_FOLDER, add_comparison
+from cad.web.guards import Guards
 from cad.web.lookup import findings_of, known_job
 from cad.web.scan_cache import ScanCache
 
@@ -35,15 +37,22 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="lungcad"'}
 JOBS_SHOWN = 200
 """What fits on a page that a person reads; the API gives more with `limit`."""
 
+AFTER_A_WRONG_TOKEN_S = 1.0
+"""How long a wrong token waits for its answer: a guess a second, on each of the connections that are allowed."""
+
 PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDependencies:
-    """What the routes need. `checks` name each needed system; a check raises Unavailable when it is down."""
+    """What the routes need. `checks` name each needed system; a check raises Unavailable when it is down.
+
+    `set_aside` counts the received series that could not be read. `hosts` are the names under which we may be asked,
+    None any: without a token, a page of a site that takes our address for its own name would read everything.
+    """
 
     store: Store
     notify: Callable[[str], None]
@@ -51,6 +60,8 @@ class ApiDependencies:
     clock: Clock
     scans: ScanCache
     token: str | None = field(default=None, repr=False)
+    set_aside: Callable[[], int] = lambda: 0
+    hosts: tuple[str, ...] | None = None
 
 
 class Notice(BaseModel):
@@ -101,6 +112,7 @@ def create_api(dependencies: ApiDependencies) -> FastAPI:
     _add_health(api, dependencies)
     _add_page(api, dependencies, guard)
     add_comparison(api, dependencies.store, dependencies.scans, guard)
+    api.add_middleware(Guards, hosts=dependencies.hosts)
     return api
 
 
@@ -189,12 +201,14 @@ def _add_page(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) -> 
             compared=dependencies.store.compared(job.key for job in jobs),
             now=dependencies.clock(),
             arriving=len(dependencies.store.watched()),
+            set_aside=dependencies.set_aside(),
         )
         return HTMLResponse(page, headers=PAGE_HEADERS)
 
 
-def _token_guard(token: str | None) -> Callable[..., None]:
-    def guard(
+def _token_guard(token: str | None) -> Callable[..., Awaitable[None]]:
+    async def guard(
+        request: Request,
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
         basic: Annotated[HTTPBasicCredentials | None, Depends(BASIC)],
     ) -> None:
@@ -202,6 +216,9 @@ def _token_guard(token: str | None) -> Callable[..., None]:
             return
         given = bearer.credentials if bearer else basic.password if basic else ""
         if not secrets.compare_digest(given.encode(), token.encode()):
+            if given:
+                logger.warning("a wrong token from %s", "?" if request.client is None else request.client.host)
+                await asyncio.sleep(AFTER_A_WRONG_TOKEN_S)
             raise HTTPException(401, "the API asks for its token", headers=CHALLENGE)
 
     return guard

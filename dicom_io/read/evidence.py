@@ -79,8 +79,8 @@ def evidence_of(
     if texts:
         headers = tuple(_emptied(header, list(odd_texts)) for header in headers)
         text = (
-            f"{', '.join(sorted(odd_texts))} are not in the character set that the images declare; results repeat the "
-            "bytes as they are, or are without them where they cannot."
+            f"{', '.join(sorted(odd_texts))} are not in the character set that the images declare, or hold a "
+            "backslash; results repeat the bytes as they are, or are without them where they cannot."
         )
         warnings = (*warnings, Caution("undeclared-character-set", text))
     unusable = sorted({keyword for header in headers for keyword in COPIED_KEYWORDS if not _is_usable(header, keyword)})

@@ -6,6 +6,7 @@ why; the earlier images are analysed then. What is read is what was measured the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -36,6 +37,19 @@ from dicom_io.read.files import CT_IMAGES
 from dicom_io.write.identity import MANUFACTURER, MODEL_NAME
 
 _Found = TypeVar("_Found")
+
+LARGEST: Mapping[str, float] = {
+    codes.VOLUME.value: 5e6,
+    codes.VOLUME_LOWER.value: 5e6,
+    codes.VOLUME_UPPER.value: 5e6,
+    codes.SOLID_VOLUME.value: 5e6,
+    codes.MASS.value: 5e6,
+    codes.LONG_AXIS.value: 500.0,
+    codes.SHORT_AXIS.value: 500.0,
+    codes.SOLID_LONG_AXIS.value: 500.0,
+    codes.SOLID_SHORT_AXIS.value: 500.0,
+}
+"""More than any lung holds (mm³, mg, mm): a report is a stranger's data, whoever it says that it is of."""
 
 VOLUMETRIC_GROUP = "1411"
 """Template of the groups that hold a nodule's full record."""
@@ -232,7 +246,7 @@ def _nodule(group: Dataset, centres: Mapping[str, PointLps]) -> PriorNodule:
     if uid not in centres:
         raise _Unreadable("the segmentation lacks a nodule")
     side, lobe = _place(items)
-    volume_mm3 = _required(_number(items, codes.VOLUME), "a volume")
+    volume_mm3 = _required(_number(items, codes.VOLUME) or None, "a volume")
     return PriorNodule(
         tracking_uid=uid,
         label=label_of(str(_required(_named(items, TRACKING_IDENTIFIER), "a label").get("TextValue"))),
@@ -274,7 +288,10 @@ def _number(items: Sequence[Dataset], name: Code) -> float | None:
     """The value of a measurement; None when there is none of that name."""
     for item in items:
         if _name(item) == name.value and item.get("ValueType") == "NUM":
-            return next((float(value.NumericValue) for value in item.get("MeasuredValueSequence") or ()), None)
+            value = next((float(value.NumericValue) for value in item.get("MeasuredValueSequence") or ()), None)
+            if value is not None and not 0 <= value <= LARGEST.get(name.value, math.inf):
+                raise _Unreadable(f"{name.meaning} is out of range")
+            return value
     return None
 
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 
 from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
@@ -25,13 +25,23 @@ _DELIMITERS = {ord(c) for c in "\\^="}
 
 
 def odd_texts(ds: Dataset, keywords: Iterable[str]) -> Mapping[str, bytes]:
-    """The values, as bytes, of those attributes that cannot be decoded as the object declares."""
-    values = ((keyword, _raw(ds, keyword)) for keyword in keywords)
-    found = {keyword: value for keyword, value in values if value and any(byte >= _ASCII for byte in value)}
+    """The values, as bytes, of those attributes that cannot be decoded as the object declares, or not as one value."""
+    values = {keyword: value for keyword in keywords if (value := _raw(ds, keyword))}
+    split = {keyword: value for keyword, value in values.items() if _is_split(keyword, value)}
+    found = {keyword: value for keyword, value in values.items() if any(byte >= _ASCII for byte in value)}
     if not found:
-        return {}
+        return split
     declared = _declared(ds)
-    return {keyword: value for keyword, value in found.items() if not _is_text(value, declared)}
+    return {**split, **{keyword: value for keyword, value in found.items() if not _is_text(value, declared)}}
+
+
+def _is_split(keyword: str, value: bytes) -> bool:
+    """Whether a text of one value holds a backslash, which would make several of it.
+
+    It is a person's slip, or the second byte of a letter of GBK, Big5 or Shift-JIS, which decoders take for a delimiter
+    even where the set is declared.
+    """
+    return b"\\" in value and dictionary_VR(keyword) in ("LO", "PN", "SH") and dictionary_VM(keyword) == "1"
 
 
 def _raw(ds: Dataset, keyword: str) -> bytes | None:

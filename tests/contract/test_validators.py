@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from highdicom.sr import MeasurementReport
+from pydicom import dcmread
 from pydicom.config import IGNORE
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from cad.domain import (
     ClinicalContext,
@@ -29,6 +32,7 @@ from cad.report.words.choices import BIDIRECTIONAL, LesionNames, ReportForm
 from cad.report.words.en.pictures import LABELS
 from dicom_io import codes
 from dicom_io.read.reading import LoadedSeries
+from dicom_io.read.study_header import study_header_of
 from dicom_io.write.objects import ReportObjects, report_objects
 from dicom_io.write.sr.predecessors import name_predecessors
 from tests.contract.tools import (
@@ -167,6 +171,35 @@ def test_a_source_with_odd_headers_gives_valid_objects(tmp_path: Path) -> None:
     assert all(keyword in said for keyword in ("PatientSex", "StudyTime"))
     assert [item.CodeValue for item in subject.objects.sr.PerformedProcedureCodeSequence] == ["CTCHEST"]
     assert "ClinicalTrialProtocolID" not in subject.objects.sr
+
+
+@pytest.mark.parametrize(
+    ("name", "character_set"),
+    [
+        (b"A\\B^C", None),
+        ("A^乗".encode("shift_jis"), None),
+        ("張^三^功\\".encode("gb18030"), "GB18030"),
+    ],
+    ids=["ascii", "undeclared", "declared"],
+)
+def test_a_name_with_a_backslash_gets_its_results_with_the_very_bytes(name: bytes, character_set: str | None) -> None:
+    datasets = []
+    for ds in a_series():
+        padded = name + b" " * (len(name) % 2)
+        ds.pop("SpecificCharacterSet", None)
+        if character_set is not None:
+            ds.SpecificCharacterSet = character_set
+        tag = Tag("PatientName")
+        ds[tag] = RawDataElement(tag, "PN", len(padded), padded, 0, is_implicit_VR=False, is_little_endian=True)
+        content = io.BytesIO()
+        ds.save_as(content, enforce_file_format=True)
+        content.seek(0)
+        datasets.append(dcmread(content))
+    subject = a_subject(datasets)
+    assert "undeclared-character-set" in {caution.code for caution in subject.source.cautions}
+    written = subject.objects.sr.get_item("PatientName").value
+    assert written is None or bytes(written).rstrip() == name
+    assert study_header_of(subject.source.evidence.datasets[0]).patient_name is None
 
 
 def a_code(value: str, scheme: str, meaning: str) -> Dataset:

@@ -187,3 +187,29 @@ def test_results_go_to_the_plain_upload_where_there_is_no_dicomweb() -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert "secret" not in repr(OrthancConnection("http://pacs", "user", "secret"))
+
+
+def a_page(request: BaseHTTPRequestHandler) -> None:
+    """What a proxy says when the server behind it is away, with the status of success."""
+    body = b"<html><body>We will be back soon.</body></html>"
+    request.send_response(200)
+    request.send_header("Content-Type", "text/html")
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)
+
+
+def test_a_page_instead_of_an_answer_is_an_outage_and_never_a_finding() -> None:
+    with a_server({"dicom-web": a_page, "tools": a_page, "changes": a_page, "instances": a_page}) as (pacs, _):
+        for ask in (
+            lambda: pacs.send([an_object()]),
+            lambda: pacs.held(["2.25.1"]),
+            lambda: pacs.withdraw(["2.25.1"]),
+            lambda: pacs.find_series("2.25.1"),
+            lambda: pacs.changes(0, None),
+        ):
+            with pytest.raises(Unavailable):
+                ask()
+    series = {"series": reply(200, {"Instances": ["i"]}), "instances": a_page}
+    with a_server(series) as (pacs, _), pytest.raises(Unavailable, match="a page"):
+        pacs.fetch("s")

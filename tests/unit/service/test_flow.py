@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import shutil
 import threading
@@ -15,11 +16,13 @@ from pydicom.dataset import Dataset
 
 from cad.domain import ClinicalContext, PatientFactors
 from cad.errors import Reason, Refusal, Unavailable
+from cad.service.intake import FIRST_REST_S
 from cad.service.jobs import Job, JobState
 from cad.service.prior_choice import NO_PATIENT_ID
 from cad.service.prior_search import History
 from cad.service.worker import AnalysisOutcome, Asked, LoopInterval, Note, SeriesAnalysis, execute, run_loop
 from orthanc.in_memory import InMemoryPacs, id_of
+from orthanc.pacs import SeriesSummary
 from tests.made.benches import MODEL, SERIES, Bench, an_instance, slices
 
 
@@ -529,3 +532,57 @@ def test_results_have_the_time_of_their_job_whenever_they_are_made(bench: Bench)
         bench.now += timedelta(hours=1)
         bench.dispatcher.step()
     assert times == [created, created]
+
+
+def test_one_series_that_cannot_be_looked_at_stops_no_other_and_is_tried_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, summary = id_of(SERIES), bench.pacs.summary
+    tries: list[datetime] = []
+
+    def odd(series_id: str) -> SeriesSummary | None:
+        if series_id == bad and len(tries) < 2:
+            tries.append(bench.now)
+            raise Unavailable("pacs", "Orthanc answered 500") if len(tries) == 1 else KeyError("MainDicomTags")
+        return summary(series_id)
+
+    monkeypatch.setattr(bench.pacs, "summary", odd)
+    bench.pacs.receive([*slices(1, 2), an_instance(1, "1.2.9", "CT", "1.2")])
+    bench.pacs.rest()
+    bench.take_in()
+    assert bench.job("1.2.9").state is JobState.RUNNING
+    assert bench.store.jobs_of_series(SERIES) == ()
+    bench.intake.step()
+    assert len(tries) == 1
+    for _ in range(3):
+        bench.now += timedelta(minutes=2)
+        bench.settle()
+    assert tries[1] - tries[0] >= timedelta(seconds=FIRST_REST_S)
+    assert bench.job().state is JobState.DONE
+
+
+def test_a_pacs_that_is_away_is_an_outage_and_no_series_is_blamed(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.pacs.go_down()
+    with pytest.raises(Unavailable):
+        bench.intake.step()
+    bench.pacs.come_up()
+    bench.settle()
+    assert bench.job().state is JobState.DONE
+
+
+def test_a_received_series_that_cannot_be_read_is_set_aside_with_its_reason(bench: Bench, tmp_path: Path) -> None:
+    for series in ("1.2.7", "1.2.8"):
+        content = io.BytesIO()
+        an_instance(1, series).save_as(content, enforce_file_format=True)
+        encoded = content.getvalue()
+        if series == "1.2.7":  # a Modality of VR US and three bytes
+            encoded = encoded.replace(b"\x08\x00\x60\x00CS\x02\x00CT", b"\x08\x00\x60\x00US\x03\x00CT ")
+        bench.spool.keep(series, f"{series}.1", encoded)
+    bench.settle()
+    assert bench.job("1.2.8").state is JobState.DONE
+    assert bench.spool.aside() == 1
+    (reason,) = (tmp_path / "spool" / "aside").glob("*/reason.txt")
+    assert reason.read_text().strip().isidentifier()
+    bench.settle()
+    assert bench.spool.aside() == 1

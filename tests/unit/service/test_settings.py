@@ -86,3 +86,25 @@ def test_refuses_a_file_that_is_no_toml_or_not_there(content: str, tmp_path: Pat
         config.write_text(content)
     with pytest.raises(SettingsError):
         load_settings(config, {})
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"LUNGCAD_API_HOST": "0.0.0.0"}, "api_token must be set"),
+        ({"LUNGCAD_API_HOST": "::"}, "api_token must be set"),
+        ({"LUNGCAD_API_HOST": "ct-server"}, "api_token must be set"),
+        ({"LUNGCAD_API_TOKEN": ""}, "api_token"),
+        ({"LUNGCAD_DASK_SCHEDULER": "tcp://10.0.0.1:8786"}, "dask_scheduler"),
+        ({"LUNGCAD_DASK_SCHEDULER": "tls://10.0.0.1:8786"}, "dask_tls_ca"),
+    ],
+)
+def test_an_installation_that_would_be_open_is_refused(environment: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        load_settings(environment=environment)
+
+
+def test_a_token_opens_other_addresses_and_none_is_needed_on_loopback() -> None:
+    assert load_settings(environment={"LUNGCAD_API_HOST": "0.0.0.0", "LUNGCAD_API_TOKEN": "t"}).api_token
+    for host in ("localhost", "127.0.0.2", "::1"):
+        assert load_settings(environment={"LUNGCAD_API_HOST": host}).api_token is None

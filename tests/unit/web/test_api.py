@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from cad.errors import Reason, Refusal, Unavailable
 from cad.policy import SeriesPolicy
 from cad.service.jobs import Event, EventKind, Job, JobState, RetryPolicy, Source
 from cad.service.store import ObjectRecord, Store
-from cad.web.api import ApiDependencies, create_api
+from cad.web.api import AFTER_A_WRONG_TOKEN_S, ApiDependencies, create_api
 from cad.web.scan_cache import ScanCache, Wanted
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -252,3 +253,12 @@ def test_what_waits_is_visible_with_its_reason_and_its_next_try(front: Front) ->
     assert "pacs: Orthanc cannot be reached waiting" in row
     front.store.accept(replace(a_job(), key="b" * 64, series_uid="1.3", not_before=NOW + timedelta(hours=1)))
     assert "waiting; next try " in front.client.get("/").text
+
+
+def test_a_wrong_token_waits_and_is_logged_without_it(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    front = a_front(store, token="secret")
+    began = time.monotonic()
+    assert front.client.get("/", auth=("anybody", "guess-1")).status_code == 401
+    assert time.monotonic() - began >= AFTER_A_WRONG_TOKEN_S
+    assert "a wrong token from testclient" in caplog.text
+    assert "guess-1" not in caplog.text

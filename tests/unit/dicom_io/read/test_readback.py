@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from pydicom import config
 from pydicom.dataset import Dataset
+from pydicom.valuerep import DSfloat
 
 from cad.domain import (
     ClinicalContext,
@@ -26,6 +28,8 @@ from cad.domain import (
 from cad.exam.assessment import assess
 from cad.policy import Policy, WordingPolicy
 from cad.report.statements import state
+from cad.report.words.choices import label_of
+from dicom_io import codes
 from dicom_io.read.readback import EarlierReport, read_back, reported_series, segmentation_series
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.write.objects import ReportObjects, report_objects
@@ -251,3 +255,43 @@ def test_of_several_reports_the_newest_is_read(source: LoadedSeries, nodules: tu
     newer = report_objects(state(some_findings(source.volume, nodules), WordingPolicy()), source, later, A_PDF)
     for objects in ((*older.all(), *newer.all()), (*newer.all(), *older.all())):
         assert len(the_report(objects, source).nodules) == 2
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "0", "-5", "1e308"])
+def test_a_volume_that_no_nodule_has_makes_a_report_unusable(
+    source: LoadedSeries, objects: ReportObjects, value: str
+) -> None:
+    report = copy.deepcopy(objects.sr)
+    group = next(item for item in descendants(report) if named(item, "125007"))
+    volume = next(item for item in group.ContentSequence if named(item, codes.VOLUME.value))
+    with config.disable_value_validation():
+        volume.MeasuredValueSequence[0].NumericValue = DSfloat(value, validation_mode=config.IGNORE)
+    read, cautions = read_back((report, *objects.all()[:-1]), source.series)
+    assert read is None
+    assert [caution.code for caution in cautions] == ["prior-report-unusable"]
+
+
+def test_the_two_groups_of_earlier_versions_are_one_nodule(source: LoadedSeries, objects: ReportObjects) -> None:
+    report = copy.deepcopy(objects.sr)
+    measurements = next(item for item in report.ContentSequence if named(item, "126010"))
+    both = []
+    for group in measurements.ContentSequence:
+        axes = copy.deepcopy(group)
+        axes.ContentTemplateSequence[0].TemplateIdentifier = "1501"
+        axes.ContentSequence = [item for item in axes.ContentSequence if not named(item, "121191")]
+        tracking = next(item for item in group.ContentSequence if named(item, "112039"))
+        tracking.TextValue = label_of(tracking.TextValue)
+        both += [axes, group]
+    measurements.ContentSequence = both
+    read = the_report((report, *objects.all()[:-1]), source)
+    assert [nodule.label for nodule in read.nodules] == ["Nodule 1", "Nodule 2"]
+
+
+def named(item: Dataset, code: str) -> bool:
+    return any(str(name.CodeValue) == code for name in item.get("ConceptNameCodeSequence", ()))
+
+
+def descendants(item: Dataset) -> Iterator[Dataset]:
+    for child in item.get("ContentSequence", ()):
+        yield child
+        yield from descendants(child)

@@ -1,0 +1,71 @@
+"""Nobody but the service reaches its engine, and what leaves a worker holds no data."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from cad.commands.wiring import PRIVATE, WorkerSetup, _listening, locked, make_private, run_job
+from cad.service.engine import DaskEngine
+from cad.service.worker import WorkerBug
+
+pytestmark = pytest.mark.slow
+
+SECRET = "DOE^JANE"
+
+
+def fails(key: str, epoch: int) -> None:
+    """A job whose exception quotes a patient."""
+    raise WorkerBug("ValueError", "unexpected ValueError") from None
+
+
+def test_a_stock_client_without_the_certificate_is_not_let_in() -> None:
+    engine = DaskEngine(fails, 1)
+    try:
+        address = str(engine._client.scheduler_info()["address"])
+        assert address.startswith("tls://127.0.0.1:")
+        assert engine.call(os.getpid) != os.getpid()
+        for scheme in ("tcp", "tls"):
+            with pytest.raises((OSError, TypeError, ValueError)):
+                Client(address.replace("tls", scheme, 1), timeout=3, set_as_default=False)
+    finally:
+        engine.close()
+
+
+def test_a_bug_of_a_job_leaves_its_worker_without_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: object) -> None:
+        raise ValueError(SECRET)
+
+    monkeypatch.setattr("cad.commands.wiring._tools_of", bug)
+    with pytest.raises(WorkerBug) as caught:
+        run_job(WorkerSetup(None, bug), "ab" * 32, 1)  # type: ignore[arg-type]
+    assert caught.value.args[0] == "ValueError"
+    assert SECRET not in f"{caught.value!r} {caught.value.args}"
+    assert "in bug" in str(caught.value.args[1])
+
+
+def test_whatever_was_there_is_for_nobody_else(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    (folder / "outbox" / "job").mkdir(parents=True)
+    for path in (folder / "jobs.sqlite", folder / "outbox" / "job" / "1.dcm"):
+        path.write_bytes(b"x")
+        path.chmod(0o644)
+    folder.chmod(0o755)
+    with locked(folder):
+        pass
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+    assert modes == {0o700, 0o600}
+    assert PRIVATE == 0o077
+    make_private(folder)
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    with _listening("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
+    logging.getLogger(__name__).debug("closed")
