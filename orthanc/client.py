@@ -177,11 +177,12 @@ class OrthancPacs:
         """Which of these instances Orthanc holds."""
         return frozenset(uid for uid in sop_uids if self._lookup(uid, "Instance"))
 
-    def send(self, objects: Sequence[Dataset]) -> None:
+    def send(self, objects: Sequence[Dataset]) -> tuple[str, ...]:
         """Store the objects by STOW-RS, or by Orthanc's own upload where the DICOMweb plugin is not loaded."""
         if not self._send_by_stow(objects):
             for item in objects:
                 self._api.call("POST", "instances", data=_encoded(item))
+        return ()
 
     def withdraw(self, sop_uids: Sequence[str]) -> None:
         """Delete these instances; those that are not there are passed over."""

@@ -60,6 +60,10 @@ CANNOT_UNDERSTAND = 0xC000
 """C-STORE statuses (DICOM PS3.4 B.2.3)."""
 
 OUT_OF_RESOURCES_RANGE = range(0xA700, 0xA800)
+REFUSALS_OF_STORAGE = (range(0x0100, 0x0200), range(0xA900, 0xAA00), range(0xC000, 0xD000))
+"""SOP class not supported and the like, data set does not match, cannot understand: no later try changes them
+(DICOM PS3.4 B.2.3, PS3.7 Annex C). Out of resources (A7xx) passes."""
+
 WARNINGS_OF_STORAGE = frozenset({0xB000, 0xB006, 0xB007})
 """Coercion of elements and the like: the object is stored (DICOM PS3.4 B.2.3)."""
 
@@ -98,15 +102,18 @@ class DimseDestination:
         if "Status" not in status or status.Status != SUCCESS:
             raise Unavailable("pacs", "the C-STORE destination does not answer C-ECHO with success")
 
-    def send(self, objects: Sequence[Dataset]) -> None:
-        """Store every object. Raises Unavailable when the peer is away, full, or answers otherwise than stored."""
+    def send(self, objects: Sequence[Dataset]) -> tuple[str, ...]:
+        """Store every object that the peer takes; what it refuses for good keeps nothing else back.
+
+        Raises Unavailable when the peer is away, full, or does not answer.
+        """
         classes = sorted({UID(item.SOPClassUID) for item in objects})
         association = self._associate([(uid, SENT_SYNTAXES) for uid in classes])
         try:
-            for item in objects:
-                _store(association, item)
+            refusals = [_store(association, item) for item in objects]
         finally:
             association.release()
+        return tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None))
 
     def _associate(self, contexts: Sequence[tuple[UID, tuple[UID, ...]]]) -> Association:
         entity = AE(ae_title=self._peer.calling_aet)
@@ -120,18 +127,23 @@ class DimseDestination:
         return association
 
 
-def _store(association: Association, item: Dataset) -> None:
+def _store(association: Association, item: Dataset) -> str | None:
+    """None when the object is stored, and why not when it never will be."""
+    name = UID(item.SOPClassUID).name
     accepted = {context.abstract_syntax for context in association.accepted_contexts}
     if item.SOPClassUID not in accepted:
-        raise Unavailable("pacs", f"the C-STORE destination does not accept {UID(item.SOPClassUID).name}")
+        return f"the C-STORE destination does not accept {name}"
     if not association.is_established:
         raise Unavailable("pacs", "the C-STORE destination ended the association")
     answer = association.send_c_store(item)
     status = answer.Status if "Status" in answer else None
     if status is None:
         raise Unavailable("pacs", "the C-STORE destination did not answer in time")
-    if status != SUCCESS and status not in WARNINGS_OF_STORAGE:
-        raise Unavailable("pacs", f"the C-STORE destination answered 0x{status:04X}")
+    if status == SUCCESS or status in WARNINGS_OF_STORAGE:
+        return None
+    if any(status in refusals for refusals in REFUSALS_OF_STORAGE):
+        return f"the C-STORE destination answered 0x{status:04X} to {name}"
+    raise Unavailable("pacs", f"the C-STORE destination answered 0x{status:04X}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,11 +169,12 @@ class InMemoryPacs:
         self.check()
         return frozenset(uid for uid in sop_uids if uid in self._instances)
 
-    def send(self, objects: Sequence[Dataset]) -> None:
+    def send(self, objects: Sequence[Dataset]) -> tuple[str, ...]:
         """Store objects."""
         self.check()
         self.uploads += len(objects)
         self.receive(objects)
+        return ()
 
     def withdraw(self, sop_uids: Sequence[str]) -> None:
         """Delete instances."""

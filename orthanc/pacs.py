@@ -139,8 +139,11 @@ class Destination(Protocol):
         """Which of these instances the destination holds; None when it cannot be asked."""
         ...
 
-    def send(self, objects: Sequence[Dataset]) -> None:
-        """Store the objects; storing one that is already there changes nothing that matters."""
+    def send(self, objects: Sequence[Dataset]) -> tuple[str, ...]:
+        """Store the objects; storing one that is already there changes nothing that matters.
+
+        What the destination will never take, in words without patient data; empty when it has everything.
+        """
         ...
 
     def withdraw(self, sop_uids: Sequence[str]) -> None:

@@ -111,7 +111,9 @@ class Dispatcher:
             self._store.settle(job.key)
             self._tools.outbox.discard(job.key)
         else:
-            self._store.advance(job, Event(EventKind.NOT_HELD, "not-held"), self._tools.clock())
+            lost = sorted({item.modality for item in self._store.objects(job.key) if item.sop_uid not in held})
+            text = f"the destination said that it stored {', '.join(lost)} and does not hold it"
+            self._store.advance(job, Event(EventKind.NOT_HELD, "not-held", text), self._tools.clock())
 
     def _is_source_gone(self, job: Job) -> bool:
         """Whether somebody deleted the series itself, results and all."""

@@ -93,6 +93,7 @@ TRANSITIONS: Mapping[tuple[JobState, EventKind], JobState] = {
     (JobState.DELIVERING, EventKind.SUPERSEDED): JobState.SUPERSEDED,
     (JobState.DELIVERING, EventKind.RETRIED): JobState.DELIVERING,
     (JobState.DONE, EventKind.NOT_HELD): JobState.DELIVERING,
+    (JobState.DONE, EventKind.EXHAUSTED): JobState.FAILED,
     (JobState.DONE, EventKind.SUPERSEDED): JobState.SUPERSEDED,
     (JobState.REFUSED, EventKind.SUPERSEDED): JobState.SUPERSEDED,
     (JobState.REFUSED, EventKind.RETRIED): JobState.QUEUED,
@@ -103,6 +104,8 @@ TRANSITIONS: Mapping[tuple[JobState, EventKind], JobState] = {
 """Every legal pair. A pair that is absent raises `IllegalTransition`."""
 
 CLAIMABLE = frozenset({JobState.QUEUED, JobState.DELIVERING})
+INTERRUPTING = frozenset({EventKind.INTERRUPTED, EventKind.NOT_HELD})
+"""What others do to a job: a power cut, and an archive that said "stored" and does not hold it."""
 HELD_BY_AN_OWNER = frozenset({JobState.RUNNING, JobState.DELIVERING})
 
 
@@ -201,7 +204,7 @@ def advance(job: Job, event: Event, now: datetime, retries: RetryPolicy | None =
 def _exhausted(job: Job, kind: EventKind, retries: RetryPolicy) -> EventKind:
     if kind is EventKind.CRASHED and job.crashes + 1 >= retries.max_crashes:
         return EventKind.EXHAUSTED
-    if kind is EventKind.INTERRUPTED and job.interruptions + 1 >= retries.max_interruptions:
+    if kind in INTERRUPTING and job.interruptions + 1 >= retries.max_interruptions:
         return EventKind.EXHAUSTED
     return kind
 
@@ -212,7 +215,7 @@ def _counted(job: Job, kind: EventKind) -> Job:
             return replace(job, claims=job.claims + 1)
         case EventKind.CRASHED:
             return replace(job, crashes=job.crashes + 1)
-        case EventKind.INTERRUPTED:
+        case EventKind.INTERRUPTED | EventKind.NOT_HELD:
             return replace(job, interruptions=job.interruptions + 1)
         case EventKind.UNAVAILABLE:
             return replace(job, waits=job.waits + 1)
@@ -226,7 +229,7 @@ def _pause(after: Job, kind: EventKind, retries: RetryPolicy) -> timedelta:
             return retries.delay(after.waits)
         case EventKind.CRASHED:
             return retries.delay(after.crashes)
-        case EventKind.INTERRUPTED if after.interruptions > 1:
+        case EventKind.INTERRUPTED | EventKind.NOT_HELD if after.interruptions > 1:
             return retries.delay(after.interruptions - 1)
         case _:
             return timedelta(0)

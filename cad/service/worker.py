@@ -227,9 +227,11 @@ def _deliver(job: Job, tools: Tools) -> None:
     if objects is None:
         tools.store.advance(job, Event(EventKind.OBJECTS_LOST, "objects-lost"), tools.clock())
         return
-    if objects:
-        tools.destination.send(objects)
-    tools.store.advance(job, Event(EventKind.DELIVERED), tools.clock())
+    refused = tools.destination.send(objects) if objects else ()
+    if refused:
+        logger.error("job %s: delivered in part: %s", job.key[:12], "; ".join(refused))
+    partly = ("delivered-in-part", "; ".join(refused)) if refused else (None, None)
+    tools.store.advance(job, Event(EventKind.DELIVERED, *partly), tools.clock())
 
 
 @dataclass(frozen=True, slots=True)

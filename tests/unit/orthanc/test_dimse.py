@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -126,8 +127,9 @@ def test_a_peer_that_is_away_is_unavailable() -> None:
         DimseDestination(DimsePeer("127.0.0.1", port, "ARCHIVE", "LUNGCAD", timeout_s=5)).check()
 
 
-@pytest.mark.parametrize(("status", "is_stored"), [(0x0000, True), (0xB000, True), (0xA700, False), (0xC000, False)])
-def test_reports_and_segmentations_are_sent_and_the_answer_is_believed(status: int, is_stored: bool) -> None:
+@contextmanager
+def an_archive(status: int, *classes: str) -> Iterator[tuple[DimseDestination, list[str]]]:
+    """A destination that answers each C-STORE so, and what it received."""
     received: list[str] = []
 
     def store(event: Event) -> int:
@@ -135,18 +137,43 @@ def test_reports_and_segmentations_are_sent_and_the_answer_is_believed(status: i
         return status
 
     archive = AE(ae_title="ARCHIVE")
-    for sop_class in (SegmentationStorage, Comprehensive3DSRStorage):
+    for sop_class in classes:
         archive.add_supported_context(sop_class)
     server = archive.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
     assert server is not None
-    destination = DimseDestination(DimsePeer("127.0.0.1", server.server_address[1], "ARCHIVE", "LUNGCAD", 10))
-    objects = [an_instance(1, sop_class=SegmentationStorage), an_instance(2, sop_class=Comprehensive3DSRStorage)]
     try:
-        if is_stored:
-            destination.send(objects)
-            assert received == ["1.2.3.1", "1.2.3.2"]
-        else:
-            with pytest.raises(Unavailable, match=f"0x{status:04X}"):
-                destination.send(objects)
+        yield DimseDestination(DimsePeer("127.0.0.1", server.server_address[1], "ARCHIVE", "LUNGCAD", 10)), received
     finally:
         server.shutdown()
+
+
+RESULTS = [an_instance(1, sop_class=SegmentationStorage), an_instance(2, sop_class=Comprehensive3DSRStorage)]
+
+
+@pytest.mark.parametrize("status", [0x0000, 0xB000])
+def test_reports_and_segmentations_are_sent_and_the_answer_is_believed(status: int) -> None:
+    with an_archive(status, SegmentationStorage, Comprehensive3DSRStorage) as (destination, received):
+        assert destination.send(RESULTS) == ()
+    assert received == ["1.2.3.1", "1.2.3.2"]
+
+
+def test_an_archive_without_room_is_an_outage() -> None:
+    full = an_archive(0xA700, SegmentationStorage, Comprehensive3DSRStorage)
+    with full as (destination, _), pytest.raises(Unavailable, match="0xA700"):
+        destination.send(RESULTS)
+
+
+@pytest.mark.parametrize("status", [0x0122, 0xA900, 0xC000, 0xC123])
+def test_a_lasting_refusal_is_told_and_the_rest_is_sent(status: int) -> None:
+    with an_archive(status, SegmentationStorage, Comprehensive3DSRStorage) as (destination, received):
+        refused = destination.send(RESULTS)
+    assert received == ["1.2.3.1", "1.2.3.2"]
+    assert [f"0x{status:04X}" in one for one in refused] == [True, True]
+    assert "Segmentation Storage" in refused[0]
+
+
+def test_a_class_that_is_not_accepted_keeps_no_other_back() -> None:
+    with an_archive(0x0000, Comprehensive3DSRStorage) as (destination, received):
+        refused = destination.send(RESULTS)
+    assert received == ["1.2.3.2"]
+    assert refused == ("the C-STORE destination does not accept Segmentation Storage",)

@@ -586,3 +586,44 @@ def test_a_received_series_that_cannot_be_read_is_set_aside_with_its_reason(benc
     assert reason.read_text().strip().isidentifier()
     bench.settle()
     assert bench.spool.aside() == 1
+
+
+def test_what_the_destination_refuses_for_good_is_said_and_the_job_is_done(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    send = bench.pacs.send
+
+    def picky(objects: Sequence[Dataset]) -> tuple[str, ...]:
+        send([item for item in objects if item.Modality != "SEG"])
+        return ("the C-STORE destination does not accept Segmentation Storage",)
+
+    monkeypatch.setattr(bench.pacs, "send", picky)
+    monkeypatch.setattr(bench.pacs, "held", lambda _uids: None)
+    receive(bench, 1)
+    bench.settle()
+    job = bench.job()
+    assert (job.state, job.code) == (JobState.DONE, "delivered-in-part")
+    assert job.text is not None
+    assert "Segmentation" in job.text
+    assert "Segmentation" in caplog.text
+    assert bench.results() == (1, 0)
+
+
+def test_an_archive_that_says_stored_and_drops_it_ends_as_failed_and_named(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = bench.pacs.send
+
+    def forgetful(objects: Sequence[Dataset]) -> tuple[str, ...]:
+        send(objects)
+        bench.pacs.withdraw([str(item.SOPInstanceUID) for item in objects if item.Modality == "SEG"])
+        return ()
+
+    monkeypatch.setattr(bench.pacs, "send", forgetful)
+    receive(bench, 1)
+    for _ in range(60):
+        bench.now += timedelta(hours=1)
+        bench.settle()
+    job = bench.job()
+    assert (job.state, job.code, bench.read) == (JobState.FAILED, "not-held", [1])
+    assert job.text == "the destination said that it stored SEG and does not hold it"

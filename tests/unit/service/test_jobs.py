@@ -47,7 +47,7 @@ def test_every_pair_is_either_in_the_table_or_illegal(state: JobState, kind: Eve
 def test_only_an_operator_or_a_newer_set_of_slices_moves_a_job_that_has_ended() -> None:
     leaving = {(state, kind) for state, kind in TRANSITIONS if state in ENDS}
     kinds = {kind for _, kind in leaving}
-    assert kinds == {EventKind.RETRIED, EventKind.SUPERSEDED, EventKind.NOT_HELD}
+    assert kinds == {EventKind.RETRIED, EventKind.SUPERSEDED, EventKind.NOT_HELD, EventKind.EXHAUSTED}
     assert (JobState.DONE, EventKind.RETRIED) not in TRANSITIONS
 
 
