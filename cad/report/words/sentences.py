@@ -9,7 +9,7 @@ from cad.report.words.calcium import result as calcium_result
 from cad.report.words.languages import LanguageWords
 
 FOOTNOTE = "*"
-"""Marks on the page what its note explains; without the page it would explain nothing."""
+"""Marks on the page what its note explains; here the note is a sentence of its own."""
 
 
 def sentences(statements: Statements, words: LanguageWords) -> list[str]:
@@ -21,6 +21,8 @@ def _all(statements: Statements, words: LanguageWords) -> Iterator[str]:
     limited = statements.is_search_limited
     yield words.nodules.summary(statements.nodules, is_limited=limited)
     yield from map(words.nodules.nodule_sentence, statements.found)
+    if any(one.suspicion is not None or one.brock is not None for one in statements.found):
+        yield words.nodules.LABELS.score_note
     if statements.followup is not None:
         yield words.followup.overview(statements.followup)
         yield from map(words.followup.change_sentence, statements.followup.changes)

@@ -13,8 +13,9 @@ from cad.report.words.languages import CHINESE, ENGLISH, LanguageWords
 from cad.report.words.sentences import sentences
 from tests.made.calcium import a_score
 from tests.made.followups import followed_findings
+from tests.made.nodules import RATINGS
 from tests.made.series import a_series
-from tests.made.subjects import loaded
+from tests.made.subjects import drawn_nodule, loaded, some_findings
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +41,14 @@ def test_everything_found_is_said_once_and_without_footnotes(statements: Stateme
 def test_chinese_sentences_hold_no_english_sentence(statements: Statements) -> None:
     for sentence in sentences(statements, CHINESE):
         assert re.search("[\u4e00-\u9fff]", sentence), sentence
+
+
+@pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["en", "zh"])
+def test_a_score_is_never_without_what_it_is_not(words: LanguageWords) -> None:
+    source = loaded(a_series())
+    nodule = dataclasses.replace(drawn_nodule(source.volume.grid), ratings=RATINGS)
+    rated = state(some_findings(source.volume, (nodule,)), WordingPolicy())
+    plain = state(some_findings(source.volume, (drawn_nodule(source.volume.grid),)), WordingPolicy())
+    note = words.nodules.LABELS.score_note.replace("*", "")
+    assert note in sentences(rated, words)
+    assert note not in sentences(plain, words)
