@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -21,10 +21,21 @@ from cad.policy import CandidatePolicy
 from cad.qa.froc import Reference, ScanMatch, match_marks
 from cad.science.nodules.candidates import select_candidates
 from models.training.detector.patches import Background, patient_of
-from models.training.material.insertion import UNLABELLED, Filled, fill, places_of, real_reference, wishes
+from models.training.material.insertion import (
+    UNLABELLED,
+    Filled,
+    Planter,
+    fill,
+    places_of,
+    planted_shapes,
+    planted_wholes,
+    real_reference,
+    wishes,
+)
 from models.training.material.rescan import DEGRADATIONS, rescan
 from models.training.material.scans import Protocol
 from models.training.material.shapes import NoduleShape
+from models.training.material.transplants import Transplant
 
 LOWEST_SCORE = 0.005
 SEED_STEP = 1000
@@ -72,11 +83,20 @@ class CopyResult:
 
 @dataclass(frozen=True, slots=True)
 class FoldResult:
-    """All readings of a fold, the protocols of its scans, and the wishes for nodules that found no place, by name."""
+    """All readings of a fold, the protocols of its scans, and the wishes for nodules that found no place, by name.
+
+    `whole` are the readings of the same scans with whole real nodules in place of filled outlines.
+    """
 
     readings: tuple[CopyResult, ...]
     protocols: Mapping[str, Protocol]
     dropped: tuple[str, ...]
+    whole: tuple[CopyResult, ...] = ()
+
+    def with_wholes(self) -> FoldResult:
+        """The fold as if it had been measured with whole nodules alone, beside the scans as they are."""
+        natural = tuple(reading for reading in self.readings if reading.shown == NATURAL)
+        return FoldResult((*self.whole, *natural), self.protocols, ())
 
     def to_json(self) -> str:
         """The result as JSON, for `from_json`."""
@@ -87,13 +107,17 @@ class FoldResult:
         """What `to_json` wrote. Raises KeyError or ValueError for anything else."""
         raw = json.loads(text)
         return cls(
-            tuple(
-                CopyResult(r["scan"], r["copy"], r["shown"], _match(r["match"]), tuple(r["on_unlabelled"]))
-                for r in raw["readings"]
-            ),
+            _readings(raw["readings"]),
             {name: Protocol(**p) for name, p in raw["protocols"].items()},
             tuple(raw["dropped"]),
+            _readings(raw.get("whole", ())),
         )
+
+
+def _readings(raw: Iterable[Mapping[str, Any]]) -> tuple[CopyResult, ...]:
+    return tuple(
+        CopyResult(r["scan"], r["copy"], r["shown"], _match(r["match"]), tuple(r["on_unlabelled"])) for r in raw
+    )
 
 
 def _match(raw: Mapping[str, Any]) -> ScanMatch:
@@ -101,46 +125,63 @@ def _match(raw: Mapping[str, Any]) -> ScanMatch:
     return ScanMatch(references, tuple(raw["hits"]), tuple(raw["false_scores"]), raw["cluster"])
 
 
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """What is put into scans for measurement, all of patients that no network of the fold learnt from."""
+
+    shapes: Sequence[NoduleShape]
+    transplants: Sequence[Transplant] = ()
+
+    @property
+    def patients(self) -> frozenset[str]:
+        """Whom they are of."""
+        return frozenset((*(s.patient for s in self.shapes), *(t.patient for t in self.transplants)))
+
+
 def evaluate_fold(
-    detector: Detector, backgrounds: Sequence[Background], shapes: Sequence[NoduleShape], plan: EvaluationPlan
+    detector: Detector, backgrounds: Sequence[Background], strangers: Strangers, plan: EvaluationPlan
 ) -> FoldResult:
     """The detector's readings of the left-out backgrounds, on the working grid, LPS = (i, j, k) mm.
 
-    The shapes must come from patients that no network of the fold learnt from; none may be of a background's own
-    patient. Scores are as the detector gives them, so it should be uncalibrated (slope 1, intercept 0).
+    None of the strangers may be of a background's own patient. Scores are as the detector gives them, so it should be
+    uncalibrated (slope 1, intercept 0). Whole nodules, where there are any, are shown as they are alone.
     """
-    assert not {s.patient for s in shapes} & {patient_of(b) for b in backgrounds}
+    assert not strangers.patients & {patient_of(b) for b in backgrounds}
+    plant, whole_plant = planted_shapes(strangers.shapes), planted_wholes(strangers.transplants)
     readings: list[CopyResult] = []
+    wholes: list[CopyResult] = []
     dropped: list[str] = []
     for n, background in enumerate(backgrounds):
-        copies, missing = _filled_readings(detector, background, shapes, (plan, plan.seed + SEED_STEP * n))
+        seed = plan.seed + SEED_STEP * n
+        copies, missing = _filled_readings(detector, background, plant, (plan, seed))
         readings += [*copies, _natural(detector, background, plan)]
         dropped += missing
+        if strangers.transplants:
+            as_they_are = replace(plan, degradations=())
+            wholes += _filled_readings(detector, background, whole_plant, (as_they_are, seed))[0]
     protocols = {b.name: plan.protocols.get(b.name, _told_by_blur(b)) for b in backgrounds}
-    return FoldResult(tuple(readings), protocols, tuple(dropped))
+    return FoldResult(tuple(readings), protocols, tuple(dropped), tuple(wholes))
 
 
 def _told_by_blur(background: Background) -> Protocol:
     return Protocol(round(background.optics.axial_sigma_mm / 0.32, 2), "")
 
 
-def _filled_copies(
-    background: Background, shapes: Sequence[NoduleShape], context: tuple[EvaluationPlan, int]
-) -> Iterator[Filled]:
+def _filled_copies(background: Background, plant: Planter, context: tuple[EvaluationPlan, int]) -> Iterator[Filled]:
     """The plan's copies of a background, each filled with other nodules; the seed says with which."""
     plan, seed = context
     places, stream = places_of(background.hu, background.lungs, seed), wishes(seed)
     for copy in range(plan.copies):
         rng = np.random.default_rng([seed, copy])
-        yield fill(background, places, shapes, list(islice(stream, plan.nodules)), rng)
+        yield fill(background, places, plant, list(islice(stream, plan.nodules)), rng)
 
 
 def _filled_readings(
-    detector: Detector, background: Background, shapes: Sequence[NoduleShape], context: tuple[EvaluationPlan, int]
+    detector: Detector, background: Background, plant: Planter, context: tuple[EvaluationPlan, int]
 ) -> tuple[list[CopyResult], list[str]]:
     plan, seed = context
     readings, dropped = [], []
-    for copy, scan in enumerate(_filled_copies(background, shapes, context)):
+    for copy, scan in enumerate(_filled_copies(background, plant, context)):
         dropped += [f"{w.size}, {w.kind.value}, {w.location}" for w in scan.dropped]
         for shown in (AS_IS, *plan.degradations):
             hu = scan.hu if shown == AS_IS else rescan(scan.hu, background.lungs, shown, seed + copy)

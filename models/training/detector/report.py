@@ -64,7 +64,28 @@ def measured_lines(found: Summary, variants: Sequence[Variant]) -> list[str]:
         f"expected_calibration_error = {_number(found.calibration_error)}",
         f"brier = {_number(found.brier)}",
     ]
-    return lines + _stratum_lines(found.strata) + _effect_lines(found) + _real_lines(found.real) + _variants(variants)
+    parts = (_stratum_lines(found.strata), _effect_lines(found), _real_lines(found.real), _variants(variants))
+    return lines + [line for part in (*parts, _whole_lines(found.whole)) for line in part]
+
+
+def _whole_lines(found: Summary | None) -> list[str]:
+    """The same of whole real nodules, as far as they were measured."""
+    if found is None:
+        return []
+    lines = [
+        "",
+        "[measured.whole_nodules]",
+        "# whole real nodules of other patients, with their texture and surroundings, in place of filled outlines",
+        f"nodules = {found.nodules}",
+        f"froc_sensitivity = [{', '.join(_number(p.value) for p in found.froc)}]",
+        f"cpm = {_inline(found.cpm)}",
+        f"strict_cpm = {_inline(found.strict_cpm)}",
+        *(f"sensitivity_at_{p:g}_fp = {_inline(e)}" for p, e in zip(OPERATING_POINTS, found.at, strict=True)),
+    ]
+    for s in found.strata:
+        lines += ["", "[[measured.whole_nodules.strata]]", f"group = {json.dumps(s.group)}"]
+        lines += [f"name = {json.dumps(s.name)}", f"nodules = {s.nodules}", f"sensitivity_at_1_fp = {_inline(s.at_1)}"]
+    return lines
 
 
 def _number(value: float) -> str:
@@ -138,7 +159,8 @@ def write_document(found: Summary, variants: Sequence[Variant], docs: Path) -> P
 
 def document_text(found: Summary, variants: Sequence[Variant]) -> str:
     """docs/detector.md, in Markdown."""
-    parts = [_opening(found), _operating(found), _groups(found), _protocols(found), _calibration(found)]
+    parts = [_opening(found), _operating(found), _groups(found), *_wholes(found.whole), _protocols(found)]
+    parts.append(_calibration(found))
     return "\n\n".join([*parts, _real(found), *([_compared(variants)] if variants else []), LIMITS]) + "\n"
 
 
@@ -189,6 +211,21 @@ def _groups(found: Summary) -> str:
         ]
         parts.append(_table((group, *heads[1:]), rows))
     return "\n\n".join(parts)
+
+
+def _wholes(found: Summary | None) -> list[str]:
+    if found is None:
+        return []
+    rows = [(f"{p:g}", _shown(e)) for p, e in zip(OPERATING_POINTS, found.at, strict=True)]
+    rows += [("CPM", _shown(found.cpm)), ("CPM, unlabelled places counted", _shown(found.strict_cpm))]
+    groups = [(s.group, s.name, str(s.nodules), _shown(s.at_1), _shown(s.at_2)) for s in found.strata]
+    opening = (
+        "## Whole real nodules\n\n"
+        f"{found.nodules} nodules of patients that no network learnt from, put into the same scans with their own "
+        "texture, vessels and walls: harder than filled outlines, as real nodules are."
+    )
+    heads = ("group", "which", "nodules", "at 1 false mark per scan", "at 2")
+    return [opening, _table(("false marks per scan", "sensitivity"), rows), _table(heads, groups)]
 
 
 def _protocols(found: Summary) -> str:

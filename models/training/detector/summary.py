@@ -105,7 +105,8 @@ class Summary:
 
     `froc` is at the seven CPM points, `at` at 1, 2 and 4 false marks per scan. `natural_false_marks` are those per
     scan at the threshold without inserted nodules. The `strict` ones count marks on places that look like a nodule and
-    that nobody labelled as false. `nodules_per_scan` is the prevalence that the calibration holds for.
+    that nobody labelled as false. `nodules_per_scan` is the prevalence that the calibration holds for. `whole` is the
+    same with whole real nodules in place of filled outlines; None when they were not measured.
     """
 
     scans: tuple[str, ...]
@@ -130,6 +131,7 @@ class Summary:
     strata: tuple[Stratum, ...]
     degradations: tuple[DegradationEffect, ...]
     real: tuple[RealNodule, ...]
+    whole: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ def summary(folds: Sequence[FoldResult], seed: int) -> Summary:
         strata=(*_nodule_strata(matches, threshold, seed), *_scan_strata(plain, pool.protocols, threshold, seed)),
         degradations=_degradations(pool, threshold, seed),
         real=tuple(nodule for reading in natural for nodule in real_nodules(reading)),
+        whole=summary([fold.with_wholes() for fold in folds], seed) if all(fold.whole for fold in folds) else None,
     )
 
 

@@ -23,6 +23,7 @@ from models.training.detector.evaluation import (
     AS_IS,
     EvaluationPlan,
     FoldResult,
+    Strangers,
     evaluate_fold,
 )
 from models.training.detector.members import Material, Member, train_member
@@ -62,6 +63,10 @@ class Held:
     def left_out(self, member: Member) -> list[Background]:
         """The scans that the member never sees."""
         return [b for b in self.material.scans if patient_of(b) in member.left_out]
+
+    def strangers(self) -> Strangers:
+        """What is put into left-out scans."""
+        return Strangers(self.material.strange_shapes, self.material.strange_transplants)
 
     def detector(self, network: Rpn3d) -> RpnDetector:
         """The member as a detector, to be measured: its scores are not calibrated."""
@@ -103,7 +108,7 @@ def branch(member: Member) -> FoldResult | None:
     file = held.place.out / f"{member.name}.json"
     if not file.exists():
         plan = replace(held.recipe.plan, protocols=held.material.protocols)
-        result = evaluate_fold(held.detector(network), held.left_out(member), held.material.strange_shapes, plan)
+        result = evaluate_fold(held.detector(network), held.left_out(member), held.strangers(), plan)
         file.write_text(result.to_json(), encoding="utf-8")
     return FoldResult.from_json(file.read_text(encoding="utf-8"))
 
@@ -115,7 +120,7 @@ def compare(variant: Compared) -> Variant:
     network = train_member(member, held.material, variant.config, held.place.out, held.device)
     plan = EvaluationPlan(copies=2, degradations=())
     started = time.monotonic()
-    fold = evaluate_fold(held.detector(network), held.left_out(member), held.material.strange_shapes, plan)
+    fold = evaluate_fold(held.detector(network), held.left_out(member), held.strangers(), plan)
     seconds = (time.monotonic() - started) / len(fold.readings)
     matches = [r.match for r in fold.readings if r.shown == AS_IS]
     return Variant(

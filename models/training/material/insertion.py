@@ -6,7 +6,7 @@ training, so that a kind of place that training forgets is still measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from models.training.material.blend import (
     render,
 )
 from models.training.material.shapes import NoduleShape
+from models.training.material.transplants import Transplant, draw_transplant, implant
 
 SIZES_MM: Mapping[str, tuple[float, float]] = {
     "4-6 mm": (4.0, 6.0),
@@ -47,6 +48,10 @@ UNLABELLED = "unlabelled"
 LOCATIONS = ("parenchyma", "juxtapleural", "juxtavascular", "apical", "basal", "perihilar")
 PLACES = 40_000
 TRIES = 25
+SOLID_TEXTURE, GROUND_GLASS_TEXTURE = 4.5, 2.0
+"""Ratings from which on a nodule is solid, and up to which it is ground-glass; part-solid lies between."""
+LEAST_IN_VIEW = 0.7
+"""Part of a whole nodule that lies in the image, at least."""
 GAP_MM = 5.0
 """Least distance between the surfaces of two nodules."""
 
@@ -180,10 +185,11 @@ def _dealt(cards: int, rng: np.random.Generator) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """A nodule that was blended in, and by how much its core stands out."""
+    """A nodule that was put in, by how much its core stands out, and its kind where it is another than was wished."""
 
     lesion: Lesion
     contrast_hu: float
+    kind: Composition | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,10 +201,24 @@ class Filled:
     dropped: tuple[Wish, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """Where in a background [k, j, i] a nodule of a diameter is wanted, and of what kind."""
+
+    background: Background
+    voxel: FloatArray
+    diameter_mm: float
+    wish: Wish
+
+
+Planter = Callable[[Float32Array, Site, np.random.Generator], Inserted | None]
+"""Puts a nodule into HU [k, j, i] in place; None, with the array as it was, when none fits or none can be seen."""
+
+
 def fill(
     background: Background,
     places: Places,
-    shapes: Sequence[NoduleShape],
+    plant: Planter,
     wanted: Sequence[Wish],
     rng: np.random.Generator,
 ) -> Filled:
@@ -209,7 +229,7 @@ def fill(
     references += [real_reference(lesion, UNLABELLED, ignore=True) for lesion in background.unlabelled]
     dropped = []
     for wish in wanted:
-        added = _inserted(hu, (background, places, taken), shapes, wish, rng)
+        added = _inserted(hu, (background, places, taken), plant, wish, rng)
         if added is None:
             dropped.append(wish)
             continue
@@ -220,7 +240,7 @@ def fill(
 
 def _reference(added: Inserted, wish: Wish) -> Reference:
     k, j, i = added.lesion.centre
-    facts = (wish.kind.value, wish.location, round(added.contrast_hu, 1))
+    facts = ((added.kind or wish.kind).value, wish.location, round(added.contrast_hu, 1))
     return Reference(PointLps(i, j, k), added.lesion.diameter_mm, False, *facts)
 
 
@@ -233,11 +253,11 @@ def real_reference(lesion: Lesion, kind: str, *, ignore: bool) -> Reference:
 def _inserted(
     hu: Float32Array,
     scene: tuple[Background, Places, Sequence[Lesion]],
-    shapes: Sequence[NoduleShape],
+    plant: Planter,
     wish: Wish,
     rng: np.random.Generator,
 ) -> Inserted | None:
-    """The nodule blended into `hu`, or None, with `hu` as it was, when no try gave one that is visible."""
+    """The nodule put into `hu`, or None, with `hu` as it was, when no try gave one that is visible."""
     background, places, taken = scene
     low, high = SIZES_MM[wish.size]
     for _ in range(TRIES):
@@ -248,13 +268,62 @@ def _inserted(
         site = places.voxels[fit[rng.integers(len(fit))]].astype(float)
         if any(_touch(site, diameter, other) for other in taken):
             continue
-        nodule = render(draw_shape(shapes, diameter, rng), wish.kind, diameter, background.optics, rng)
-        if not low <= nodule.diameter_mm < high or _is_cut(nodule):
-            continue
-        inserted = _blended(hu, nodule, site, background, rng)
+        inserted = plant(hu, Site(background, site, diameter, wish), rng)
         if inserted is not None:
             return inserted
     return None
+
+
+def planted_shapes(shapes: Sequence[NoduleShape]) -> Planter:
+    """Puts outlines of real nodules, filled with made-up tissue."""
+
+    def plant(hu: Float32Array, site: Site, rng: np.random.Generator) -> Inserted | None:
+        low, high = SIZES_MM[site.wish.size]
+        optics = site.background.optics
+        nodule = render(draw_shape(shapes, site.diameter_mm, rng), site.wish.kind, site.diameter_mm, optics, rng)
+        if not low <= nodule.diameter_mm < high or _is_cut(nodule):
+            return None
+        return _blended(hu, nodule, site.voxel, site.background, rng)
+
+    return plant
+
+
+def planted_wholes(transplants: Sequence[Transplant]) -> Planter:
+    """Puts whole real nodules with their surroundings; a solid one stands in for a calcified one, which none is."""
+
+    def plant(hu: Float32Array, site: Site, rng: np.random.Generator) -> Inserted | None:
+        low, high = SIZES_MM[site.wish.size]
+        alike = [one for one in transplants if kind_of(one) is whole_kind(site.wish) and low <= one.diameter_mm < high]
+        one = draw_transplant(alike, site.diameter_mm, site.wish.location == "juxtapleural", rng)
+        return None if one is None else _implanted(hu, one, site.voxel)
+
+    return plant
+
+
+def whole_kind(wish: Wish) -> Composition:
+    """The kind of whole nodule that a wish gets."""
+    return Composition.SOLID if wish.kind is Composition.CALCIFIED else wish.kind
+
+
+def kind_of(one: Transplant) -> Composition:
+    """By the readers' mean rating of texture, 1 ground-glass .. 5 solid."""
+    if one.texture >= SOLID_TEXTURE:
+        return Composition.SOLID
+    return Composition.PART_SOLID if one.texture > GROUND_GLASS_TEXTURE else Composition.GROUND_GLASS
+
+
+def _implanted(hu: Float32Array, one: Transplant, site: FloatArray) -> Inserted | None:
+    """Implant the nodule with its centre of mass near `site`; None, with `hu` as it was, when it cannot be seen."""
+    mass = centre_of_mass(one.solid)
+    k, j, i = (int(v) for v in np.rint(site - mass))
+    there, here = overlap(hu.shape, (k, j, i), one.solid.shape)
+    solid, before = one.solid[here], hu[there].copy()
+    implant(hu, one, (k, j, i))
+    if solid.sum() < LEAST_IN_VIEW * one.solid.sum() or not is_visible(before, hu[there], solid):
+        hu[there] = before
+        return None
+    centre = (float(k + mass[0]), float(j + mass[1]), float(i + mass[2]))
+    return Inserted(Lesion(centre, one.diameter_mm), contrast_hu(before, hu[there], solid), kind_of(one))
 
 
 def _touch(site: FloatArray, diameter_mm: float, other: Lesion) -> bool:

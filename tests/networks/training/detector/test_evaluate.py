@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 
 import numpy as np
@@ -17,13 +18,16 @@ from models.training.detector.evaluation import (
     CopyResult,
     EvaluationPlan,
     FoldResult,
+    Strangers,
     evaluate_fold,
 )
 from models.training.detector.patches import Background, Lesion
+from models.training.detector.report import document_text, measured_lines
 from models.training.detector.summary import summary
 from models.training.material.blend import Optics
 from models.training.material.scans import Protocol
 from models.training.material.shapes import NoduleShape
+from models.training.material.transplants import Transplant
 
 PLAN = EvaluationPlan(copies=2, nodules=3, seed=1, degradations=("3 mm slices",))
 
@@ -68,7 +72,7 @@ def _background(name: str, seed: int = 0) -> Background:
 
 @pytest.fixture(scope="module")
 def fold() -> FoldResult:
-    return evaluate_fold(BrightThings(), [_background("A", 0), _background("B", 1)], SHAPES, PLAN)
+    return evaluate_fold(BrightThings(), [_background("A", 0), _background("B", 1)], Strangers(SHAPES), PLAN)
 
 
 def test_every_copy_is_read_as_it_is_and_degraded_and_every_scan_once_as_found(fold: FoldResult) -> None:
@@ -97,10 +101,9 @@ def test_marks_on_unlabelled_places_are_ignored_and_counted_apart() -> None:
     plan = replace(PLAN, copies=1, nodules=0, degradations=())
     plain = replace(_background("A"), lesions=())
     known = replace(plain, unlabelled=(Lesion((70.0, 70.0, 70.0), 8.0),))
-    for reading in evaluate_fold(BrightThings(), [known], SHAPES, plan).readings:
-        before = next(
-            r for r in evaluate_fold(BrightThings(), [plain], SHAPES, plan).readings if r.shown == reading.shown
-        )
+    for reading in evaluate_fold(BrightThings(), [known], Strangers(SHAPES), plan).readings:
+        others = evaluate_fold(BrightThings(), [plain], Strangers(SHAPES), plan).readings
+        before = next(r for r in others if r.shown == reading.shown)
         assert len(reading.on_unlabelled) == 1
         assert len(reading.match.false_scores) == len(before.match.false_scores) - 1
         assert reading.strict.false_scores == before.match.false_scores == before.strict.false_scores
@@ -111,15 +114,63 @@ def test_a_result_survives_the_way_through_json(fold: FoldResult) -> None:
     assert FoldResult.from_json(fold.to_json()) == fold
 
 
+def _whole(diameter_mm: float, texture: float, patient: str = "others") -> Transplant:
+    """A bright ball in lung, as a whole nodule."""
+    solid = _ball(diameter_mm).solid
+    inside = ndimage.binary_dilation(solid > 0.5, iterations=2)
+    hu = np.where(solid > 0.5, -100.0, -860.0).astype(np.float32)
+    size = sphere_diameter_mm(float(solid.sum()))
+    return Transplant(patient, hu, inside.astype(np.float32), solid, size, lung_hu=-860.0, wall=0.0, texture=texture)
+
+
+WHOLES = tuple(_whole(d, t) for d in (4.5, 5.5, 7.0, 9.0, 12.0, 16.0, 22.0, 27.0) for t in (1.0, 3.0, 5.0))
+
+
+def test_whole_nodules_are_measured_beside_the_outlines_and_apart() -> None:
+    plan = replace(PLAN, nodules=6)
+    strangers = Strangers(SHAPES, WHOLES)
+    fold = evaluate_fold(BrightThings(), [_background("A", 0), _background("B", 1)], strangers, plan)
+    assert {r.shown for r in fold.whole} == {AS_IS}
+    assert len(fold.whole) == 2 * plan.copies
+    references = [reference for r in fold.whole for reference in r.match.references]
+    assert len(references) > 8
+    assert {reference.kind for reference in references} <= {"solid", "part-solid", "ground-glass"}
+    assert np.mean([hit is not None for r in fold.whole for hit in r.match.hits]) > 0.7
+    assert FoldResult.from_json(fold.to_json()) == fold
+    found = summary([fold, replace_scans(fold)], 0)
+    assert found.whole is not None
+    assert found.whole.nodules == 2 * len(references)
+    assert found.whole.whole is None
+    text = document_text(found, ())
+    assert "## Whole real nodules" in text
+    card = tomllib.loads("\n".join(measured_lines(found, ())))["measured"]
+    assert card["whole_nodules"]["nodules"] == found.whole.nodules
+
+
+def replace_scans(fold: FoldResult) -> FoldResult:
+    """The same fold of other scans and patients."""
+
+    def renamed(r: CopyResult) -> CopyResult:
+        return replace(r, scan=f"{r.scan}2", match=replace(r.match, cluster=f"{r.match.cluster}2"))
+
+    protocols = {f"{name}2": protocol for name, protocol in fold.protocols.items()}
+    return FoldResult(tuple(map(renamed, fold.readings)), protocols, fold.dropped, tuple(map(renamed, fold.whole)))
+
+
+def test_a_transplant_of_a_left_out_patient_is_refused() -> None:
+    with pytest.raises(AssertionError):
+        evaluate_fold(BrightThings(), [_background("P1_left")], Strangers((), [_whole(6.0, 5.0, "P1")]), PLAN)
+
+
 def test_shapes_of_the_left_out_patients_are_refused() -> None:
     with pytest.raises(AssertionError):
-        evaluate_fold(BrightThings(), [_background("P1_left")], [_ball(6.0, "P1")], PLAN)
+        evaluate_fold(BrightThings(), [_background("P1_left")], Strangers([_ball(6.0, "P1")]), PLAN)
 
 
 def test_protocols_come_from_the_plan_and_else_from_the_blur(fold: FoldResult) -> None:
     assert fold.protocols["A"] == Protocol(2.5, "")
     stated = replace(PLAN, copies=1, nodules=0, degradations=(), protocols={"A": Protocol(1.25, "STANDARD")})
-    assert evaluate_fold(BrightThings(), [_background("A")], SHAPES, stated).protocols == stated.protocols
+    assert evaluate_fold(BrightThings(), [_background("A")], Strangers(SHAPES), stated).protocols == stated.protocols
 
 
 def _reading(scan: str, copy: int, hits: tuple[float | None, ...], false: tuple[float, ...], shown: str) -> CopyResult:

@@ -12,7 +12,16 @@ from cad.domain import Int16Array, UInt8Array
 from cad.geometry import distance_mm
 from models.training.detector.patches import Background, Lesion
 from models.training.material.blend import Optics
-from models.training.material.insertion import LOCATIONS, Places, fill, places_of, size_of, suitable, wishes
+from models.training.material.insertion import (
+    LOCATIONS,
+    Places,
+    fill,
+    places_of,
+    planted_shapes,
+    size_of,
+    suitable,
+    wishes,
+)
 from models.training.material.shapes import NoduleShape
 
 SHAPE = (60, 50, 56)
@@ -78,7 +87,7 @@ def test_inserted_nodules_are_of_the_size_and_place_wished_for_and_touch_nothing
     real = (Lesion((30.0, 15.0, 15.0), 10.0),)
     background = Background("A", hu, lungs, real, (), Optics(0.4, 0.4, 5.0))
     wanted = [w for w in islice(wishes(5), 200) if w.size in ("4-6 mm", "6-10 mm")][:8]
-    scan = fill(background, places, (shape,), wanted, np.random.default_rng(6))
+    scan = fill(background, places, planted_shapes((shape,)), wanted, np.random.default_rng(6))
     added = [r for r in scan.references if not r.ignore]
     assert len(added) + len(scan.dropped) == 8
     assert len(added) >= 4
