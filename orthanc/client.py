@@ -24,7 +24,7 @@ from urllib3.util.retry import Retry
 
 from cad.errors import CadError, Reason, Refusal, Unavailable
 from orthanc.pacs import (
-    IDENTITY_KEYWORDS,
+    REPEATED_KEYWORDS,
     ChangePage,
     PatientIdentity,
     SeriesEntry,
@@ -152,7 +152,7 @@ class OrthancPacs:
         )
         acquired = self._acquisition_date(series) or date_of(_text(tags, "StudyDate"))
         stated = {**tags, **module}
-        identity = identity_digest(stated.get(keyword) for keyword in IDENTITY_KEYWORDS)
+        identity = identity_digest(stated.get(keyword) for keyword in REPEATED_KEYWORDS)
         return StudySummary(uid, patient, acquired, tuple(_series_entry(item, uid) for item in series), identity)
 
     def _acquisition_date(self, series: Any) -> date | None:  # noqa: ANN401

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from cad.errors import Reason, Refusal, Unavailable
 from orthanc.pacs import (
-    IDENTITY_KEYWORDS as SAID_KEYWORDS,
+    REPEATED_KEYWORDS,
     ChangePage,
     PatientIdentity,
     SeriesEntry,
@@ -142,7 +142,7 @@ class InMemoryPacs:
             *(str(first.get(keyword) or "") or None for keyword in IDENTITY_KEYWORDS),
         )
         acquired = date_of(first.get("AcquisitionDate")) or date_of(first.get("StudyDate"))
-        identity = identity_digest(first.get(keyword) for keyword in SAID_KEYWORDS)
+        identity = identity_digest(first.get(keyword) for keyword in REPEATED_KEYWORDS)
         return StudySummary(study_uid, patient, acquired, entries, identity)
 
     def _entry(self, ds: Dataset) -> SeriesEntry:

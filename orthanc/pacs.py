@@ -83,7 +83,7 @@ class StudySummary:
     identity: str = ""
 
 
-IDENTITY_KEYWORDS = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber")
+REPEATED_KEYWORDS = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber")
 """What a person corrects and a page shows."""
 
 

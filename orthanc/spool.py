@@ -21,12 +21,12 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from cad.errors import Reason, Refusal, Unavailable
-from orthanc.pacs import IDENTITY_KEYWORDS, identity_digest
+from orthanc.pacs import REPEATED_KEYWORDS, identity_digest
 
 ASIDE = "aside"
 """Folder of the series that could not be read."""
 
-IDENTIFIERS = ["SOPInstanceUID", "SeriesInstanceUID", "Modality", *IDENTITY_KEYWORDS]
+IDENTIFIERS = ["SOPInstanceUID", "SeriesInstanceUID", "Modality", *REPEATED_KEYWORDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Spool:
             return None
         sop_uids = tuple(sorted(str(ds.SOPInstanceUID) for ds in headers))
         first = headers[0]
-        raw = (first.get_item(keyword) for keyword in IDENTITY_KEYWORDS)  # as it is: what cannot be parsed counts too
+        raw = (first.get_item(keyword) for keyword in REPEATED_KEYWORDS)  # as it is: what cannot be parsed counts too
         patient = identity_digest(None if item is None else item.value for item in raw)
         return SpooledSeries(folder, str(first.SeriesInstanceUID), sop_uids, str(first.get("Modality", "")), patient)
 

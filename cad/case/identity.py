@@ -22,13 +22,12 @@ def series_key(
     """Identity (64 hex digits) of the analysis of these slices by this software and these weights.
 
     `beside` says what else decides the results: which earlier examinations there are to compare with, and whom the
-    series is said to be of. The order of the slices, the models and of `beside` does not matter. SHA-256 over
-    length-prefixed parts, so that no two inputs share one byte string.
+    series is said to be of. The order of the slices, the models and of `beside` does not matter.
     """
     parts = [series_uid, *sorted(set(sop_uids)), software_version, *sorted(model.sha256 for model in models)]
     known = sorted(set(beside))
     parts += ["earlier", *known] if known else []
-    return hashlib.sha256("".join(f"{len(part)}:{part}," for part in parts).encode()).hexdigest()
+    return _digest(parts)
 
 
 def job_key(series: CtSeries, software_version: str, models: Sequence[ModelIdentity]) -> str:
@@ -64,6 +63,11 @@ def written_key(result_key: str, now: datetime, header: Iterable[str]) -> str:
     Objects that differ in a date or a name are other objects: archives keep the first that has a UID, or refuse.
     """
     parts = [result_key, now.astimezone(UTC).isoformat(), *header]
+    return _digest(parts)
+
+
+def _digest(parts: Iterable[str]) -> str:
+    """SHA-256 over length-prefixed parts, so that no two inputs share one byte string."""
     return hashlib.sha256("".join(f"{len(part)}:{part}," for part in parts).encode()).hexdigest()
 
 

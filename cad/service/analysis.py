@@ -15,7 +15,7 @@ from cad.domain import Caution, Findings, FollowUp, PriorScan
 from cad.errors import Reason, Refusal
 from cad.policy import SeriesPolicy
 from cad.report.json.followup_map import comparison_map
-from cad.report.words.choices import ReportForm
+from cad.report.words.choices import DEFAULT_FORM, ReportForm
 from cad.report.words.languages import LANGUAGES
 from cad.report.words.refusals import RefusalWords
 from cad.service.jobs import Job
@@ -40,8 +40,6 @@ NOTHING_EXPECTED = frozenset(
     }
 )
 """Of such series nobody expects a result: a note of each localizer and reformat would bury the others."""
-
-DEFAULT_FORM = ReportForm()
 
 FAILED = "failed"
 """The code of a note where the analysis itself failed."""

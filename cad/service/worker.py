@@ -204,10 +204,10 @@ def _rejections(job: Job, outcome: AnalysisOutcome, tools: Tools) -> Iterator[Da
         for one in siblings
         for record in tools.store.objects(one.key)
     ]
-    for report in [item for item in outcome.objects if item.Modality == REPORT][:1]:
-        note = rejection_note(report, replaced)
-        if note is not None:
-            yield note
+    report = next((item for item in outcome.objects if item.Modality == REPORT), None)
+    note = None if report is None else rejection_note(report, replaced)
+    if note is not None:
+        yield note
 
 
 def _fetch(job: Job, tools: Tools) -> tuple[Dataset, ...]:

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, DT, TM
 
 from cad.domain import ModelIdentity
-from cad.report.words.choices import ReportForm
+from cad.report.words.choices import DEFAULT_FORM, ReportForm
 from dicom_io import codes
 from dicom_io.read.reading import LoadedSeries
 from dicom_io.uids import derived_uid
@@ -41,9 +41,6 @@ ACQUISITION_EQUIPMENT_VALUE = "109101"
 
 QUOTING_LOGGERS = ("pydicom", "highdicom")
 """Their warnings contain the values of the source, which are patient data."""
-
-
-DEFAULT_FORM = ReportForm()
 
 
 class ObjectKind(enum.Enum):

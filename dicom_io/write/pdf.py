@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from highdicom import SOPClass
+from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
 from cad.domain import ModelIdentity
@@ -64,18 +64,12 @@ def _add_document(dataset: Dataset, pdf: bytes, source: SourceImages) -> None:
     dataset.ContentTime = dataset.InstanceCreationTime
     dataset.AcquisitionDateTime = None
     dataset.DocumentTitle = DOCUMENT_TITLE
-    dataset.ConceptNameCodeSequence = [_code(codes.DOCUMENT)]
+    dataset.ConceptNameCodeSequence = [CodedConcept.from_code(codes.DOCUMENT)]
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.SourceInstanceSequence = [_reference(image) for image in source.images]
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
     dataset.EncapsulatedDocumentLength = len(pdf)
     dataset.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
-
-
-def _code(code: Code) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
-    return item
 
 
 def _reference(image: Dataset) -> Dataset:

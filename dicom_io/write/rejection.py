@@ -23,6 +23,7 @@ from pydicom.uid import (
 
 from dicom_io.uids import derived_uid
 from dicom_io.write.identity import ObjectKind, name_implementation
+from dicom_io.write.source_images import TYPE_2_KEYWORDS
 
 CLASSES: Mapping[str, str] = {
     "SR": Comprehensive3DSRStorage,
@@ -85,20 +86,6 @@ def _reference(one: Replaced, report: Dataset) -> Dataset:
     item = Dataset()
     item.SOPClassUID, item.SOPInstanceUID = CLASSES[one.modality], one.sop_uid
     item.StudyInstanceUID, item.SeriesInstanceUID = report.StudyInstanceUID, one.series_uid
-    for keyword in PATIENT_AND_STUDY:
+    for keyword in TYPE_2_KEYWORDS:  # what the encoder takes from its evidence
         setattr(item, keyword, report.get(keyword))
     return item
-
-
-PATIENT_AND_STUDY = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-)
-"""What the encoder takes from its evidence."""

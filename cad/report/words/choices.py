@@ -45,3 +45,6 @@ class ReportForm:
 
     language: Language = Language.BOTH
     lesion_names: LesionNames = LesionNames.OHIF
+
+
+DEFAULT_FORM = ReportForm()

@@ -21,12 +21,10 @@ from highdicom.sr import (
     ContentItem,
     CoordinatesForMeasurement,
     FindingSite,
-    GraphicTypeValues,
     Measurement,
     MeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
     RelationshipTypeValues,
-    SourceImageForRegion,
     TextContentItem,
     TrackingIdentifier,
 )
@@ -48,6 +46,7 @@ from dicom_io import codes
 from dicom_io.write.outlines import contours_of
 from dicom_io.write.segments import calcium_label, calcium_tracking_uid, site_code
 from dicom_io.write.source_images import SourceImages
+from dicom_io.write.sr.lines import line_on
 
 CONTAINS = RelationshipTypeValues.CONTAINS
 
@@ -185,10 +184,7 @@ def _places(lesions: Sequence[CalcifiedLesion], scoring: _Scoring) -> list[Coord
 
 def _outline(mask: NoduleMask, source: SourceImages) -> CoordinatesForMeasurement:
     k = mask.offset[0] + int(np.argmax(np.count_nonzero(mask.voxels, axis=(1, 2))))
-    line = source.to_pixels(max(contours_of(mask, k, smooth=False), key=len), k)
-    frame = source.frame(k)
-    image = SourceImageForRegion(frame.image.SOPClassUID, frame.image.SOPInstanceUID, frame.numbers)
-    return CoordinatesForMeasurement(GraphicTypeValues.POLYLINE, line.astype(np.float32), image)
+    return line_on(source, max(contours_of(mask, k, smooth=False), key=len), k)
 
 
 def _tenth(value: float) -> float:

@@ -7,20 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-from highdicom.sr import (
-    CoordinatesForMeasurement,
-    FindingSite,
-    GraphicTypeValues,
-    Measurement,
-    QualitativeEvaluation,
-    SourceImageForRegion,
-)
+from highdicom.sr import FindingSite, Measurement, QualitativeEvaluation
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from cad.domain import (
-    AxialAxis,
     Lobe,
     MalignancyRisk,
     Nodule,
@@ -34,6 +25,7 @@ from cad.domain import (
 from cad.report.statements.nodules import NoduleStatement, Sign
 from dicom_io import codes
 from dicom_io.write.source_images import SourceImages
+from dicom_io.write.sr.lines import line_on
 
 
 def finding_site(nodule: Nodule) -> FindingSite:
@@ -102,14 +94,10 @@ def draw_axes(group: Dataset, nodule: Nodule, source: SourceImages) -> None:
     diameters = nodule.diameters
     for name, axis in ((codes.LONG_AXIS, diameters.long_axis), (codes.SHORT_AXIS, diameters.short_axis)):
         item = next(item for item in group.ContentSequence if item.name == name)
-        item.ContentSequence = [*item.get("ContentSequence", ()), _line(axis, diameters.slice_k, source)]
-
-
-def _line(axis: AxialAxis, slice_k: int, source: SourceImages) -> CoordinatesForMeasurement:
-    frame = source.frame(slice_k)
-    image = SourceImageForRegion(frame.image.SOPClassUID, frame.image.SOPInstanceUID, frame.numbers)
-    line = source.to_pixels([axis.start, axis.end], slice_k).astype(np.float32)
-    return CoordinatesForMeasurement(GraphicTypeValues.POLYLINE, line, image)
+        item.ContentSequence = [
+            *item.get("ContentSequence", ()),
+            line_on(source, [axis.start, axis.end], diameters.slice_k),
+        ]
 
 
 def tenth(value: float) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
 
 from dicom_io.read.damage import PARSE_ERRORS
 from dicom_io.read.dates import text_of
@@ -29,7 +29,7 @@ def name_orders(report: Dataset, image: Dataset) -> None:
     requests = requested_procedures(image, str(report.StudyInstanceUID))
     if requests:
         report.ReferencedRequestSequence = requests
-    report.PerformedProcedureCodeSequence = [_item(code) for code in codes_of(image, "ProcedureCodeSequence")]
+    report.PerformedProcedureCodeSequence = list(codes_of(image, "ProcedureCodeSequence"))
 
 
 def requested_procedures(image: Dataset, study_uid: str) -> list[Dataset]:
@@ -45,18 +45,18 @@ def _request(order: Dataset, image: Dataset, study_uid: str) -> Dataset:
     for keyword, most in _TEXTS.items():
         text = text_of(order, keyword) or text_of(image, keyword) or ""
         setattr(item, keyword, text if len(text) <= most and "\\" not in text else None)
-    item.RequestedProcedureCodeSequence = [_item(code) for code in codes_of(order, "RequestedProcedureCodeSequence")]
+    item.RequestedProcedureCodeSequence = list(codes_of(order, "RequestedProcedureCodeSequence"))
     return item
 
 
-def codes_of(dataset: Dataset, keyword: str) -> Iterator[Code]:
+def codes_of(dataset: Dataset, keyword: str) -> Iterator[CodedConcept]:
     """The complete ones of a sequence of codes: value, scheme and meaning."""
     for item in _items(dataset, keyword):
         parts = [text_of(item, part) for part in ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")]
         value, scheme, meaning = (text or "" for text in parts)
         lengths = (len(value), len(scheme), len(meaning))
         if all(0 < length <= most for length, most in zip(lengths, LONGEST, strict=True)):
-            yield Code(value, scheme, meaning)
+            yield CodedConcept(value, scheme, meaning)
 
 
 def _items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
@@ -65,9 +65,3 @@ def _items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
         return dataset.get(keyword) or ()
     except PARSE_ERRORS:
         return ()
-
-
-def _item(code: Code) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
-    return item
