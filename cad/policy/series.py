@@ -68,6 +68,12 @@ class SeriesPolicy:
     max_voxels: int = 800_000_000
     """1.6 GB as 16-bit: more than 700 slices of 1024 × 1024. A larger claim is refused before any decoding."""
 
+    max_file_bytes: int = 1 << 30
+    """One object: an enhanced CT of 1,200 slices of 512 × 512 has 630 MB. It is read as a whole, some twice over."""
+
+    max_elements: int = 20_000
+    """Elements of the outermost data set: a CT image has some 200, with private ones a thousand."""
+
     max_archive_bytes: int = 20_000_000_000
     """The sum of all unpacked members of an archive: a study of ten large series. Members are read one by one."""
 

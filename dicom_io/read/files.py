@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset, read_partial
@@ -42,6 +41,9 @@ _PREFIX_END = 132
 _MAX_FIRST_ELEMENT_BYTES = 64  # group length, a UID or an image type: what an object without a prefix starts with
 _PIXEL_GROUP = 0x7FE0
 _PIXEL_DATA = Tag("PixelData")
+_PIXEL_ELEMENTS = (0x0008, 0x0009, 0x0010)
+"""Float, double float and integer pixel data."""
+
 _SERIES_UID = Tag("SeriesInstanceUID")
 _IMAGE_GROUP = 0x0028
 _UNDEFINED = 0xFFFFFFFF
@@ -223,7 +225,7 @@ def _archive_entries(
         elif depth >= policy.max_archive_depth:
             raise Refusal(Reason.DECOMPRESSION_BOMB, f"archives lie in archives more than {depth} deep", depth=depth)
         else:
-            yield from _archive_entries(path, policy, _opened(entry), depth + 1)
+            yield from _archive_entries(path, policy, _opened(entry, policy), depth + 1)
 
 
 def _refuse_archive_bomb(members: Sequence[zipfile.ZipInfo], policy: SeriesPolicy) -> None:
@@ -252,13 +254,13 @@ def _most_unpacked_bytes(packed_bytes: int, policy: SeriesPolicy) -> int:
 def _instance(entry: _FileEntry, policy: SeriesPolicy) -> Instance | DamagedFile | None:
     """The object in a file, the damage that keeps it from being read, or None when the file is something else."""
     try:
-        with _opened(entry) as file:
+        with _opened(entry, policy) as file:
             if not _is_dicom(file):
                 if entry.looks_like_dicom:
                     raise Refusal(Reason.CORRUPT_FILE, "a file with the name of a DICOM file holds no DICOM object")
                 return None
             content = _inflated(file, policy)
-            header = _header(content)
+            header = _header(content, policy)
             pixels_at = content.tell()
     except PermissionError:
         forbidden = Refusal(Reason.UNREADABLE_FILES, "a file may not be read by the user who runs lungcad")
@@ -272,7 +274,7 @@ def _instance(entry: _FileEntry, policy: SeriesPolicy) -> Instance | DamagedFile
 def _named_series(entry: _FileEntry, policy: SeriesPolicy) -> str | None:
     """The series that a damaged object names, as far as its first bytes can be read."""
     try:
-        with _opened(entry) as file:
+        with _opened(entry, policy) as file:
             start = read_partial(_inflated(file, policy), lambda tag, _vr, _length: tag > _SERIES_UID, force=True)
             return str(start.get("SeriesInstanceUID", "")) or None
     except (Refusal, *PARSE_ERRORS):
@@ -282,7 +284,7 @@ def _named_series(entry: _FileEntry, policy: SeriesPolicy) -> str | None:
 def _completed(entry: _FileEntry, header: Dataset, pixels_at: int, policy: SeriesPolicy) -> Dataset:
     """The object with its pixel data: the header that is known already, and what follows it in the file."""
     is_implicit_vr, is_little_endian = header.original_encoding
-    with _opened(entry) as file:
+    with _opened(entry, policy) as file:
         content = _inflated(file, policy)
         content.seek(pixels_at)
         try:
@@ -304,11 +306,22 @@ def _is_beyond_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag.group < _PIXEL_GROUP or tag > _PIXEL_DATA
 
 
-def _opened(entry: _FileEntry) -> BinaryIO:
+def _opened(entry: _FileEntry, policy: SeriesPolicy) -> BinaryIO:
+    """The content. Raises Refusal for what is damaged, or larger than any image: sparse files cost nothing to make."""
     if entry.archive is None:
-        if entry.path.stat().st_size == 0 and entry.looks_like_dicom:
+        size = entry.path.stat().st_size
+        if size == 0 and entry.looks_like_dicom:
             raise Refusal(Reason.TRUNCATED_FILE, "a DICOM file is empty")
+        if size > policy.max_file_bytes and entry.path.is_file():
+            raise Refusal(Reason.CORRUPT_FILE, f"a file of {size} bytes is larger than any image", bytes=size)
         return entry.path.open("rb")
+    size = entry.archive.getinfo(entry.member).file_size
+    if size > policy.max_file_bytes and not entry.member.lower().endswith(_ARCHIVE_SUFFIX):
+        raise Refusal(
+            Reason.DECOMPRESSION_BOMB,
+            f"a member of the archive of {size} bytes is larger than any image",
+            unpacked_bytes=size,
+        )
     try:
         return io.BytesIO(entry.archive.read(entry.member))
     except ARCHIVE_ERRORS as error:
@@ -329,10 +342,10 @@ def _is_dicom(file: BinaryIO) -> bool:
     return group in (0x0002, 0x0008) and element <= 0x0018 and (explicit or implicit)
 
 
-def _header(content: BinaryIO) -> Dataset:
+def _header(content: BinaryIO, policy: SeriesPolicy) -> Dataset:
     """What comes before the pixel data; `content` is left where that begins (at its end when there is none)."""
     try:
-        ds = dcmread(content, stop_before_pixels=True, force=True)
+        ds = read_partial(content, _up_to_pixels(policy.max_elements), force=True)
     except PARSE_ERRORS as error:
         raise Refusal(Reason.CORRUPT_FILE, "a DICOM file cannot be parsed") from error
     if not len(ds):
@@ -342,6 +355,20 @@ def _header(content: BinaryIO) -> Dataset:
     if _ends_early(ds) or _leaves_bytes(ds, content) or _lacks_its_image(ds):
         raise Refusal(Reason.TRUNCATED_FILE, "a DICOM file ends within its header")
     return ds
+
+
+def _up_to_pixels(most: int) -> Callable[[BaseTag, str | None, int], bool]:
+    """Stops at the pixel data. Raises Refusal for more elements than any object has: zeros would be read for hours."""
+    read = 0
+
+    def is_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        nonlocal read
+        read += 1
+        if read > most:
+            raise Refusal(Reason.CORRUPT_FILE, f"a DICOM file has more than {most} elements before its image")
+        return tag.group == _PIXEL_GROUP and tag.element in _PIXEL_ELEMENTS
+
+    return is_pixels
 
 
 def _inflated(file: BinaryIO, policy: SeriesPolicy) -> BinaryIO:

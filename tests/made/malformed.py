@@ -169,6 +169,29 @@ def _zip_bomb(folder: Path) -> Path:
     return path
 
 
+def _sparse_file(folder: Path) -> Path:
+    """A file that claims five gigabytes and takes none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = save_file(_series()[0], folder / _FIRST_FILE)
+    with path.open("r+b") as file:
+        file.truncate(5_000_000_000)
+    return folder
+
+
+def _large_member(folder: Path) -> Path:
+    """A zip whose member is larger than any image, at a ratio that noise has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "large.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("0.dcm", _noise(1000))
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    for at in (directory + 20, directory + 24):  # packed and unpacked size in the directory
+        content[at : at + 4] = (1_200_000_000).to_bytes(4, "little")
+    path.write_bytes(bytes(content))
+    return path
+
+
 def _deflated_bomb(folder: Path) -> Path:
     """One small file whose data set inflates to seventy megabytes."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -337,6 +360,13 @@ MALFORMED_INPUTS: tuple[MalformedInput, ...] = (
     MalformedInput("an encrypted archive", _encrypted_archive, Reason.UNREADABLE_ARCHIVE),
     MalformedInput("an archive with a damaged member", _archive_with_damaged_member, Reason.UNREADABLE_ARCHIVE),
     MalformedInput("a zip bomb", _zip_bomb, Reason.DECOMPRESSION_BOMB),
+    MalformedInput("a sparse file of five gigabytes", _sparse_file, Reason.CORRUPT_FILE),
+    MalformedInput("a member of the archive larger than any image", _large_member, Reason.DECOMPRESSION_BOMB),
+    MalformedInput(
+        "zeros without end after a header",
+        _damaged(lambda b: b[: b.index(b"\x28\x00\x10\x00US")] + bytes(5_000_000)),
+        Reason.CORRUPT_FILE,
+    ),
     MalformedInput("a deflated DICOM bomb", _deflated_bomb, Reason.DECOMPRESSION_BOMB),
     MalformedInput("images of 65535 x 65535", _setting(Rows=65535, Columns=65535), Reason.DECOMPRESSION_BOMB),
     MalformedInput("a file cut within its pixels", _damaged(lambda b: b[:-700]), Reason.TRUNCATED_FILE),
