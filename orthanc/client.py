@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -20,10 +22,12 @@ from orthanc_api_client import OrthancApiClient, exceptions as library
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from cad.errors import CadError, Reason, Refusal, Unavailable
 from orthanc.pacs import (
+    AT_ONCE,
     REPEATED_KEYWORDS,
     ChangePage,
     PatientIdentity,
@@ -44,11 +48,22 @@ DOWNLOADS_AT_ONCE = 4
 CONNECTIONS_KEPT = 16
 """Downloads, intake, dispatcher and the API's threads share one client; more connections work but are not kept."""
 
-RETRIES = Retry(connect=2, read=1, redirect=0, status=0, backoff_factor=0.2, allowed_methods=frozenset({"GET"}))
-"""A connection that was never made may be tried again for any method; an unanswered request only for GET."""
+RETRIES = Retry(
+    total=3, connect=2, read=1, redirect=0, status=0, other=0, backoff_factor=0.2, allowed_methods=frozenset({"GET"})
+)
+"""A connection that was never made may be tried again for any method; an unanswered request only for GET. What is
+neither, a certificate that cannot be verified, is not tried again."""
+
+LARGEST_IMAGE = 1 << 30
+"""Bytes. A classic image has half a megabyte, an enhanced one of 1,200 slices 630."""
+
+PIECE = 1 << 18
 
 CHANGES_OF_INTEREST = frozenset({"StableSeries", "NewSeries", "NewInstance"})
 """StableSeries alone is not enough: an Orthanc that stops before a series has rested never announces it."""
+
+PRIORITY_TAGS = ("0040-1003", "0032-000c")
+"""Requested Procedure Priority, and the retired Study Priority ID."""
 
 DICOM_JSON_MIME = "application/dicom+json"
 REFERENCED_SOP_SEQUENCE = "00081199"
@@ -57,7 +72,8 @@ REFERENCED_SOP_INSTANCE_UID = "00081155"
 
 @dataclass(frozen=True, slots=True)
 class OrthancConnection:
-    """Where Orthanc is, how to log in and how long to wait."""
+    """Where Orthanc is, how to log in, which authority vouches for it, and how long to wait: for a connection, in
+    silence, and for one whole image."""
 
     url: str
     user: str | None = None
@@ -65,6 +81,8 @@ class OrthancConnection:
     dicomweb_root: str = "dicom-web"
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 60.0
+    ca_file: Path | None = None
+    image_s: float = 60.0
 
 
 class OrthancPacs:
@@ -73,6 +91,7 @@ class OrthancPacs:
     def __init__(self, connection: OrthancConnection) -> None:
         self._api = _BoundedApi(connection)
         self._dicomweb_root = connection.dicomweb_root.strip("/")
+        self._image_s = connection.image_s
 
     def check(self) -> None:
         """Raise Unavailable unless Orthanc answers."""
@@ -115,7 +134,13 @@ class OrthancPacs:
             modality=str(tags.get("Modality", "")),
             sop_uids=tuple(sorted(str(item["MainDicomTags"]["SOPInstanceUID"]) for item in instances)),
             stable=bool(series["IsStable"]),
+            urgent=bool(instances) and self._is_urgent(str(instances[0]["ID"])),
         )
+
+    def _is_urgent(self, instance_id: str) -> bool:
+        """Whether an image says that its examination is wanted at once; Orthanc's index does not have it."""
+        answers = (self._api.call_or_none("GET", f"instances/{instance_id}/content/{tag}") for tag in PRIORITY_TAGS)
+        return any(answer is not None and answer.text.strip("\0 ") in AT_ONCE for answer in answers)
 
     def find_series(self, series_uid: str) -> str | None:
         """Orthanc's own id of the series with this Series Instance UID; None when it has none."""
@@ -184,6 +209,9 @@ class OrthancPacs:
                 self._api.call("POST", "instances", data=_encoded(item))
         return ()
 
+    def forget(self, sop_uids: Sequence[str]) -> None:
+        """Nothing is kept beside Orthanc's own index."""
+
     def withdraw(self, sop_uids: Sequence[str]) -> None:
         """Delete these instances; those that are not there are passed over."""
         for uid in sop_uids:
@@ -191,13 +219,15 @@ class OrthancPacs:
                 self._api.call_or_none("DELETE", f"instances/{instance_id}")
 
     def _instance(self, instance_id: str) -> Dataset:
-        answer = self._api.call_or_none("GET", f"instances/{instance_id}/file")
+        answer = self._api.call_or_none("GET", f"instances/{instance_id}/file", stream=True)
         if answer is None:
             raise _gone()
+        with answer:
+            content = _received(answer, self._image_s)
         try:
-            return pydicom.dcmread(io.BytesIO(answer.content))
+            return pydicom.dcmread(io.BytesIO(content))
         except InvalidDicomError as error:
-            if "html" in answer.headers.get("Content-Type", "") or answer.content.lstrip()[:1] == b"<":
+            if "html" in answer.headers.get("Content-Type", "") or content.lstrip()[:1] == b"<":
                 raise Unavailable("pacs", "something between us and Orthanc answered with a page") from error
             raise Refusal(Reason.CORRUPT_FILE, "an instance of the series is not a DICOM file") from error
 
@@ -229,9 +259,13 @@ class _BoundedApi(OrthancApiClient):  # type: ignore[misc]  # the library is not
 
     def __init__(self, connection: OrthancConnection) -> None:
         super().__init__(connection.url.rstrip("/") + "/", user=connection.user, pwd=connection.password)
+        self.connection = connection
         adapter = _BoundedAdapter((connection.connect_timeout_s, connection.read_timeout_s))
         for scheme in ("http://", "https://"):
             self._http_session.mount(scheme, adapter)
+        if connection.ca_file is not None:
+            self._http_session.verify = str(connection.ca_file)
+            self._http_session.trust_env = False  # REQUESTS_CA_BUNDLE would replace what was asked for
 
     def call(self, method: str, endpoint: str, **arguments: Any) -> requests.Response:  # noqa: ANN401
         """One request. Raises Unavailable, Refusal (not-in-pacs for 404) or, for our own mistakes, the library's."""
@@ -285,6 +319,8 @@ class _BoundedAdapter(HTTPAdapter):
 def as_outcome(error: library.OrthancApiException) -> CadError | None:
     """What an exception of orthanc-api-client means to the caller; None when it is our own mistake, that is, a bug."""
     match error:
+        case library.ConnectionError() if isinstance(error.__context__, requests.exceptions.SSLError):
+            return Unavailable("pacs", "the certificate of Orthanc cannot be verified")
         case library.ConnectionError():
             return Unavailable("pacs", "Orthanc cannot be reached")
         case library.TimeoutError():
@@ -308,6 +344,25 @@ def as_outcome(error: library.OrthancApiException) -> CadError | None:
 def _is_temporary(status: int | None) -> bool:
     """Server errors, 408 Request Timeout and 429 Too Many Requests (RFC 9110, RFC 6585)."""
     return status is not None and (status >= 500 or status in {408, 429})
+
+
+def _received(answer: requests.Response, longest_s: float) -> bytes:
+    """The body of an answer, however slowly its pieces come: a sender that drips does not hold us for ever.
+
+    Raises Unavailable when it breaks off or takes longer than `longest_s`, Refusal when it is larger than any image.
+    """
+    content = bytearray()
+    end = time.monotonic() + longest_s
+    try:
+        while piece := answer.raw.read1(PIECE, decode_content=True):
+            content += piece
+            if len(content) > LARGEST_IMAGE:
+                raise Refusal(Reason.CORRUPT_FILE, "an instance of the series is larger than any image")
+            if time.monotonic() > end:
+                raise Unavailable("pacs", f"Orthanc took longer than {longest_s:.0f} s to send an image")
+    except (HTTPError, OSError) as error:
+        raise Unavailable("pacs", "Orthanc's answer broke off") from error
+    return bytes(content)
 
 
 def _text(tags: Any, keyword: str) -> str | None:  # noqa: ANN401

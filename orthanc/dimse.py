@@ -1,65 +1,24 @@
-"""DIMSE: receive CT series by C-STORE into a spool, send results by C-STORE, answer C-ECHO."""
+"""DIMSE: send results by C-STORE and ask for storage commitment."""
 
 from __future__ import annotations
 
-import io
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
-from pydicom.uid import (
-    JPEG2000,
-    UID,
-    CTImageStorage,
-    DeflatedExplicitVRLittleEndian,
-    EnhancedCTImageStorage,
-    ExplicitVRLittleEndian,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    LegacyConvertedEnhancedCTImageStorage,
-    RLELossless,
-)
-from pynetdicom import AE, evt
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE
 from pynetdicom.association import Association
-from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at run time
-from pynetdicom.transport import ThreadedAssociationServer
 
 from cad.errors import Unavailable
-from orthanc.spool import IDENTIFIERS, Spool
+from orthanc.commitment import COMMITMENT, Commitments, ask
+from orthanc.tls import TlsFiles
 
-CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
-"""What we receive. Everything else is refused at association time, so that no sender believes it stored here."""
-
-RECEIVED_SYNTAXES = (
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    DeflatedExplicitVRLittleEndian,
-    RLELossless,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEG2000Lossless,
-    JPEG2000,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-)
 SENT_SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 SUCCESS = 0x0000
-OUT_OF_RESOURCES = 0xA700
-DOES_NOT_MATCH_SOP_CLASS = 0xA900
-CANNOT_UNDERSTAND = 0xC000
-"""C-STORE statuses (DICOM PS3.4 B.2.3)."""
-
-OUT_OF_RESOURCES_RANGE = range(0xA700, 0xA800)
 REFUSALS_OF_STORAGE = (range(0x0100, 0x0200), range(0xA900, 0xAA00), range(0xC000, 0xD000))
 """SOP class not supported and the like, data set does not match, cannot understand: no later try changes them
 (DICOM PS3.4 B.2.3, PS3.7 Annex C). Out of resources (A7xx) passes."""
@@ -70,24 +29,59 @@ WARNINGS_OF_STORAGE = frozenset({0xB000, 0xB006, 0xB007})
 
 @dataclass(frozen=True, slots=True)
 class DimsePeer:
-    """A remote AE, and ours as it calls."""
+    """A remote AE, and ours as it calls; by TLS with these certificates if given."""
 
     host: str
     port: int
     aet: str
     calling_aet: str
     timeout_s: float = 30.0
+    tls: TlsFiles | None = None
+
+    def tls_args(self) -> tuple[ssl.SSLContext, str] | None:
+        """How pynetdicom is told of TLS. Raises Unavailable("tls")."""
+        return None if self.tls is None else (self.tls.of_client(), self.host)
+
+
+COMMITMENT_S = 10.0
+"""How long the answer is waited for on the association of the question; a later one comes to our listener."""
 
 
 class DimseDestination:
-    """Sends results by C-STORE. Meets `orthanc.pacs.Destination`; it can neither be asked nor told to delete."""
+    """Sends results by C-STORE. Meets `orthanc.pacs.Destination`; it cannot be told to delete.
 
-    def __init__(self, peer: DimsePeer) -> None:
+    With `commitments` it is asked to vouch for what it stored.
+    """
+
+    def __init__(self, peer: DimsePeer, commitments: Commitments | None = None) -> None:
         self._peer = peer
+        self._commitments = commitments
 
-    def held(self, sop_uids: Sequence[str]) -> None:  # noqa: ARG002 - part of the protocol
-        """Unknown: C-STORE offers no question."""
-        return
+    def held(self, sop_uids: Sequence[str]) -> frozenset[str] | None:
+        """What the destination vouches for; None when it is not to be asked: C-STORE itself offers no question.
+
+        Raises Unavailable: "commitment" while its answer is awaited.
+        """
+        known = self._commitments
+        if known is None:
+            return None
+        asked = known.asked_for(sop_uids)
+        if asked:
+            association = self._associate([(COMMITMENT, SENT_SYNTAXES)])
+            try:
+                answer = ask(association, [(known.class_of(uid), uid) for uid in asked], COMMITMENT_S)
+            finally:
+                association.release()
+            if answer is not None:
+                known.note(answer)
+            if known.asked_for(sop_uids):
+                raise Unavailable("commitment", "the destination has not said yet whether it holds the results")
+        return known.held(sop_uids)
+
+    def forget(self, sop_uids: Sequence[str]) -> None:
+        """What was known of the storage commitment of these goes."""
+        if self._commitments is not None:
+            self._commitments.forget(sop_uids)
 
     def withdraw(self, sop_uids: Sequence[str]) -> None:
         """Nothing: C-STORE offers no deletion."""
@@ -113,6 +107,9 @@ class DimseDestination:
             refusals = [_store(association, item) for item in objects]
         finally:
             association.release()
+        if self._commitments is not None:
+            pairs = zip(objects, refusals, strict=True)
+            self._commitments.sent([(str(i.SOPClassUID), str(i.SOPInstanceUID)) for i, no in pairs if no is None])
         return tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None))
 
     def _associate(self, contexts: Sequence[tuple[UID, tuple[UID, ...]]]) -> Association:
@@ -121,7 +118,8 @@ class DimseDestination:
         entity.connection_timeout = self._peer.timeout_s
         for abstract, syntaxes in contexts:
             entity.add_requested_context(abstract, list(syntaxes))
-        association = entity.associate(self._peer.host, self._peer.port, ae_title=self._peer.aet)
+        where, tls = (self._peer.host, self._peer.port), self._peer.tls_args()
+        association = entity.associate(*where, ae_title=self._peer.aet, tls_args=tls)
         if not association.is_established:
             raise Unavailable("pacs", "the C-STORE destination does not accept an association")
         return association
@@ -144,78 +142,3 @@ def _store(association: Association, item: Dataset) -> str | None:
     if any(status in refusals for refusals in REFUSALS_OF_STORAGE):
         return f"the C-STORE destination answered 0x{status:04X} to {name}"
     raise Unavailable("pacs", f"the C-STORE destination answered 0x{status:04X}")
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerAddress:
-    """Where we listen, under which AE title, and who may call (empty: anyone)."""
-
-    host: str
-    port: int
-    aet: str
-    callers: tuple[str, ...] = ()
-
-
-class StoreListener:
-    """A Storage SCP for CT that writes into a spool. `start` and `stop` it; `port` is the real one."""
-
-    def __init__(self, address: ListenerAddress, spool: Spool) -> None:
-        self._address = address
-        self._spool = spool
-        self._touched: dict[Association, set[str]] = {}
-        self._server: ThreadedAssociationServer | None = None
-
-    def start(self) -> None:
-        """Listen. Raises Unavailable("port") when the address cannot be taken."""
-        entity = AE(ae_title=self._address.aet)
-        entity.require_calling_aet = list(self._address.callers)
-        entity.add_supported_context(Verification)
-        for sop_class in CT_CLASSES:
-            entity.add_supported_context(sop_class, list(RECEIVED_SYNTAXES))
-        handlers: list[EventHandlerType] = [
-            (evt.EVT_C_STORE, self._receive),
-            (evt.EVT_RELEASED, self._end),
-            (evt.EVT_ABORTED, self._end),
-            (evt.EVT_CONN_CLOSE, self._end),
-        ]
-        try:
-            self._server = entity.start_server(
-                (self._address.host, self._address.port), block=False, evt_handlers=handlers
-            )
-        except OSError as error:
-            raise Unavailable("port", f"cannot listen for C-STORE ({error.strerror})") from error
-
-    def stop(self) -> None:
-        """Stop listening."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server = None
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on; 0 before `start`."""
-        return 0 if self._server is None else int(self._server.server_address[1])
-
-    def _receive(self, event: Event) -> int:
-        """The status of one C-STORE; success only when the instance is safe on disk."""
-        encoded = event.encoded_dataset()
-        try:
-            header = pydicom.dcmread(io.BytesIO(encoded), specific_tags=IDENTIFIERS, stop_before_pixels=True)
-        except (InvalidDicomError, EOFError):
-            return CANNOT_UNDERSTAND
-        series_uid = str(header.get("SeriesInstanceUID") or "")
-        sop_uid = str(header.get("SOPInstanceUID") or "")
-        if not series_uid or not sop_uid:
-            return DOES_NOT_MATCH_SOP_CLASS
-        try:
-            folder = self._spool.keep(series_uid, sop_uid, encoded)
-        except Unavailable:
-            return OUT_OF_RESOURCES
-        self._touched.setdefault(event.assoc, set()).add(folder)
-        return SUCCESS
-
-    def _end(self, event: Event) -> None:
-        """A sender released: its series are complete. One that broke off is waited for until the silence is long."""
-        folders = self._touched.pop(event.assoc, set())
-        if event.event is evt.EVT_RELEASED:
-            self._spool.close(sorted(folders))

@@ -176,6 +176,9 @@ class InMemoryPacs:
         self.receive(objects)
         return ()
 
+    def forget(self, sop_uids: Sequence[str]) -> None:
+        """Nothing is kept."""
+
     def withdraw(self, sop_uids: Sequence[str]) -> None:
         """Delete instances."""
         self.check()

@@ -30,7 +30,8 @@ class ChangePage:
 class SeriesSummary:
     """What the PACS's index knows of one series, without reading a file.
 
-    `stable` is the PACS's opinion that no more slices are coming; until then `sop_uids` is empty.
+    `stable` is the PACS's opinion that no more slices are coming; until then `sop_uids` is empty. `urgent`: its images
+    say that it is wanted at once.
     """
 
     series_id: str
@@ -38,6 +39,7 @@ class SeriesSummary:
     modality: str
     sop_uids: tuple[str, ...]
     stable: bool
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ class StudySummary:
     series: tuple[SeriesEntry, ...]
     identity: str = ""
 
+
+PRIORITY_KEYWORDS = ("RequestedProcedurePriority", "StudyPriorityID")
+"""Where a modality or an order may say that an examination is wanted at once (PS3.3 C.4.11; the second is retired)."""
+
+AT_ONCE = frozenset({"STAT", "HIGH"})
 
 REPEATED_KEYWORDS = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber")
 """What a person corrects and a page shows."""
@@ -144,6 +151,10 @@ class Destination(Protocol):
 
         What the destination will never take, in words without patient data; empty when it has everything.
         """
+        ...
+
+    def forget(self, sop_uids: Sequence[str]) -> None:
+        """It was seen that these are held; nothing more need be known of them here."""
         ...
 
     def withdraw(self, sop_uids: Sequence[str]) -> None:

@@ -86,7 +86,9 @@ class DimseArchive:
         entity.connection_timeout = self._peer.timeout_s
         for model in (FIND, MOVE):
             entity.add_requested_context(model)
-        association = entity.associate(self._peer.host, self._peer.port, ae_title=self._peer.aet)
+        association = entity.associate(
+            self._peer.host, self._peer.port, ae_title=self._peer.aet, tls_args=self._peer.tls_args()
+        )
         if not association.is_established:
             raise _away("the archive does not accept an association")
         try:

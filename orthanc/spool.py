@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import threading
 import time
 import uuid
@@ -21,23 +22,39 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from cad.errors import Reason, Refusal, Unavailable
-from orthanc.pacs import REPEATED_KEYWORDS, identity_digest
+from orthanc.pacs import AT_ONCE, PRIORITY_KEYWORDS, REPEATED_KEYWORDS, identity_digest
 
 ASIDE = "aside"
 """Folder of the series that could not be read."""
 
-IDENTIFIERS = ["SOPInstanceUID", "SeriesInstanceUID", "Modality", *REPEATED_KEYWORDS]
+REASON = "reason.txt"
+
+IDENTIFIERS = ["SOPInstanceUID", "SeriesInstanceUID", "Modality", *REPEATED_KEYWORDS, *PRIORITY_KEYWORDS]
 
 
 @dataclass(frozen=True, slots=True)
 class SpooledSeries:
-    """A received series: its folder's name, its UID, its instances and a digest of whom it is said to be of."""
+    """A received series: its folder's name, its UID, its instances and a digest of whom it is said to be of.
+
+    `urgent`: its images say that it is wanted at once.
+    """
 
     folder: str
     series_uid: str
     sop_uids: tuple[str, ...]
     modality: str
     patient: str = ""
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A received series that could not be read: its folder's name, the reason, its files, its time (s since 1970)."""
+
+    name: str
+    reason: str
+    files: int
+    since_s: float
 
 
 class Spool:
@@ -98,7 +115,18 @@ class Spool:
         first = headers[0]
         raw = (first.get_item(keyword) for keyword in REPEATED_KEYWORDS)  # as it is: what cannot be parsed counts too
         patient = identity_digest(None if item is None else item.value for item in raw)
-        return SpooledSeries(folder, str(first.SeriesInstanceUID), sop_uids, str(first.get("Modality", "")), patient)
+        return SpooledSeries(
+            folder=folder,
+            series_uid=str(first.SeriesInstanceUID),
+            sop_uids=sop_uids,
+            modality=str(first.get("Modality", "")),
+            patient=patient,
+            urgent=_is_urgent(first),
+        )
+
+    def holding(self, sop_uids: Sequence[str]) -> frozenset[str]:
+        """Which of these instances lie here."""
+        return frozenset(uid for uid in sop_uids if any(self._root.glob(f"*/{_name(uid)}.dcm")))
 
     def fetch(self, folder: str) -> tuple[Dataset, ...]:
         """All instances of a series. Raises Refusal: not-in-pacs when nothing is left, corrupt-file."""
@@ -116,15 +144,48 @@ class Spool:
         try:
             aside.parent.mkdir(exist_ok=True, mode=0o700)
             (self._root / folder).rename(aside)
-            (aside / "reason.txt").write_text(f"{reason}\n", encoding="utf-8")
+            (aside / REASON).write_text(f"{reason}\n", encoding="utf-8")
         except OSError as error:
             raise Unavailable("disk", f"the spool folder cannot be written ({error.strerror})") from error
         with self._lock:
             self._closed.discard(folder)
 
-    def aside(self) -> int:
-        """How many series are set aside."""
-        return sum(path.is_dir() for path in (self._root / ASIDE).glob("*"))
+    def aside(self) -> tuple[SetAside, ...]:
+        """The series that are set aside."""
+        folders = sorted(path for path in (self._root / ASIDE).glob("*") if path.is_dir())
+        return tuple(
+            SetAside(path.name, _reason_in(path), sum(1 for _ in path.glob("*.dcm")), _newest(path)) for path in folders
+        )
+
+    def take_back(self, name: str) -> bool:
+        """Read a series that was set aside again; False when there is none of this name."""
+        aside = self._aside_folder(name)
+        if aside is None:
+            return False
+        try:
+            (aside / REASON).unlink(missing_ok=True)
+            target = self._root / name.rpartition("-")[0]
+            if target.is_dir():
+                for path in aside.glob("*.dcm"):
+                    path.replace(target / path.name)
+                aside.rmdir()
+            else:
+                aside.rename(target)
+        except OSError as error:
+            raise Unavailable("disk", f"the spool folder cannot be written ({error.strerror})") from error
+        return True
+
+    def delete_aside(self, name: str) -> bool:
+        """Delete a series that was set aside; False when there is none of this name."""
+        aside = self._aside_folder(name)
+        if aside is None:
+            return False
+        shutil.rmtree(aside)
+        return True
+
+    def _aside_folder(self, name: str) -> Path | None:
+        """The folder of this name, which must be one of those that are there: it comes from a page."""
+        return next((path for path in (self._root / ASIDE).glob("*") if path.is_dir() and path.name == name), None)
 
     def discard(self, folder: str) -> None:
         """Delete a series."""
@@ -137,6 +198,21 @@ class Spool:
 
     def _files(self, folder: str) -> list[Path]:
         return sorted((self._root / folder).glob("*.dcm"))
+
+
+def _reason_in(folder: Path) -> str:
+    try:
+        return (folder / REASON).read_text(encoding="utf-8").strip()
+    except OSError:
+        return "unknown"
+
+
+def _is_urgent(header: Dataset) -> bool:
+    """Whether an image says that it is wanted at once; what cannot be parsed says nothing."""
+    items = (header.get_item(keyword) for keyword in PRIORITY_KEYWORDS)
+    raw = (item.value for item in items if item is not None)
+    texts = (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value) for value in raw)
+    return any(text.strip("\0 ") in AT_ONCE for text in texts)
 
 
 def _name(uid: str) -> str:

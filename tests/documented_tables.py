@@ -37,7 +37,8 @@ from dicom_io.write.sr.followup import change_measurements
 from dicom_io.write.sr.nodules import volumetric_measurements
 from models.nodules.cards import OUTLINE_NAME, RATING_NAME
 from models.running.cards import CARDS
-from orthanc.dimse import CT_CLASSES, RECEIVED_SYNTAXES, SENT_SYNTAXES
+from orthanc.dimse import SENT_SYNTAXES
+from orthanc.listener import CT_CLASSES, RECEIVED_SYNTAXES
 from tests.made.followups import a_followup, a_grown
 from tests.made.series import a_series
 from tests.made.subjects import a_full_nodule, drawn_nodule, loaded

@@ -5,11 +5,15 @@ from __future__ import annotations
 import inspect
 import json
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from orthanc_api_client import exceptions as library
@@ -18,6 +22,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from cad.errors import Reason, Refusal, Unavailable
 from orthanc.client import OrthancConnection, OrthancPacs, as_outcome
+from tests.made.certificates import Authority
 
 LIBRARY_ERRORS = [
     value
@@ -72,7 +77,7 @@ def break_off(request: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def a_server(answers: dict[str, Answer]) -> Iterator[tuple[OrthancPacs, list[str]]]:
+def a_server(answers: dict[str, Answer], tls: ssl.SSLContext | None = None) -> Iterator[tuple[OrthancPacs, list[str]]]:
     """A client and the requests that reach its server, which answers by the first word of the path."""
     seen: list[str] = []
 
@@ -90,6 +95,8 @@ def a_server(answers: dict[str, Answer]) -> Iterator[tuple[OrthancPacs, list[str
             """Silence."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -213,3 +220,48 @@ def test_a_page_instead_of_an_answer_is_an_outage_and_never_a_finding() -> None:
     series = {"series": reply(200, {"Instances": ["i"]}), "instances": a_page}
     with a_server(series) as (pacs, _), pytest.raises(Unavailable, match="a page"):
         pacs.fetch("s")
+
+
+def drip(request: BaseHTTPRequestHandler) -> None:
+    """An image that comes byte by byte, each in time."""
+    request.send_response(200)
+    request.send_header("Content-Length", "100000")
+    request.end_headers()
+    with suppress(OSError):
+        for _ in range(200):
+            request.wfile.write(b"x")
+            request.wfile.flush()
+            time.sleep(0.05)
+    request.close_connection = True
+
+
+def test_an_image_that_drips_is_given_up() -> None:
+    answers = {"series": reply(200, {"Instances": ["a"]}), "instances": drip}
+    with a_server(answers) as (pacs, _):
+        patient = OrthancPacs(replace(pacs._api.connection, image_s=1.0))
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="longer than 1 s"):
+            patient.fetch("s")
+        assert time.monotonic() - began < 8
+
+
+def test_an_image_that_breaks_off_is_an_outage() -> None:
+    answers = {"series": reply(200, {"Instances": ["a"]}), "instances": break_off}
+    with a_server(answers) as (pacs, _), pytest.raises(Unavailable, match="broke off"):
+        pacs.fetch("s")
+
+
+def test_a_certificate_of_ones_own_authority_is_taken_and_a_strangers_is_said(tmp_path: Path) -> None:
+    authority, stranger = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs", "stranger")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.certificate("orthanc"))
+    with a_server({"system": reply(200, {})}, context) as (pacs, seen):
+        plain = pacs._api.connection
+        url = plain.url.replace("http:", "https:")
+        OrthancPacs(replace(plain, url=url, ca_file=authority.ca_file)).check()
+        for ca_file in (stranger.ca_file, None):
+            began = time.monotonic()
+            with pytest.raises(Unavailable, match="certificate"):
+                OrthancPacs(replace(plain, url=url, ca_file=ca_file)).check()
+            assert time.monotonic() - began < 10
+        assert len(seen) == 1

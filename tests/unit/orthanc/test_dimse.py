@@ -15,7 +15,8 @@ from pynetdicom import AE, evt
 from pynetdicom.events import Event
 
 from cad.errors import Reason, Refusal, Unavailable
-from orthanc.dimse import CT_CLASSES, DimseDestination, DimsePeer, ListenerAddress, StoreListener
+from orthanc.dimse import DimseDestination, DimsePeer
+from orthanc.listener import CT_CLASSES, ListenerAddress, StoreListener
 from orthanc.spool import Spool
 
 CT_IMAGE = CT_CLASSES[0]
