@@ -1,4 +1,4 @@
-"""The HTTP API: notices of new series, the job table, findings, health and the pages for people. Thin."""
+"""The HTTP API: notices of new series, the job table, findings, health and metrics. Thin."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Annotated, Any
 
-import jinja2
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from cad.case.patient import clinical_context
 from cad.errors import Refusal, Unavailable
 from cad.report.json.findings import plain_text
-from cad.service.jobs import Event, EventKind, IllegalTransition, Job, JobState
+from cad.service.health import Health
+from cad.service.intake import Rest
+from cad.service.jobs import IllegalTransition, Job, JobState
+from cad.service.meter import CONTENT_TYPE, Meter
 from cad.service.store import Store
 from cad.service.worker import Clock, describe_bug
-from cad.web.comparison import WEB_FOLDER, add_comparison
+from cad.web.administration import PAGE_HEADERS, Administration, add_administration, retry_job
+from cad.web.comparison import add_comparison
 from cad.web.guards import Guards
 from cad.web.lookup import findings_of, known_job
 from cad.web.scan_cache import ScanCache
+from orthanc.spool import Spool
 
 logger = logging.getLogger(__name__)
 
@@ -34,43 +38,41 @@ BASIC = HTTPBasic(auto_error=False)
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="lungcad"'}
 """Programs send the token as a bearer; a browser asks a person for it as the password of any user."""
 
-JOBS_SHOWN = 200
-"""What fits on a page that a person reads; the API gives more with `limit`."""
-
 AFTER_A_WRONG_TOKEN_S = 1.0
 """How long a wrong token waits for its answer: a guess a second, on each of the connections that are allowed."""
-
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDependencies:
-    """What the routes need. `checks` name each needed system; a check raises Unavailable when it is down.
+    """What the routes need. `health` answers at once, whatever hangs; `resting` are the series of the PACS that cannot
+    be looked at now, and `look_now` tries one of them.
 
-    `set_aside` counts the received series that could not be read. `hosts` are the names under which we may be asked,
-    None any: without a token, a page of a site that takes our address for its own name would read everything.
+    `hosts` are the names under which we may be asked, None any: without a token, a page of a site that takes our
+    address for its own name would read everything.
     """
 
     store: Store
     notify: Callable[[str], None]
-    checks: dict[str, Callable[[], None]]
+    health: Callable[[], Health]
     clock: Clock
     scans: ScanCache
     token: str | None = field(default=None, repr=False)
-    set_aside: Callable[[], int] = lambda: 0
+    spool: Spool | None = None
+    resting: Callable[[], tuple[Rest, ...]] = tuple
+    look_now: Callable[[str], None] = lambda _series_id: None
     hosts: tuple[str, ...] | None = None
+    meter: Meter = field(default_factory=Meter)
 
 
 class Notice(BaseModel):
-    """A series that the PACS holds, by the PACS's own id, and what is known of its patient (docs/patient.md)."""
+    """A series that the PACS holds, by the PACS's own id, what is known of its patient (docs/patient.md), and whether
+    it is wanted at once."""
 
     model_config = ConfigDict(extra="forbid")
 
     series_id: str = Field(pattern=r"^[0-9A-Za-z-]{1,64}$")
     patient: dict[str, Any] | None = None
+    urgent: bool = False
 
 
 class Watched(BaseModel):
@@ -93,6 +95,7 @@ class JobView(BaseModel):
     crashes: int
     interruptions: int
     not_before: str
+    urgent: bool
     code: str | None
     text: str | None
     facts: dict[str, Any]
@@ -110,7 +113,16 @@ def create_api(dependencies: ApiDependencies) -> FastAPI:
     _add_notices(api, dependencies, guard)
     _add_jobs(api, dependencies, guard)
     _add_health(api, dependencies)
-    _add_page(api, dependencies, guard)
+    _add_metrics(api, dependencies, guard)
+    parts = Administration(
+        store=dependencies.store,
+        health=dependencies.health,
+        clock=dependencies.clock,
+        spool=dependencies.spool,
+        resting=dependencies.resting,
+        look_now=dependencies.look_now,
+    )
+    add_administration(api, parts, guard)
     add_comparison(api, dependencies.store, dependencies.scans, guard)
     api.add_middleware(Guards, hosts=dependencies.hosts)
     return api
@@ -126,6 +138,8 @@ def _add_notices(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) 
         if notice.patient is not None:
             clinical_context(notice.patient)
             dependencies.store.note_patient(notice.series_id, notice.patient)
+        if notice.urgent:
+            dependencies.store.note_urgent(notice.series_id)
         dependencies.notify(notice.series_id)
         return Watched(series_id=notice.series_id)
 
@@ -145,13 +159,15 @@ def _add_jobs(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) -> 
     @api.post("/api/v1/jobs/{key}/retry", dependencies=guard)
     def retry(key: str) -> JobView:
         """Try a job again now, with a clean record. 409 while it is being worked on and when it is done."""
+        return _view(retry_job(dependencies.store, key, dependencies.clock()), dependencies.store)
+
+    @api.post("/api/v1/jobs/{key}/urgent", dependencies=guard)
+    def urgent(key: str) -> JobView:
+        """Put a job before those that are not urgent. 409 when it does not wait any more."""
         known = known_job(dependencies.store, key)
-        if known.owner is not None:
-            raise IllegalTransition("the job is being worked on")
-        after = dependencies.store.advance(known, Event(EventKind.RETRIED), dependencies.clock())
-        if after is None:
-            raise IllegalTransition("the job has just changed")
-        return _view(after, dependencies.store)
+        if not dependencies.store.hurry(key):
+            raise IllegalTransition(f"the job is {known.state}")
+        return _view(known_job(dependencies.store, key), dependencies.store)
 
     @api.get("/api/v1/jobs/{key}/findings", dependencies=guard)
     def findings(key: str) -> dict[str, Any]:
@@ -168,42 +184,39 @@ def _add_jobs(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) -> 
 
 
 def _add_health(api: FastAPI, dependencies: ApiDependencies) -> None:
+    """Asked without a token, and answered from what is known: in the event loop, so that no thread is needed."""
+
     @api.get("/health")
-    def health() -> JSONResponse:
-        """Each needed system and how many jobs are in each state; 503 when a system is down."""
-        systems = {name: _condition(check) for name, check in dependencies.checks.items()}
-        try:
-            counts = {state.value: count for state, count in dependencies.store.counts().items()}
-            systems["store"] = "ok"
-        except Unavailable as outage:
-            counts = {}
-            systems["store"] = outage.text
-        is_well = all(condition == "ok" for condition in systems.values())
-        return JSONResponse(
-            {"status": "ok" if is_well else "degraded", "systems": systems, "jobs": counts},
-            status_code=200 if is_well else 503,
-        )
+    async def health() -> JSONResponse:
+        """Each needed system, how many jobs are in each state, what waits for a person; 503 when a system is down."""
+        now = dependencies.health()
+        content = {
+            "status": now.status,
+            "systems": dict(now.systems),
+            "attention": list(now.attention),
+            "jobs": dict(now.counts),
+            "oldest_waiting_s": now.oldest_waiting_s,
+        }
+        return JSONResponse(content, status_code=200 if now.is_ready else 503)
+
+    @api.get("/health/ready")
+    async def ready() -> JSONResponse:
+        """Whether every needed system works (200) or not (503): whether to send work here."""
+        is_ready = dependencies.health().is_ready
+        return JSONResponse({"ready": is_ready}, status_code=200 if is_ready else 503)
+
+    @api.get("/health/live")
+    async def live() -> JSONResponse:
+        """Whether the service itself runs (200), or only a restart helps (503)."""
+        is_alive = not dependencies.health().dead
+        return JSONResponse({"live": is_alive}, status_code=200 if is_alive else 503)
 
 
-def _add_page(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) -> None:
-    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(WEB_FOLDER), autoescape=True)
-
-    @api.get("/", response_class=HTMLResponse, dependencies=guard)
-    def status() -> HTMLResponse:
-        """The status page."""
-        systems = {name: _condition(check) for name, check in dependencies.checks.items()}
-        jobs = dependencies.store.jobs(limit=JOBS_SHOWN)
-        page = templates.get_template("status.html").render(
-            version=version("lungcad"),
-            systems=systems,
-            counts=dependencies.store.counts(),
-            jobs=jobs,
-            compared=dependencies.store.compared(job.key for job in jobs),
-            now=dependencies.clock(),
-            arriving=len(dependencies.store.watched()),
-            set_aside=dependencies.set_aside(),
-        )
-        return HTMLResponse(page, headers=PAGE_HEADERS)
+def _add_metrics(api: FastAPI, dependencies: ApiDependencies, guard: list[Any]) -> None:
+    @api.get("/metrics", dependencies=guard)
+    async def metrics() -> Response:
+        """Numbers for Prometheus, in its text format."""
+        return Response(dependencies.meter.exposition(dependencies.health()), media_type=CONTENT_TYPE)
 
 
 def _token_guard(token: str | None) -> Callable[..., Awaitable[None]]:
@@ -237,19 +250,12 @@ def _view(job: Job, store: Store) -> JobView:
         crashes=job.crashes,
         interruptions=job.interruptions,
         not_before=job.not_before.isoformat(),
+        urgent=job.priority > 0,
         code=job.code,
         text=job.text,
         facts=dict(job.facts),
         objects=[{"modality": item.modality, "sop_uid": item.sop_uid} for item in store.objects(job.key)],
     )
-
-
-def _condition(check: Callable[[], None]) -> str:
-    try:
-        check()
-    except Unavailable as outage:
-        return outage.text
-    return "ok"
 
 
 def _unavailable(_request: Request, error: Exception) -> JSONResponse:

@@ -14,10 +14,12 @@ from pydicom.dataset import Dataset
 
 from cad.errors import Reason, Refusal, Unavailable
 from cad.policy import SeriesPolicy
+from cad.service.health import Health
 from cad.service.jobs import Event, EventKind, Job, JobState, RetryPolicy, Source
 from cad.service.store import ObjectRecord, Store
 from cad.web.api import AFTER_A_WRONG_TOKEN_S, ApiDependencies, create_api
 from cad.web.scan_cache import ScanCache, Wanted
+from orthanc.spool import Spool
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEASE = NOW + timedelta(minutes=2)
@@ -46,6 +48,8 @@ class Front:
     store: Store
     notified: list[str] = field(default_factory=list)
     outage: Exception | None = None
+    looked: list[str] = field(default_factory=list)
+    health: Health = field(default_factory=lambda: Health({"pacs": "ok", "store": "ok"}))
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def no_images(_wanted: Wanted) -> list[Dataset]:
     raise Unavailable("pacs", "there are no images")
 
 
-def a_front(store: Store, token: str | None = None) -> Front:
+def a_front(store: Store, token: str | None = None, spool: Path = Path("absent")) -> Front:
     def check() -> None:
         if made.outage is not None:
             raise made.outage
@@ -72,7 +76,9 @@ def a_front(store: Store, token: str | None = None) -> Front:
     dependencies = ApiDependencies(
         store=store,
         notify=notify,
-        checks={"pacs": check},
+        health=lambda: made.health,
+        spool=Spool(spool),
+        look_now=lambda series_id: made.looked.append(series_id),
         clock=lambda: NOW,
         scans=ScanCache(no_images, SeriesPolicy()),
         token=token,
@@ -174,9 +180,84 @@ def test_a_refused_job_can_be_retried_and_a_running_or_finished_one_cannot(front
 
 def test_health_names_what_is_down(front: Front) -> None:
     assert front.client.get("/health").json()["systems"] == {"pacs": "ok", "store": "ok"}
-    front.outage = Unavailable("pacs", "Orthanc cannot be reached")
+    front.health = Health({"pacs": "Orthanc cannot be reached", "store": "ok"})
     answer = front.client.get("/health")
-    assert (answer.status_code, answer.json()["systems"]["pacs"]) == (503, "Orthanc cannot be reached")
+    assert (answer.status_code, answer.json()["status"]) == (503, "degraded")
+    assert answer.json()["systems"]["pacs"] == "Orthanc cannot be reached"
+    assert (front.client.get("/health/ready").status_code, front.client.get("/health/live").status_code) == (503, 200)
+
+
+def test_what_waits_for_a_person_is_said_and_takes_nothing_out_of_service(front: Front) -> None:
+    front.health = Health({"pacs": "ok"}, ("failed jobs: 2",), {"failed": 2}, 12.5)
+    answer = front.client.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "attention")
+    assert (answer.json()["attention"], answer.json()["oldest_waiting_s"]) == (["failed jobs: 2"], 12.5)
+    assert front.client.get("/health/ready").status_code == 200
+    assert "failed jobs: 2" in front.client.get("/").text
+
+
+def test_a_loop_that_has_ended_asks_for_a_restart(front: Front) -> None:
+    front.health = Health({"pacs": "ok"}, dead=("dispatch",))
+    assert (front.client.get("/health/live").status_code, front.client.get("/health/ready").status_code) == (503, 503)
+
+
+def test_metrics_show_health_and_what_was_done(front: Front) -> None:
+    front.health = Health({"pacs": "ok", "disk": "full"}, ("failed jobs: 2",), {"failed": 2}, 12.5)
+    answer = front.client.get("/metrics")
+    lines = answer.text.splitlines()
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    for line in (
+        'lungcad_system_up{system="pacs"} 1.0',
+        'lungcad_system_up{system="disk"} 0.0',
+        'lungcad_jobs{state="failed"} 2.0',
+        "lungcad_oldest_waiting_seconds 12.5",
+        "lungcad_attention 1.0",
+    ):
+        assert line in lines
+
+
+def test_a_person_tries_a_failed_job_again_and_makes_a_waiting_one_urgent(front: Front) -> None:
+    job = claimed(front.store)
+    front.store.advance(job, Event(EventKind.REFUSED, "not-ct", "not CT"), NOW)
+    assert f'action="/jobs/{KEY}/retry"' in front.client.get("/").text
+    answer = front.client.post(f"/jobs/{KEY}/retry", follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert front.client.get(f"/api/v1/jobs/{KEY}").json()["state"] == "queued"
+    front.client.post(f"/jobs/{KEY}/urgent")
+    assert front.client.get(f"/api/v1/jobs/{KEY}").json()["urgent"]
+    assert front.client.post(f"/jobs/{'0' * 64}/urgent").status_code == 404
+
+
+def test_another_sites_page_cannot_press_the_buttons(front: Front) -> None:
+    job = claimed(front.store)
+    front.store.advance(job, Event(EventKind.REFUSED, "not-ct", "not CT"), NOW)
+    theirs = {"Origin": "http://example.org", "Sec-Fetch-Site": "cross-site"}
+    for act in (f"/jobs/{KEY}/retry", f"/jobs/{KEY}/urgent", "/aside/a/delete", "/series/a/look"):
+        assert front.client.post(act, headers=theirs).status_code == 403
+    assert front.client.get(f"/api/v1/jobs/{KEY}").json()["state"] == "refused"
+
+
+def test_what_was_set_aside_is_read_again_or_deleted_by_a_person(store: Store, tmp_path: Path) -> None:
+    front = a_front(store, spool=tmp_path / "spool")
+    spool = Spool(tmp_path / "spool")
+    folders = [spool.keep(uid, f"{uid}.1", b"no DICOM") for uid in ("1.2.7", "1.2.8")]
+    for folder in folders:
+        spool.set_aside(folder, "InvalidDicomError")
+    first, second = (one.name for one in spool.aside())
+    page = front.client.get("/").text
+    assert "InvalidDicomError" in page
+    assert (front.client.post(f"/aside/{first}/delete").status_code, len(spool.aside())) == (200, 1)
+    assert (front.client.post(f"/aside/{second}/retry").status_code, len(spool.aside())) == (200, 0)
+    assert spool.resting(0) == (second.rpartition("-")[0],)
+    for name in ("..", "%2e%2e", first):
+        assert front.client.post(f"/aside/{name}/delete").status_code == 404
+
+
+def test_a_series_is_looked_at_now_and_a_notice_can_be_urgent(front: Front) -> None:
+    assert front.client.post("/series/0a1b/look").status_code == 200
+    assert front.looked == ["0a1b"]
+    front.client.post("/api/v1/series", json={"series_id": "0a1b", "urgent": True})
+    assert front.store.is_urgent("0a1b")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +289,7 @@ def test_the_page_shows_jobs_and_escapes_what_it_shows(front: Front) -> None:
     page = front.client.get("/").text
     assert KEY[:12] in page
     assert "<script>" not in page
-    assert job.series_uid not in page
+    assert job.series_uid in page
 
 
 def test_a_browser_is_asked_for_the_token_and_gives_it_as_a_password(store: Store) -> None:
@@ -250,7 +331,7 @@ def test_what_waits_is_visible_with_its_reason_and_its_next_try(front: Front) ->
     assert "waiting" not in front.client.get("/").text.split("<tbody>")[1]
     front.store.advance(job, Event(EventKind.UNAVAILABLE, "pacs", "Orthanc cannot be reached"), NOW)
     row = front.client.get("/").text.split("<tbody>")[1]
-    assert "pacs: Orthanc cannot be reached waiting" in row
+    assert "pacs: Orthanc cannot be reached; waiting" in row
     front.store.accept(replace(a_job(), key="b" * 64, series_uid="1.3", not_before=NOW + timedelta(hours=1)))
     assert "waiting; next try " in front.client.get("/").text
 

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 
 from cad.policy import SeriesPolicy
 from cad.report.json.followup_map import comparison_map
+from cad.service.health import Health
 from cad.service.jobs import Event, EventKind, Job, JobState, RetryPolicy, Source
 from cad.service.store import ObjectRecord, Store
 from cad.web.api import ApiDependencies, create_api
@@ -60,7 +61,12 @@ def consoles(folder: Path, token: str | None = None) -> Iterator[Console]:
     pacs, spool = InMemoryPacs(), Spool(folder / "spool")
     shelf = ScanCache(SeriesPlaces(store, pacs, spool).fetch, SeriesPolicy())
     dependencies = ApiDependencies(
-        store=store, notify=lambda _: None, checks={"pacs": pacs.check}, clock=lambda: NOW, scans=shelf, token=token
+        store=store,
+        notify=lambda _: None,
+        health=lambda: Health({"pacs": "ok"}),
+        clock=lambda: NOW,
+        scans=shelf,
+        token=token,
     )
     yield Console(TestClient(create_api(dependencies), raise_server_exceptions=False), store, pacs, spool)
     store.close()
