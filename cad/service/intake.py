@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from cad.case.identity import series_key
 from cad.domain import ModelIdentity
 from cad.errors import Unavailable
-from cad.service.jobs import Job, JobState, Source
+from cad.service.jobs import URGENT, Job, JobState, Source
 from cad.service.prior_choice import Current, earlier_studies, later_studies
 from cad.service.store import Store
 from cad.service.worker import Clock, describe_bug
@@ -37,25 +37,41 @@ class Identity:
     models: tuple[ModelIdentity, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A series of the PACS that could not be looked at: why, and until when it is let be."""
+
+    series_id: str
+    problem: str
+    until: datetime
+    seconds: float
+
+
 class Resting:
     """Series that could not be looked at, and until when they are let be: half a minute, then twice as long."""
 
     def __init__(self) -> None:
-        self._until: dict[str, tuple[datetime, float]] = {}
+        self._rests: dict[str, Rest] = {}
 
     def until(self, series_id: str) -> datetime:
         """When a series may be looked at again; long ago for any other."""
-        return self._until.get(series_id, (datetime.min.replace(tzinfo=UTC), 0.0))[0]
+        rest = self._rests.get(series_id)
+        return datetime.min.replace(tzinfo=UTC) if rest is None else rest.until
 
-    def rest(self, series_id: str, now: datetime) -> float:
+    def rest(self, series_id: str, problem: str, now: datetime) -> float:
         """Lets a series be; for how many seconds."""
-        seconds = min(max(FIRST_REST_S, 2 * self._until.get(series_id, (now, 0.0))[1]), LONGEST_REST_S)
-        self._until[series_id] = (now + timedelta(seconds=seconds), seconds)
+        known = self._rests.get(series_id)
+        seconds = min(max(FIRST_REST_S, 0.0 if known is None else 2 * known.seconds), LONGEST_REST_S)
+        self._rests[series_id] = Rest(series_id, problem, now + timedelta(seconds=seconds), seconds)
         return seconds
+
+    def all(self) -> tuple[Rest, ...]:
+        """Every series that is let be."""
+        return tuple(self._rests.values())
 
     def forget(self, series_id: str) -> None:
         """A series could be looked at."""
-        self._until.pop(series_id, None)
+        self._rests.pop(series_id, None)
 
 
 class PacsIntake:
@@ -83,6 +99,14 @@ class PacsIntake:
             if self._resting.until(series_id) <= self._clock():
                 self._look_unless_odd(series_id)
 
+    def resting(self) -> tuple[Rest, ...]:
+        """The series that could not be looked at, with the reason and the time of the next look."""
+        return self._resting.all()
+
+    def look_now(self, series_id: str) -> None:
+        """Look at a series in the next round, whatever it was like."""
+        self._resting.forget(series_id)
+
     def _look_unless_odd(self, series_id: str) -> None:
         try:
             self._look(series_id)
@@ -94,7 +118,7 @@ class PacsIntake:
         else:
             self._resting.forget(series_id)
             return
-        rest = self._resting.rest(series_id, self._clock())
+        rest = self._resting.rest(series_id, problem.partition("\n")[0], self._clock())
         logger.error("series %s cannot be looked at; tried again in %.0f s: %s", series_id[:12], rest, problem)
 
     def _follow(self) -> None:
@@ -144,6 +168,7 @@ class PacsIntake:
                 sop_uids=summary.sop_uids,
                 earlier=relatives.fingerprint,
                 patient=relatives.patient,
+                urgent=summary.urgent or self._store.is_urgent(series_id),
             )
             self._accept(new_job(slices, self._identity, self._clock()), relatives)
             if relatives.arriving:
@@ -186,17 +211,17 @@ class PacsIntake:
 class SpoolIntake:
     """Turns series received by C-STORE into jobs, and clears them away afterwards. Call `step` again and again."""
 
-    def __init__(self, spool: Spool, store: Store, identity: Identity, times: SpoolTimes, clock: Clock) -> None:
+    def __init__(self, spool: Spool, store: Store, identity: Identity, rules: SpoolRules, clock: Clock) -> None:
         self._spool = spool
         self._store = store
         self._identity = identity
-        self._times = times
+        self._rules = rules
         self._clock = clock
         self._seen: dict[str, tuple[int, float]] = {}
 
     def step(self) -> None:
         """Record a job for each series that is complete and changed. Raises Unavailable."""
-        for folder in self._spool.resting(self._times.quiet_s):
+        for folder in self._spool.resting(self._rules.quiet_s):
             try:
                 self._take(folder)
             except Unavailable:
@@ -216,7 +241,15 @@ class SpoolIntake:
     def _accept(self, series: SpooledSeries | None) -> None:
         if series is None or series.modality != CT or self._store.is_own_series(series.series_uid):
             return
-        slices = Slices(Source.SPOOL, series.folder, series.series_uid, series.sop_uids, patient=series.patient)
+        slices = Slices(
+            source=Source.SPOOL,
+            series_id=series.folder,
+            series_uid=series.series_uid,
+            sop_uids=series.sop_uids,
+            patient=series.patient,
+            urgent=series.urgent or self._store.is_urgent(series.folder),
+            home=self._rules.home,
+        )
         if self._is_covered(slices):
             return
         self._store.accept(new_job(slices, self._identity, self._clock()))
@@ -232,7 +265,7 @@ class SpoolIntake:
 
     def _clear(self, folder: str) -> None:
         """Delete a received series that has been quiet for long and whose jobs have ended."""
-        keep = timedelta(hours=self._times.keep_hours)
+        keep = timedelta(hours=self._rules.keep_hours)
         _, newest_s = self._spool.fingerprint(folder)
         if datetime.fromtimestamp(newest_s, UTC) + keep > self._clock() or self._store.needs(folder):
             return
@@ -241,18 +274,19 @@ class SpoolIntake:
 
 
 @dataclass(frozen=True, slots=True)
-class SpoolTimes:
-    """When a received series is complete, and how long it is kept."""
+class SpoolRules:
+    """When a received series is complete, how long it is kept, and the installation on whose disk it is."""
 
     quiet_s: float
     keep_hours: float
+    home: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Slices:
     """A set of slices of one series, where it is, and what there is of earlier examinations to compare it with.
 
-    `patient` is a digest of whom the PACS says that it is of.
+    `patient` is a digest of whom the PACS says that it is of. `home` is the installation that alone has the files.
     """
 
     source: Source
@@ -261,6 +295,8 @@ class Slices:
     sop_uids: Sequence[str]
     earlier: tuple[str, ...] = ()
     patient: str = ""
+    urgent: bool = False
+    home: str | None = None
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -293,4 +329,6 @@ def new_job(slices: Slices, identity: Identity, now: datetime) -> Job:
         created=now,
         updated=now,
         not_before=now,
+        home=slices.home,
+        priority=URGENT if slices.urgent else 0,
     )

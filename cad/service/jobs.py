@@ -154,7 +154,8 @@ class Job:
 
     `series_id` finds the slices at their source (the PACS's own id, or the name of a spool folder). `claims` counts
     executions and fences them: what a worker writes is valid only while `claims` is what it was given. A job is
-    held while `owner` is set and until `lease_until`.
+    held while `owner` is set and until `lease_until`. `home` is the installation on whose disk its images or results
+    lie, None where any can go on; `priority` is 0 or URGENT.
     """
 
     key: str
@@ -175,6 +176,17 @@ class Job:
     code: str | None = None
     text: str | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    home: str | None = None
+    priority: int = 0
+
+
+URGENT = 1
+"""The priority of what is asked for at once (STAT): before all that is not."""
+
+
+def installation_of(owner: str) -> str:
+    """The installation in an owner's name (`cad.service.dispatch.Ownership`)."""
+    return owner.partition(":")[0]
 
 
 def advance(job: Job, event: Event, now: datetime, retries: RetryPolicy | None = None) -> Job:
@@ -189,16 +201,22 @@ def advance(job: Job, event: Event, now: datetime, retries: RetryPolicy | None =
     except KeyError:
         raise IllegalTransition(f"{kind} in state {job.state}") from None
     counted = replace(_counted(job, event.kind), state=state, updated=now, owner=None, lease_until=None)
-    after = replace(counted, code=event.code, text=event.text, facts=event.facts)
+    after = replace(counted, code=event.code, text=event.text, facts=event.facts, home=_home(job, state))
     match kind:
         case EventKind.CLAIMED:
             return replace(counted, owner=event.owner, lease_until=event.lease_until)
         case EventKind.ANALYSED:
-            return replace(after, owner=job.owner, lease_until=job.lease_until, waits=0)
+            home = None if job.owner is None else installation_of(job.owner)
+            return replace(after, owner=job.owner, lease_until=job.lease_until, waits=0, home=home)
         case EventKind.RETRIED:
             return replace(after, crashes=0, interruptions=0, waits=0, not_before=now)
         case _:
             return replace(after, not_before=now + _pause(after, kind, retries))
+
+
+def _home(job: Job, state: JobState) -> str | None:
+    """Where a job's files lie: a queued one's in the PACS, unless it came by C-STORE."""
+    return None if state is JobState.QUEUED and job.source is Source.PACS else job.home
 
 
 def _exhausted(job: Job, kind: EventKind, retries: RetryPolicy) -> EventKind:

@@ -38,6 +38,11 @@ class Outbox:
                 return None
             return tuple(pydicom.dcmread(path) for path in paths)
 
+    def keys(self) -> tuple[str, ...]:
+        """The jobs that have results here."""
+        with _mapped():
+            return tuple(sorted(path.name for path in self._root.glob("*") if path.is_dir()))
+
     def discard(self, key: str) -> None:
         """Delete the objects of a job, if there are any."""
         with _mapped():

@@ -6,6 +6,7 @@ unfit or of another patient is said and never guessed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ from cad.service.store import Store
 from dicom_io.read.dates import image_date, text_of
 from dicom_io.read.readback import reported_series, segmentation_series
 from orthanc.pacs import Archive, Pacs, PatientIdentity, SeriesEntry, StudySummary
+
+logger = logging.getLogger(__name__)
 
 MOST_WAITS = 5
 """How often a job waits for an earlier examination that is arriving or being read before it goes on without: two and a
@@ -185,6 +188,40 @@ class Search:
         if archive.fills_pacs and self.library.pacs.find_series(entry.series_uid) is None:
             self.library.store.note_fetched(entry.series_uid)
         return archive.fetch(entry)
+
+
+def unknown_reports(job: Job, library: Library) -> tuple[Dataset, ...]:
+    """lungcad's reports on a job's series that the PACS has and the job table does not know: it was lost or restored.
+
+    None when the PACS cannot be asked now: what was analysed is not given up for that.
+    """
+    try:
+        return _unknown_reports(job, library)
+    except Unavailable:
+        logger.warning("job %s: earlier reports on its series cannot be looked for now", job.key[:12])
+        return ()
+
+
+def _unknown_reports(job: Job, library: Library) -> tuple[Dataset, ...]:
+    place = job.series_id if job.source is Source.PACS else library.pacs.find_series(job.series_uid)
+    study = None if place is None else library.pacs.study_of(place)
+    if study is None:
+        return ()
+    known = {
+        record.series_uid
+        for one in library.store.jobs_of_series(job.series_uid)
+        for record in library.store.objects(one.key)
+    }
+    entries = [entry for entry in study.series if entry.modality == "SR" and entry.series_uid not in known]
+    found = [item for entry in entries for item in _fetched(library.pacs, entry)]
+    return tuple(item for item in found if reported_series(item) == job.series_uid)
+
+
+def _fetched(pacs: Pacs, entry: SeriesEntry) -> tuple[Dataset, ...]:
+    try:
+        return pacs.fetch(entry.series_id)
+    except Refusal:
+        return ()
 
 
 def _current(image: Dataset) -> Current:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeoutError
+from sqlalchemy import Connection, Row, Table, case, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DatabaseError, DBAPIError, TimeoutError as PoolTimeoutError
 
 from cad.errors import Unavailable
 from cad.service.jobs import (
     CLAIMABLE,
     HELD_BY_AN_OWNER,
+    URGENT,
     Event,
     EventKind,
     Job,
@@ -28,6 +31,7 @@ from cad.service.jobs import (
     RetryPolicy,
     Source,
     advance,
+    installation_of,
 )
 from cad.service.migrations.upgrade import upgrade_tables
 from cad.service.tables import (
@@ -39,6 +43,8 @@ from cad.service.tables import (
     PATIENTS,
     READING,
     RESULTS,
+    SERVICES,
+    URGENT_SERIES,
     WATCHED,
     open_engine,
 )
@@ -46,6 +52,19 @@ from cad.service.tables import (
 logger = logging.getLogger(__name__)
 
 _TIMES = ("created", "updated", "not_before", "lease_until")
+
+FAIR_AFTER_S = 3600.0
+"""A job that waits for longer is as urgent as any: a stream of urgent ones starves nobody."""
+
+CHECKED = "checked"
+"""The row that a check of the table writes."""
+
+DELIVERED_IN_PART = "delivered-in-part"
+"""The code of a done job of whose results the destination refused a part for good."""
+
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING, JobState.DELIVERING)
+TO_SETTLE = (JobState.DONE, JobState.SUPERSEDED)
+"""Their objects are still to be seen at the destination, or withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,21 @@ class ObjectRecord:
     sop_uid: str
     series_uid: str
     modality: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many jobs are in each state, since when the oldest waits, how many wait for which installation, and of how
+    many the destination refused a part of the results."""
+
+    counts: Mapping[JobState, int]
+    since: datetime | None
+    homes: Mapping[str, int]
+    partly: int
+
+
+FORGOTTEN_AT_ONCE = 200
+"""Jobs deleted in one transaction: others wait for the table meanwhile."""
 
 
 class Store:
@@ -103,13 +137,15 @@ class Store:
         """
         changed: list[tuple[Job, Job]] = []
         with self._write() as connection:
-            same = connection.execute(select(JOBS).where(JOBS.c.series_uid == job.series_uid)).all()
+            mine = select(JOBS).where(JOBS.c.series_uid == job.series_uid)
+            same = connection.execute(mine.with_for_update()).all()
             others = {row.key: _job(row) for row in same}
             known = others.pop(job.key, None)
             if known is not None and known.state is not JobState.SUPERSEDED:
                 return False
             if known is None:
-                connection.execute(insert(JOBS).values(_values(job)))
+                if not _added(connection, JOBS, _values(job)):
+                    return False
             else:
                 changed.append((known, advance(known, Event(EventKind.RETRIED), job.created, self._retries)))
             current = (other for other in others.values() if other.state is not JobState.SUPERSEDED)
@@ -135,13 +171,26 @@ class Store:
         _log(job, after)
         return after
 
-    def claim(self, owner: str, lease_until: datetime, now: datetime) -> Job | None:
-        """Take the due job that has waited longest, atomically and in one statement; None when none is due."""
+    def claim(self, owner: str, lease_until: datetime, now: datetime, away: Collection[str] = ()) -> Job | None:
+        """Take a due job, atomically and in one statement; None when none is due.
+
+        The urgent ones and those that have waited for an hour come first, among them the one that has waited longest.
+        A job whose files lie on another installation's disk is left to it; but one that the PACS has the images of
+        may be taken from an installation that is `away`.
+        """
+        home, moment = installation_of(owner), now.timestamp()
+        reachable = or_(
+            JOBS.c.home.is_(None),
+            JOBS.c.home == home,
+            (JOBS.c.source == Source.PACS.value) & JOBS.c.home.in_(list(away)),
+        )
+        is_due = or_(JOBS.c.not_before <= moment, JOBS.c.not_before > moment + self._retries.longest_delay_s)
+        urgency = case((JOBS.c.created <= moment - FAIR_AFTER_S, URGENT), else_=JOBS.c.priority)
         due = (
             select(JOBS.c.key)
             .where(JOBS.c.state.in_([state.value for state in CLAIMABLE]))
-            .where(JOBS.c.owner.is_(None), JOBS.c.not_before <= now.timestamp())
-            .order_by(JOBS.c.not_before, JOBS.c.created, JOBS.c.key)
+            .where(JOBS.c.owner.is_(None), is_due, reachable)
+            .order_by(urgency.desc(), JOBS.c.not_before, JOBS.c.created, JOBS.c.key)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
@@ -176,20 +225,80 @@ class Store:
 
     def needs(self, series_id: str) -> bool:
         """Whether a job that has not ended reads from this place."""
-        unfinished = [state.value for state in (JobState.QUEUED, JobState.RUNNING, JobState.DELIVERING)]
+        unfinished = [state.value for state in UNFINISHED]
         query = select(JOBS.c.key).where(JOBS.c.series_id == series_id, JOBS.c.state.in_(unfinished)).limit(1)
         return bool(self._read(query))
 
     def is_unfinished(self, series_uid: str) -> bool:
         """Whether a series has a job that has not ended."""
-        unfinished = [state.value for state in (JobState.QUEUED, JobState.RUNNING, JobState.DELIVERING)]
+        unfinished = [state.value for state in UNFINISHED]
         query = select(JOBS.c.key).where(JOBS.c.series_uid == series_uid, JOBS.c.state.in_(unfinished)).limit(1)
         return bool(self._read(query))
 
     def renew(self, owner: str, lease_until: datetime) -> None:
-        """Extend the lease of every job of this owner."""
+        """Extend the lease of every job of this owner, and say that its installation lives."""
+        until = lease_until.timestamp()
         with self._write() as connection:
-            connection.execute(update(JOBS).where(JOBS.c.owner == owner).values(lease_until=lease_until.timestamp()))
+            connection.execute(update(JOBS).where(JOBS.c.owner == owner).values(lease_until=until))
+            _put(connection, SERVICES, {"installation": installation_of(owner), "seen": until})
+
+    def services(self) -> Mapping[str, float]:
+        """The installations that work on this table, and a number of each that moves while it lives."""
+        return {row.installation: float(row.seen) for row in self._read(select(SERVICES))}
+
+    def hurry(self, key: str) -> bool:
+        """Make a job urgent; False when it has ended or is not there."""
+        waiting = JOBS.c.state.in_([state.value for state in UNFINISHED])
+        with self._write() as connection:
+            return (
+                connection.execute(update(JOBS).where(JOBS.c.key == key, waiting).values(priority=URGENT)).rowcount == 1
+            )
+
+    def note_urgent(self, series_id: str) -> None:
+        """The series of this place is wanted at once: its jobs of now and those to come."""
+        waiting = JOBS.c.state.in_([state.value for state in UNFINISHED])
+        with self._write() as connection:
+            _added(connection, URGENT_SERIES, {"series_id": series_id})
+            connection.execute(update(JOBS).where(JOBS.c.series_id == series_id, waiting).values(priority=URGENT))
+
+    def is_urgent(self, series_id: str) -> bool:
+        """Whether somebody asked for the series of this place at once."""
+        return bool(self._read(select(URGENT_SERIES).where(URGENT_SERIES.c.series_id == series_id)))
+
+    def waiting(self) -> Waiting:
+        """What waits, for health: one question, answered from the table as it is now."""
+        states = [state.value for state in CLAIMABLE]
+        oldest = select(func.min(JOBS.c.created).label("oldest")).where(JOBS.c.state.in_(states))
+        homes = (
+            select(JOBS.c.home, func.count().label("how_many"))
+            .where(JOBS.c.state.in_(states), JOBS.c.owner.is_(None), JOBS.c.home.is_not(None))
+            .group_by(JOBS.c.home)
+        )
+        partly = select(func.count().label("how_many")).where(
+            JOBS.c.state == JobState.DONE.value, JOBS.c.code == DELIVERED_IN_PART
+        )
+        created = self._read(oldest)[0].oldest
+        since = None if created is None else datetime.fromtimestamp(created, UTC)
+        return Waiting(
+            self.counts(),
+            since,
+            {row.home: int(row.how_many) for row in self._read(homes)},
+            int(self._read(partly)[0].how_many),
+        )
+
+    def check_all(self) -> None:
+        """Read every page of an SQLite file, which takes a while. Raises Unavailable when one is damaged."""
+        with _mapped(), self._engine.connect().execution_options(**{READING: True}) as connection:
+            if connection.dialect.name == "sqlite":
+                answer = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+                if answer != "ok":
+                    raise Unavailable("store", DAMAGED)
+
+    def check(self) -> None:
+        """Write and read as jobs do. Raises Unavailable."""
+        with self._write() as connection:
+            _put(connection, CURSORS, {"name": CHECKED, "value": int(time.time())})
+        self.jobs(limit=1)
 
     # -- results ------------------------------------------------------------------------------------------------
 
@@ -263,13 +372,41 @@ class Store:
         query = select(OBJECTS.c.sop_uid).where(OBJECTS.c.sop_uid == sop_uid, OBJECTS.c.job_key.in_(superseded))
         return bool(self._read(query))
 
-    def unsettled(self, state: JobState, before: datetime) -> tuple[Job, ...]:
-        """Jobs in `state` since before that time with objects whose presence or removal was not yet seen."""
+    def unsettled(self, state: JobState, before: datetime, now: datetime) -> tuple[Job, ...]:
+        """Jobs in `state` since before that time with objects whose presence or removal was not yet seen.
+
+        A job that changed after `now` did so by a clock that was set back since: it has waited for long enough.
+        """
         keys = select(OBJECTS.c.job_key).where(OBJECTS.c.settled.is_(False))
-        query = select(JOBS).where(
-            JOBS.c.state == state.value, JOBS.c.updated <= before.timestamp(), JOBS.c.key.in_(keys)
-        )
+        query = select(JOBS).where(JOBS.c.state == state.value, JOBS.c.key.in_(keys))
+        query = query.where(or_(JOBS.c.updated <= before.timestamp(), JOBS.c.updated > now.timestamp()))
         return tuple(_job(row) for row in self._read(query))
+
+    def is_settled(self, key: str) -> bool:
+        """Whether nothing of a job is to be sent, seen or withdrawn any more, or no such job is known."""
+        rows = self._read(select(JOBS.c.state).where(JOBS.c.key == key))
+        state = JobState(rows[0].state) if rows else JobState.FAILED
+        open_objects = select(OBJECTS.c.sop_uid).where(OBJECTS.c.job_key == key, OBJECTS.c.settled.is_(False)).limit(1)
+        return state not in UNFINISHED and not (state in TO_SETTLE and self._read(open_objects))
+
+    def forget(self, before: datetime) -> int:
+        """Delete the jobs that ended before that time, with their findings, maps and lists of objects; how many.
+
+        Nothing is deleted that is still to be sent, seen or withdrawn.
+        """
+        open_jobs = select(OBJECTS.c.job_key).where(OBJECTS.c.settled.is_(False))
+        ended = [state.value for state in JobState if state not in UNFINISHED]
+        settled = or_(JOBS.c.state.not_in([state.value for state in TO_SETTLE]), JOBS.c.key.not_in(open_jobs))
+        old = (
+            select(JOBS.c.key)
+            .where(JOBS.c.state.in_(ended), JOBS.c.updated < before.timestamp(), settled)
+            .limit(FORGOTTEN_AT_ONCE)
+        )
+        with self._write() as connection:
+            keys = [row.key for row in connection.execute(old)]
+            for table, column in ((RESULTS, "job_key"), (MAPS, "job_key"), (OBJECTS, "job_key"), (JOBS, "key")):
+                connection.execute(delete(table).where(table.c[column].in_(keys)))
+        return len(keys)
 
     def settle(self, key: str) -> None:
         """Note that the destination holds the job's objects, or that they are withdrawn."""
@@ -288,8 +425,7 @@ class Store:
         with self._write() as connection:
             for series_id in series_ids:
                 _watch(connection, series_id)
-            connection.execute(delete(CURSORS).where(CURSORS.c.name == name))
-            connection.execute(insert(CURSORS).values(name=name, value=value))
+            _put(connection, CURSORS, {"name": name, "value": value})
 
     def watch(self, series_id: str) -> None:
         """Look at this series of the PACS soon."""
@@ -308,8 +444,7 @@ class Store:
     def note_fetched(self, series_uid: str) -> None:
         """We are about to bring this series into the PACS."""
         with self._write() as connection:
-            connection.execute(delete(FETCHED).where(FETCHED.c.series_uid == series_uid))
-            connection.execute(insert(FETCHED).values(series_uid=series_uid))
+            _added(connection, FETCHED, {"series_uid": series_uid})
 
     def is_fetched(self, series_uid: str) -> bool:
         """Whether we brought this series into the PACS."""
@@ -320,8 +455,7 @@ class Store:
     def note_patient(self, series_id: str, document: Mapping[str, object]) -> None:
         """Keep what is said of the patient of a series, in the place of what was said before."""
         with self._write() as connection:
-            connection.execute(delete(PATIENTS).where(PATIENTS.c.series_id == series_id))
-            connection.execute(insert(PATIENTS).values(series_id=series_id, document=dict(document)))
+            _put(connection, PATIENTS, {"series_id": series_id, "document": dict(document)})
 
     def patient(self, series_id: str) -> dict[str, object]:
         """What was said of the patient of a series; empty when nothing was."""
@@ -346,18 +480,41 @@ def _mapped() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeoutError) as error:
+        if type(error) is DatabaseError:
+            raise Unavailable("store", DAMAGED) from error
         if isinstance(error, DBAPIError) and type(error).__name__ not in TEMPORARY:
             raise
         raise Unavailable("store", f"the job table cannot be used now ({type(error).__name__})") from error
 
+
+DAMAGED = "the job table is damaged; docs/operations.md says how it is restored"
+"""SQLite says "malformed" or "not a database" by the most general of its errors."""
 
 TEMPORARY = frozenset({"OperationalError", "InterfaceError", "InternalError"})
 """Kinds of DBAPIError that mean "the database is down, locked or full" (PEP 249); the others are bugs."""
 
 
 def _watch(connection: Connection, series_id: str) -> None:
-    connection.execute(delete(WATCHED).where(WATCHED.c.series_id == series_id))
-    connection.execute(insert(WATCHED).values(series_id=series_id))
+    _added(connection, WATCHED, {"series_id": series_id})
+
+
+def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _added(connection: Connection, table: Table, values: Mapping[str, object]) -> bool:
+    """Insert a row unless there is one with its key, whoever else does so at this moment; whether it was inserted."""
+    keys = [column.name for column in table.primary_key]
+    row = _insert(connection, table).values(**values).on_conflict_do_nothing(index_elements=keys)
+    return connection.execute(row.returning(*table.primary_key)).first() is not None
+
+
+def _put(connection: Connection, table: Table, values: Mapping[str, object]) -> None:
+    """Insert a row, or write it over the one with its key."""
+    keys = [column.name for column in table.primary_key]
+    others = {name: value for name, value in values.items() if name not in keys}
+    row = _insert(connection, table).values(**values)
+    connection.execute(row.on_conflict_do_update(index_elements=keys, set_=others))
 
 
 def _swap(connection: Connection, before: Job, after: Job) -> bool:

@@ -50,8 +50,18 @@ JOBS = Table(
     Column("code", String(64)),
     Column("text", Text),
     Column("facts", JSON, nullable=False),
+    Column("home", String(64)),
+    Column("priority", Integer, nullable=False, server_default="0"),
 )
 """Times are seconds since 1970 (UTC), which every database compares alike."""
+
+SERVICES = Table(
+    "services",
+    METADATA,
+    Column("installation", String(64), primary_key=True),
+    Column("seen", Float, nullable=False),
+)
+"""The installations that work on this table. `seen` moves while one lives; how long it stood still is what counts."""
 
 CURSORS = Table("cursors", METADATA, Column("name", String(64), primary_key=True), Column("value", Integer))
 
@@ -62,6 +72,9 @@ PATIENTS = Table(
     "patients", METADATA, Column("series_id", String(64), primary_key=True), Column("document", JSON, nullable=False)
 )
 """What was said of the patient of a series, beside the images."""
+
+URGENT_SERIES = Table("urgent_series", METADATA, Column("series_id", String(64), primary_key=True))
+"""Series that somebody asked for at once, before they had a job."""
 
 FETCHED = Table("fetched", METADATA, Column("series_uid", String(64), primary_key=True))
 """Series that we brought into the PACS for a comparison; they get no report of their own."""

@@ -16,8 +16,8 @@ from cad.domain import ClinicalContext, ModelIdentity
 from cad.errors import Refusal, Unavailable
 from cad.service.jobs import Event, EventKind, Job, JobState, Source
 from cad.service.outbox import Outbox
-from cad.service.prior_search import Choose, History, Library, Search
-from cad.service.store import ObjectRecord, Store
+from cad.service.prior_search import Choose, History, Library, Search, unknown_reports
+from cad.service.store import DELIVERED_IN_PART, ObjectRecord, Store
 from dicom_io.write.rejection import Replaced, rejection_note
 from dicom_io.write.sr.predecessors import name_predecessors
 from orthanc.pacs import Archive, Destination, Pacs
@@ -188,16 +188,21 @@ def _name_predecessors(job: Job, outcome: AnalysisOutcome, tools: Tools) -> None
     """A report on the same series that this one replaces is named in it, whether or not it can be withdrawn."""
     siblings = [one for one in tools.store.jobs_of_series(job.series_uid) if one.key != job.key]
     records = [record for one in siblings for record in tools.store.objects(one.key) if record.modality == REPORT]
+    replaced = {record.sop_uid: record.series_uid for record in records}
+    ours = {str(item.SOPInstanceUID) for item in outcome.objects}
+    for report in unknown_reports(job, tools.library):
+        if str(report.SOPInstanceUID) not in ours:
+            replaced[str(report.SOPInstanceUID)] = str(report.SeriesInstanceUID)
     for item in outcome.objects:
         if item.Modality == REPORT:
-            name_predecessors(item, {record.sop_uid: record.series_uid for record in records})
+            name_predecessors(item, replaced)
 
 
 def _rejections(job: Job, outcome: AnalysisOutcome, tools: Tools) -> Iterator[Dataset]:
     """The note that what the archive still holds of earlier results on the same series is replaced."""
     if not tools.rejection_notes:
         return
-    held = {one.key for one in tools.store.unsettled(JobState.SUPERSEDED, tools.clock())}
+    held = {one.key for one in tools.store.unsettled(JobState.SUPERSEDED, tools.clock(), tools.clock())}
     siblings = [one for one in tools.store.jobs_of_series(job.series_uid) if one.key != job.key and one.key in held]
     replaced = [
         Replaced(record.sop_uid, record.series_uid, record.modality)
@@ -230,7 +235,7 @@ def _deliver(job: Job, tools: Tools) -> None:
     refused = tools.destination.send(objects) if objects else ()
     if refused:
         logger.error("job %s: delivered in part: %s", job.key[:12], "; ".join(refused))
-    partly = ("delivered-in-part", "; ".join(refused)) if refused else (None, None)
+    partly = (DELIVERED_IN_PART, "; ".join(refused)) if refused else (None, None)
     tools.store.advance(job, Event(EventKind.DELIVERED, *partly), tools.clock())
 
 

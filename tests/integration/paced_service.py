@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 
 from cad.case.identity import job_key
 from cad.case.networks import CaseTools
+from cad.commands.options import UNAVAILABLE
 from cad.commands.wiring import serve, utc_now
 from cad.domain import (
     Candidate,
@@ -30,6 +31,7 @@ from cad.domain import (
     PointLps,
     Volume,
 )
+from cad.errors import Unavailable
 from cad.policy import POLICY_VERSION, NodulePolicy, SeriesPolicy, WordingPolicy
 from cad.report.statements import state
 from cad.science.nodules import characterise
@@ -95,7 +97,11 @@ def main() -> int:
     # By its importable name: a worker process looks functions up by module, and this one runs as __main__.
     from tests.integration import paced_service
 
-    return serve(load_settings(), paced_service.make_analysis)
+    try:
+        return serve(load_settings(), paced_service.make_analysis)
+    except Unavailable as outage:
+        sys.stderr.write(f"{outage.text}\n")
+        return UNAVAILABLE
 
 
 if __name__ == "__main__":

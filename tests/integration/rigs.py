@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import requests
 import uvicorn
 from fastapi import FastAPI
@@ -127,6 +128,7 @@ class ServiceRig:
     """The service as a process, with a data folder that outlives it; `module` says how it reads."""
 
     module = "tests.integration.paced_service"
+    arguments: tuple[str, ...] = ()
 
     def __init__(self, orthanc: OrthancRig, folder: Path, api_port: int, **settings: object) -> None:
         self.data_folder = folder
@@ -149,13 +151,14 @@ class ServiceRig:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LUNGCAD_")}
         self._environment = inherited | {f"LUNGCAD_{name.upper()}": str(value) for name, value in chosen.items()}
         self._environment["PYTHONWARNINGS"] = "default"
-        self._store = Store(f"sqlite:///{folder / 'jobs.sqlite'}", RetryPolicy())
+        database = str(chosen.get("database_url", f"sqlite:///{folder / 'jobs.sqlite'}"))
+        self._store = Store(database, RetryPolicy())
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with (self.data_folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self.module],
+                [sys.executable, "-m", self.module, *self.arguments],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,
@@ -195,6 +198,25 @@ class ServiceRig:
     def let_go(self) -> None:
         """Analyses go on."""
         (self.data_folder / HOLD).unlink()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of the process, which workers elsewhere need too."""
+        return self._environment
+
+    @property
+    def process(self) -> psutil.Process:
+        """The process of the service."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid)
+
+    @property
+    def outbox(self) -> list[str]:
+        """The jobs whose results lie on its disk."""
+        return sorted(path.name for path in (self.data_folder / "outbox").glob("*"))
+
+    def health(self) -> dict[str, Any]:
+        return dict(self.get("/health").json())
 
     @property
     def analyses(self) -> int:

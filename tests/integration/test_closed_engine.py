@@ -8,11 +8,13 @@ import socket
 import stat
 from pathlib import Path
 
+import psutil
 import pytest
+import requests
 from distributed import Client
 
 from cad.commands.wiring import PRIVATE, WorkerSetup, _listening, locked, make_private, run_job
-from cad.service.engine import DaskEngine
+from cad.service.engine import DaskEngine, Rules, WorkerFacts
 from cad.service.worker import WorkerBug
 
 pytestmark = pytest.mark.slow
@@ -25,12 +27,38 @@ def fails(key: str, epoch: int) -> None:
     raise WorkerBug("ValueError", "unexpected ValueError") from None
 
 
-def test_a_stock_client_without_the_certificate_is_not_let_in() -> None:
-    engine = DaskEngine(fails, 1)
+def itself() -> WorkerFacts:
+    """What a process says of itself that has no networks."""
+    return WorkerFacts("1", "here", (), os.getpid())
+
+
+PAGES = ("", "status", "workers", "info/main/workers.html", "json/identity.json", "metrics", "health")
+"""What Dask's status servers show to whoever asks."""
+
+
+def listening() -> set[int]:
+    """The ports that this process and its children wait on."""
+    processes = (psutil.Process(), *psutil.Process().children(recursive=True))
+    connections = [one for process in processes for one in process.net_connections("tcp")]
+    return {one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN}
+
+
+def shown(port: int, page: str) -> int:
+    """The status of a page; 0 when the port speaks no HTTP."""
     try:
+        return requests.get(f"http://127.0.0.1:{port}/{page}", timeout=5, allow_redirects=False).status_code
+    except requests.RequestException:
+        return 0
+
+
+def test_a_stock_client_without_the_certificate_is_not_let_in() -> None:
+    engine = DaskEngine(fails, itself, Rules(1), itself())
+    try:
+        assert engine.wait_for_models() == ()
+        assert engine._client is not None
         address = str(engine._client.scheduler_info()["address"])
         assert address.startswith("tls://127.0.0.1:")
-        assert engine.call(os.getpid) != os.getpid()
+        assert not [(port, page) for port in listening() for page in PAGES if shown(port, page) in range(200, 300)]
         for scheme in ("tcp", "tls"):
             with pytest.raises((OSError, TypeError, ValueError)):
                 Client(address.replace("tls", scheme, 1), timeout=3, set_as_default=False)

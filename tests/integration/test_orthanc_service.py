@@ -169,7 +169,7 @@ def test_slices_that_come_late_replace_the_result(
 def test_a_series_received_by_c_store_is_read_once(
     orthanc: OrthancRig, make_service: MakeService, chest: list[Dataset], tmp_path: Path
 ) -> None:
-    service = make_service(scp_port=(port := one_port()), scp_quiet_s=1)
+    service = make_service(scp_port=(port := one_port()), scp_callers="*", scp_quiet_s=1)
     service.start()
     files = save_series(chest, tmp_path / "chest")
     store_by_dcmtk(files, port, "LUNGCAD")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from cad.domain import ClinicalContext, ModelIdentity
 from cad.errors import Reason, Refusal
 from cad.service.dispatch import Dispatcher, Ownership, Plan
 from cad.service.engine import Ended, Ticket
-from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolTimes
+from cad.service.intake import Identity, PacsIntake, SpoolIntake, SpoolRules
 from cad.service.jobs import Job, JobState, RetryPolicy
 from cad.service.outbox import Outbox
 from cad.service.prior_search import History
@@ -96,6 +96,14 @@ class DrivenEngine:
 
     submitted: list[Ticket] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
+    workers: int = 1
+
+    def free(self) -> int:
+        return self.workers - len(self.submitted)
+
+    def abandon(self, ticket: Ticket) -> None:
+        self.submitted.remove(ticket)
+        self.ended.append(Ended(ticket, late=True))
 
     def submit(self, ticket: Ticket) -> None:
         self.submitted.append(ticket)
@@ -105,7 +113,7 @@ class DrivenEngine:
         return over
 
     def running(self) -> frozenset[Ticket]:
-        return frozenset(self.submitted)
+        return frozenset([*self.submitted, *(ended.ticket for ended in self.ended)])
 
     def end(self, bug: BaseException | None = None, *, lost: bool = False) -> None:
         self.ended.append(Ended(self.submitted.pop(0), bug, lost))
@@ -137,14 +145,14 @@ class Bench:
         self.unfit: set[str] = set()
         self.restart("boot-1")
 
-    def restart(self, boot: str, installation: str = "here") -> None:
+    def restart(self, boot: str, installation: str = "here", monotonic: Callable[[], float] | None = None) -> None:
         clock = self.tools.clock
         self.engine = DrivenEngine()
         ownership = Ownership(installation, boot, timedelta(minutes=2))
-        plan = Plan(1, timedelta(0), timedelta(minutes=1))
+        plan = Plan(1, timedelta(0), timedelta(minutes=1), monotonic=monotonic or (lambda: self.now.timestamp()))
         self.dispatcher = Dispatcher(self.engine, self.tools, ownership, plan)
         self.intake = PacsIntake(self.pacs, self.store, IDENTITY, timedelta(hours=24), clock)
-        self.spool_intake = SpoolIntake(self.spool, self.store, IDENTITY, SpoolTimes(0, 24), clock)
+        self.spool_intake = SpoolIntake(self.spool, self.store, IDENTITY, SpoolRules(0, 24, installation), clock)
 
     def analysis(self) -> SeriesAnalysis:
         return SeriesAnalysis((MODEL,), self._read, self._choose, self.note)

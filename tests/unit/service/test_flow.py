@@ -20,6 +20,7 @@ from cad.service.intake import FIRST_REST_S
 from cad.service.jobs import Job, JobState
 from cad.service.prior_choice import NO_PATIENT_ID
 from cad.service.prior_search import History
+from cad.service.store import ObjectRecord
 from cad.service.worker import AnalysisOutcome, Asked, LoopInterval, Note, SeriesAnalysis, execute, run_loop
 from orthanc.in_memory import InMemoryPacs, id_of
 from orthanc.pacs import SeriesSummary
@@ -581,11 +582,11 @@ def test_a_received_series_that_cannot_be_read_is_set_aside_with_its_reason(benc
         bench.spool.keep(series, f"{series}.1", encoded)
     bench.settle()
     assert bench.job("1.2.8").state is JobState.DONE
-    assert bench.spool.aside() == 1
+    assert len(bench.spool.aside()) == 1
     (reason,) = (tmp_path / "spool" / "aside").glob("*/reason.txt")
     assert reason.read_text().strip().isidentifier()
     bench.settle()
-    assert bench.spool.aside() == 1
+    assert len(bench.spool.aside()) == 1
 
 
 def test_what_the_destination_refuses_for_good_is_said_and_the_job_is_done(
@@ -627,3 +628,99 @@ def test_an_archive_that_says_stored_and_drops_it_ends_as_failed_and_named(
     job = bench.job()
     assert (job.state, job.code, bench.read) == (JobState.FAILED, "not-held", [1])
     assert job.text == "the destination said that it stored SEG and does not hold it"
+
+
+def test_the_results_of_a_job_that_another_service_confirmed_leave_our_disk(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.take_in()
+    bench.work()
+    assert bench.job().state is JobState.DONE
+    bench.store.settle(bench.job().key)  # as the other service does
+    assert any(bench.outbox_folder.iterdir())
+    bench.take_in()
+    assert not any(bench.outbox_folder.iterdir())
+
+
+def test_an_analysis_that_does_not_end_is_given_up_and_fails_after_three(bench: Bench) -> None:
+    receive(bench, 1)
+    for _ in range(3):
+        bench.take_in()
+        assert len(bench.engine.submitted) == 1
+        bench.take_in()
+        bench.now += timedelta(minutes=31)
+        bench.take_in()
+        assert bench.engine.submitted == []
+        bench.take_in()
+        bench.now += timedelta(minutes=1)
+    assert (bench.job().state, bench.job().code) == (JobState.FAILED, "too-long")
+
+
+def test_a_delivery_that_does_not_end_is_given_up_and_tried_again_without_limit(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.take_in()
+    job = bench.job()
+    delivering = bench.store.analysed(job, [ObjectRecord("2.25.1", "2.25.2", "SR")], {}, bench.now)
+    assert delivering is not None
+    for _ in range(5):
+        bench.take_in()
+        bench.now += timedelta(minutes=16)
+        bench.take_in()
+        bench.take_in()
+        assert (bench.job().state, bench.job().code) == (JobState.DELIVERING, "too-long"), bench.job()
+        bench.now += timedelta(minutes=6)
+        bench.take_in()
+
+
+def test_nothing_is_claimed_while_no_worker_is_there(bench: Bench) -> None:
+    receive(bench, 1)
+    bench.engine.workers = 0
+    bench.settle()
+    assert (bench.job().state, bench.job().claims, bench.job().interruptions) == (JobState.QUEUED, 0, 0)
+    bench.engine.workers = 1
+    bench.settle()
+    assert bench.job().state is JobState.DONE
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=-2), timedelta(hours=2)])
+def test_a_lease_is_judged_by_how_long_it_stood_still_whatever_the_clocks_say(bench: Bench, jump: timedelta) -> None:
+    receive(bench, 1)
+    bench.take_in()
+    steady = bench.now.timestamp()
+    bench.restart("boot-9", installation="elsewhere", monotonic=lambda: steady)
+    bench.now += jump
+    bench.take_in()
+    assert bench.engine.submitted == []
+    steady += 60
+    bench.take_in()
+    assert bench.engine.submitted == []
+    steady += 70
+    bench.take_in()
+    assert len(bench.engine.submitted) == 1
+
+
+def test_a_received_series_waits_for_the_service_that_has_it(bench: Bench) -> None:
+    content = io.BytesIO()
+    an_instance(1, "1.2.7").save_as(content, enforce_file_format=True)
+    bench.spool.keep("1.2.7", "1.2.7.1", content.getvalue())
+    bench.spool_intake.step()
+    bench.restart("boot-9", installation="elsewhere")
+    bench.now += timedelta(hours=1)
+    bench.dispatcher.step()
+    bench.now += timedelta(hours=1)
+    bench.dispatcher.step()
+    assert bench.engine.submitted == []
+    bench.restart("boot-2")
+    bench.settle()
+    assert bench.job("1.2.7").state is JobState.DONE
+
+
+def test_a_received_series_that_says_so_is_urgent(bench: Bench) -> None:
+    for series, priority in (("1.2.7", None), ("1.2.8", "STAT")):
+        image = an_instance(1, series)
+        if priority is not None:
+            image.RequestedProcedurePriority = priority
+        content = io.BytesIO()
+        image.save_as(content, enforce_file_format=True)
+        bench.spool.keep(series, f"{series}.1", content.getvalue())
+    bench.spool_intake.step()
+    assert [bench.job(series).priority for series in ("1.2.7", "1.2.8")] == [0, 1]

@@ -19,7 +19,7 @@ from cad.service.migrations.upgrade import upgrade_tables
 from cad.service.tables import METADATA, open_engine
 from tests.unit.service.first_tables import restore, revision_of, rows_of
 
-NEWEST = "0001"
+NEWEST = "0002"
 
 
 @pytest.fixture
@@ -46,7 +46,11 @@ def test_an_installation_from_before_the_migrations_keeps_every_row(database: Pa
     assert {str(row[5]) for row in before["jobs"]} == {state.value for state in JobState}
     assert all(before.values())
     upgrade_tables(engine)
-    assert rows_of(database) == before
+    after = rows_of(database)
+    kept = {name: [row[: len(before[name][0])] for row in after[name]] for name in before}
+    assert kept == before
+    assert {row[-2:] for row in after["jobs"]} == {(None, 0)}
+    assert [after[name] for name in sorted(after.keys() - before.keys())] == [[], []]
     assert revision_of(database) == NEWEST
     assert differences(engine) == []
 

@@ -108,3 +108,30 @@ def test_a_token_opens_other_addresses_and_none_is_needed_on_loopback() -> None:
     assert load_settings(environment={"LUNGCAD_API_HOST": "0.0.0.0", "LUNGCAD_API_TOKEN": "t"}).api_token
     for host in ("localhost", "127.0.0.2", "::1"):
         assert load_settings(environment={"LUNGCAD_API_HOST": host}).api_token is None
+
+
+def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hush\n")
+    settings = load_settings(environment={"LUNGCAD_API_TOKEN_FILE": str(tmp_path / "token")})
+    assert settings.api_token is not None
+    assert settings.api_token.get_secret_value() == "hush"
+    with pytest.raises(SettingsError, match="api_token cannot be read"):
+        load_settings(environment={"LUNGCAD_API_TOKEN_FILE": str(tmp_path / "absent")})
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(SettingsError):
+        load_settings(environment={"LUNGCAD_API_TOKEN_FILE": str(tmp_path / "empty")})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"LUNGCAD_SCP_PORT": "11112"},
+        {"LUNGCAD_SCP_TLS": "true"},
+        {"LUNGCAD_DIMSE_TLS": "true", "LUNGCAD_DICOM_TLS_CERT": "a", "LUNGCAD_DICOM_TLS_KEY": "b"},
+    ],
+)
+def test_a_receiver_for_everybody_and_tls_without_certificates_are_refused(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError):
+        load_settings(environment=given)
+    fitting = {"LUNGCAD_SCP_CALLERS": "CT1, CT2", "LUNGCAD_DICOM_TLS_CERT": "a", "LUNGCAD_DICOM_TLS_KEY": "b"}
+    assert load_settings(environment={**given, **fitting, "LUNGCAD_DICOM_TLS_CA": "c"}).scp_callers == ("CT1", "CT2")

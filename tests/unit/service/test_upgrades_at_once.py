@@ -33,6 +33,7 @@ def test_services_that_start_at_once_upgrade_once(tmp_path: Path) -> None:
     for service in services:
         service.join(timeout=120)
     assert [service.exitcode for service in services] == [0, 0, 0]
-    assert [revision_of(database) for database in (new, older)] == ["0001", "0001"]
+    assert [revision_of(database) for database in (new, older)] == ["0002", "0002"]
     assert rows_of(new) == {name: [] for name in METADATA.tables}
-    assert rows_of(older) == before
+    after = rows_of(older)
+    assert {name: [row[: len(before[name][0])] for row in after[name]] for name in before} == before
