@@ -11,7 +11,7 @@ PYTHON_READY := $(VENV)/.python-ready
 DEBIAN_READY := $(VENV)/.debian-ready
 PACKAGE_READY := $(VENV)/.package-ready
 
-.PHONY: help setup demo serve viewer test lint gate-format gate-rules gate-types gate-imports unit format docs constraints clean distclean
+.PHONY: help setup demo serve viewer test lint gate-format gate-rules gate-types gate-imports unit format docs constraints lock clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,7 +41,7 @@ viewer: setup ## The same with the OHIF viewer in front, opened on the demo stud
 	@$(BIN)/lungcad demo --out demo_output --then viewer
 
 lint: $(PACKAGE_READY) ## Format check, ruff, mypy --strict, import contracts
-	@$(MAKE) --no-print-directory gate-format gate-rules gate-types gate-imports
+	@$(MAKE) --no-print-directory gate-format gate-rules gate-types gate-imports gate-known
 
 # What a gate or a group of tests says of itself: a line at its start, a line with its seconds at its end.
 define timed
@@ -58,6 +58,8 @@ gate-types:
 	@$(call timed,mypy --strict,$(BIN)/mypy)
 gate-imports:
 	@$(call timed,import contracts,$(BIN)/lint-imports --no-cache)
+gate-known:
+	@$(call timed,known vulnerabilities,.ci/known-vulnerabilities $(BIN)/python)
 
 # Each group is one process on one core: torch's threads in two processes would wait for each other. Two groups run at a
 # time, the gates and the longest first, and each line bears the name of its group. The line of a group that
@@ -104,6 +106,9 @@ format: $(PACKAGE_READY) ## Format the code and sort its imports
 
 docs: $(PACKAGE_READY) ## Draw the tables of docs/ anew from the code
 	@$(BIN)/python -m tests.documented_tables
+
+lock: ## Write docker/requirements.lock: what the image installs, with hashes
+	@.ci/lock $(BIN)/python
 
 constraints: $(PACKAGE_READY) ## Write constraints.txt from what is installed now
 	@.ci/constraints $(BIN)/python >constraints.txt.new && mv constraints.txt.new constraints.txt

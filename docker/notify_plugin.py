@@ -1,8 +1,8 @@
 """Tells lungcad of stable CT series. One file for Orthanc's "PythonScript"; standard library and `import orthanc` only.
 
-Two variables of Orthanc's environment configure it:
+Variables of Orthanc's environment configure it:
     LUNGCAD_NOTIFY_URL    root of the service's API, for instance http://127.0.0.1:8140 (without it the plugin sleeps)
-    LUNGCAD_NOTIFY_TOKEN  the API's token, if it asks for one
+    LUNGCAD_NOTIFY_TOKEN  the API's token, if it asks for one; or LUNGCAD_NOTIFY_TOKEN_FILE, a file with it
 
 A notice that is lost does no harm: the service also reads Orthanc's change log. Notices only make it prompt. They are
 posted from a thread of their own, because a callback that waits would hold up Orthanc.
@@ -21,7 +21,18 @@ POST_TIMEOUT_S = 5.0
 MOST_WAITING = 10000  # beyond this the service has been away for long and will read the change log anyway
 
 URL = os.environ.get("LUNGCAD_NOTIFY_URL", "").rstrip("/")
-TOKEN = os.environ.get("LUNGCAD_NOTIFY_TOKEN", "")
+
+
+def read_token():
+    """The API's token, from the environment or from a file."""
+    path = os.environ.get("LUNGCAD_NOTIFY_TOKEN_FILE")
+    if not path:
+        return os.environ.get("LUNGCAD_NOTIFY_TOKEN", "")
+    with open(path, encoding="utf-8") as file:
+        return file.read().strip()
+
+
+TOKEN = read_token()
 
 waiting = queue.Queue(MOST_WAITING)
 

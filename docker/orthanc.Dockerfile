@@ -14,5 +14,6 @@ WORKDIR /var/lib/orthanc
 VOLUME /var/lib/orthanc/db
 EXPOSE 8042 4242
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
-    CMD curl -fsu "lungcad:$LUNGCAD_ORTHANC_PASSWORD" http://127.0.0.1:8042/system
-CMD ["/usr/sbin/Orthanc", "/etc/lungcad/orthanc.json"]
+    CMD curl -fsu "lungcad:${LUNGCAD_ORTHANC_PASSWORD:-$(cat "$LUNGCAD_ORTHANC_PASSWORD_FILE")}" http://127.0.0.1:8042/system
+# Orthanc takes the password from its environment; a secret in a file gets there here, and nowhere else.
+CMD ["/bin/sh", "-c", "export LUNGCAD_ORTHANC_PASSWORD=\"${LUNGCAD_ORTHANC_PASSWORD:-$(cat \"$LUNGCAD_ORTHANC_PASSWORD_FILE\")}\"; exec /usr/sbin/Orthanc /etc/lungcad/orthanc.json"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cad.errors import Reason
-from cad.service.settings import OTHER_NAMES, PREFIX, Settings
+from cad.service.settings import FILE_NAMES, OTHER_NAMES, PREFIX, Settings
 from tests.documented_tables import documented_tables, documents, with_tables
 from tests.made.series import a_series
 from tests.made.subjects import drawn_nodule, loaded, objects_of
@@ -47,7 +47,7 @@ def test_every_reason_of_refusal_is_explained() -> None:
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, *sorted((ROOT / "docker").glob("*.*"))], ids=lambda path: path.name)
 def test_names_only_settings_that_exist(path: Path) -> None:
-    known = OTHER_NAMES | {PREFIX + name.upper() for name in Settings.model_fields}
+    known = OTHER_NAMES | FILE_NAMES | {PREFIX + name.upper() for name in Settings.model_fields}
     assert set(re.findall(r"LUNGCAD_[A-Z_]*[A-Z]", path.read_text())) <= known
 
 
