@@ -6,6 +6,7 @@ python -m tests.endurance.hostile [--files 250] [--objects 3000]
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import random
 import subprocess
@@ -109,13 +110,13 @@ def _send(stage: Stage, number: int, rng: random.Random) -> list[str]:
 
 
 def _store(association: Association, folder: Path, rng: random.Random) -> str:
-    image = rng.choice(chests(f"hostile/{rng.randrange(10)}", 1)[0])
+    image = rng.choice(_images())
     if rng.random() < 0.5:
         image = broken_dataset(image, rng)
     try:
         content = _encoded(image)
     except Exception:  # noqa: BLE001 - what cannot even be written is broken as bytes instead
-        content = _encoded(chests("hostile/0", 1)[0][0])
+        content = _encoded(_images()[0])
     head = content.index(b"\x08\x00\x05\x00") if b"\x08\x00\x05\x00" in content else 400
     body = content[head:] if rng.random() < 0.3 else broken_bytes(content[head:], rng)
     path = folder / "broken.dcm"
@@ -125,6 +126,12 @@ def _store(association: Association, folder: Path, rng: random.Random) -> str:
     except Exception as problem:  # noqa: BLE001 - our own sender refuses to send some of it
         return f"unsendable ({type(problem).__name__})"
     return f"0x{answer.Status:04X}" if "Status" in answer else "no answer"
+
+
+@functools.lru_cache(maxsize=1)
+def _images() -> list[Dataset]:
+    """Those of ten series, which are broken on their way."""
+    return [image for chest in chests("hostile", 10) for image in chest]
 
 
 def _encoded(image: Dataset) -> bytes:
