@@ -265,7 +265,8 @@ class Service:
 
 def make_engine(settings: Settings, setup: WorkerSetup) -> DaskEngine:
     """The engine of the settings; `setup` is what its workers build their tools from."""
-    rules = Rules(settings.analyses_at_once, settings.worker_jobs, settings.worker_memory_mb)
+    limits = (settings.worker_memory_mb, settings.worker_limit_mb)
+    rules = Rules(settings.analyses_at_once, settings.worker_jobs, *limits)
     ours = WorkerFacts(version("lungcad"), installation_id(settings.data_folder), (), os.getpid())
     task, probe = functools.partial(run_job, setup), functools.partial(facts_of, setup)
     return DaskEngine(task, probe, rules, ours, cluster_of(settings))

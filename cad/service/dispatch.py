@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cad.errors import Unavailable
-from cad.service.engine import Ended, Engine, Ticket
+from cad.service.engine import TOO_LONG, Ended, Engine, Ticket
 from cad.service.jobs import Event, EventKind, Job, JobState, Source, installation_of
 from cad.service.meter import Meter
 from cad.service.silence import Silence
@@ -141,7 +141,7 @@ class Dispatcher:
             limit = self._plan.delivery_limit if stage is JobState.DELIVERING else self._plan.analysis_limit
             if self._stages.seconds(ticket, stage, now_s) > limit.total_seconds():
                 logger.error("job %s: %s takes longer than %s; given up", ticket[0][:12], stage, limit)
-                self._engine.abandon(ticket)
+                self._engine.abandon(ticket, TOO_LONG)
 
     def _clear_outbox(self) -> None:
         """Delete the results on our disk of jobs that need them no more, whichever service saw to that."""
@@ -223,12 +223,13 @@ class Plan:
 def _event_of(ended: Ended, job: Job) -> Event:
     """What an ended execution that recorded no end of its own means.
 
-    An analysis that takes too long is likely to do so again; a destination that does is waited for.
+    An analysis that takes too long or too much is likely to do so again; a destination that does is waited for.
     """
-    if ended.late and job.state is JobState.DELIVERING:
-        return Event(EventKind.UNAVAILABLE, "too-long", "the delivery took too long and was given up")
-    if ended.late:
-        return Event(EventKind.CRASHED, "too-long", "the analysis took too long and was given up")
+    if ended.given_up and job.state is JobState.DELIVERING:
+        return Event(EventKind.UNAVAILABLE, ended.given_up, "the delivery took too long and was given up")
+    if ended.given_up:
+        how = "took too long" if ended.given_up == TOO_LONG else "took too much memory"
+        return Event(EventKind.CRASHED, ended.given_up, f"the analysis {how} and was given up")
     if ended.lost or ended.bug is None:
         return Event(EventKind.INTERRUPTED, "worker-lost", "the worker process died")
     if isinstance(ended.bug, Unavailable):

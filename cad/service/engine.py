@@ -50,12 +50,16 @@ KEPT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An execution that is over. `bug` is what it raised; `lost`: its worker died; `late`: it was given up."""
+    """An execution that is over. `bug` is what it raised; `lost`: its worker died; `given_up`: why we ended it."""
 
     ticket: Ticket
     bug: BaseException | None = None
     lost: bool = False
-    late: bool = False
+    given_up: str | None = None
+
+
+TOO_LONG, TOO_LARGE = "too-long", "too-much-memory"
+"""Why an execution was given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +104,13 @@ class ClusterAddress:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How many worker processes of our own, and after how many jobs or beyond which memory an idle one is replaced."""
+    """How many worker processes of our own, after how many jobs or beyond which memory an idle one is replaced, and
+    beyond which memory one is that works."""
 
     processes: int
     jobs: int = 200
     memory_mb: float = 6000.0
+    limit_mb: float = 12000.0
 
 
 class Engine(Protocol):
@@ -126,8 +132,8 @@ class Engine(Protocol):
         """The executions that have not been collected."""
         ...
 
-    def abandon(self, ticket: Ticket) -> None:
-        """Give an execution up that takes too long; its worker process is replaced."""
+    def abandon(self, ticket: Ticket, why: str) -> None:
+        """Give an execution up that takes too long or too much; its worker process is replaced."""
         ...
 
 
@@ -137,7 +143,7 @@ class _Given:
 
     worker: str
     future: Future[Any]
-    late: bool = False
+    given_up: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -206,7 +212,7 @@ class DaskEngine:
     def collect(self) -> tuple[Ended, ...]:
         """The executions that ended; the loss of a worker or of the scheduler ends its executions."""
         with self._lock:
-            over = {t: given for t, given in self._given.items() if given.late or self._is_over(given)}
+            over = {t: given for t, given in self._given.items() if given.given_up or self._is_over(given)}
             ended = tuple(_ended(ticket, given) for ticket, given in over.items())
             for one in ended:
                 worker = self._given.pop(one.ticket).worker
@@ -219,13 +225,13 @@ class DaskEngine:
         with self._lock:
             return frozenset(self._given)
 
-    def abandon(self, ticket: Ticket) -> None:
+    def abandon(self, ticket: Ticket, why: str) -> None:
         """Give an execution up; its worker process is replaced."""
         with self._lock:
             given = self._given.get(ticket)
             if given is None:
                 return
-            given.late = True
+            given.given_up = why
             facts = self._crew.fit.pop(given.worker, None)
             given.future.release()
         self._replace(given.worker, facts)
@@ -303,7 +309,11 @@ class DaskEngine:
             for address, future in answered.items():
                 del self._crew.asked[address]
                 self._judge(address, future)
+            grown = [ticket for ticket, given in self._given.items() if self._is_grown(given)]
             replaced = [(address, self._crew.fit.pop(address)) for address in self._to_replace()]
+        for ticket in grown:
+            logger.error("job %s: its worker holds more memory than it may; given up", ticket[0][:12])
+            self.abandon(ticket, TOO_LARGE)
         for address, facts in replaced:
             self._replace(address, facts)
 
@@ -322,6 +332,11 @@ class DaskEngine:
 
     def _is_over(self, given: _Given) -> bool:
         return given.future.status != "pending" or given.worker not in self._known()
+
+    def _is_grown(self, given: _Given) -> bool:
+        """Whether one of our own workers holds more than any analysis needs: others of the machine would be killed."""
+        facts = self._crew.fit.get(given.worker)
+        return self._cluster is not None and facts is not None and _memory_mb(facts.pid) > self._rules.limit_mb
 
     def _known(self) -> frozenset[str]:
         crew = self._crew
@@ -437,8 +452,8 @@ def _memory_mb(pid: int) -> float:
 
 
 def _ended(ticket: Ticket, given: _Given) -> Ended:
-    if given.late:
-        return Ended(ticket, late=True)
+    if given.given_up:
+        return Ended(ticket, given_up=given.given_up)
     if given.future.status == "error":
         bug = given.future.exception()
         return Ended(ticket, bug, lost=isinstance(bug, KilledWorker))

@@ -161,6 +161,11 @@ class Settings(BaseSettings):
     worker_memory_mb: float = Field(
         6000.0, gt=0, description="Memory beyond which an idle worker process is replaced, in MB."
     )
+    worker_limit_mb: float = Field(
+        12000.0,
+        gt=0,
+        description="Memory beyond which a worker process at work is ended, and its job tried again, in MB.",
+    )
     analyses_at_once: int = Field(1, ge=1, description="Analyses at one time; each uses every core.")
     lease_s: float = Field(120.0, gt=0, description="Silence after which another service may take our jobs, in s.")
     reconcile_s: float = Field(30.0, gt=0, description="Pause between two comparisons of table, engine and PACS, in s.")

@@ -390,7 +390,8 @@ class Store:
         return state not in UNFINISHED and not (state in TO_SETTLE and self._read(open_objects))
 
     def forget(self, before: datetime) -> int:
-        """Delete the jobs that ended before that time, with their findings, maps and lists of objects; how many.
+        """Delete the jobs that ended before that time, with all that belongs to them and what was said of their series'
+        patients; how many.
 
         Nothing is deleted that is still to be sent, seen or withdrawn.
         """
@@ -404,6 +405,11 @@ class Store:
         )
         with self._write() as connection:
             keys = [row.key for row in connection.execute(old)]
+            series = select(JOBS.c.series_id).where(JOBS.c.key.in_(keys))
+            others = select(JOBS.c.series_id).where(JOBS.c.key.not_in(keys))
+            for table in (PATIENTS, URGENT_SERIES):
+                place = table.c.series_id
+                connection.execute(delete(table).where(place.in_(series), place.not_in(others)))
             for table, column in ((RESULTS, "job_key"), (MAPS, "job_key"), (OBJECTS, "job_key"), (JOBS, "key")):
                 connection.execute(delete(table).where(table.c[column].in_(keys)))
         return len(keys)

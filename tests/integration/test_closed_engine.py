@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import stat
+import time
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,7 @@ import requests
 from distributed import Client
 
 from cad.commands.wiring import PRIVATE, WorkerSetup, _listening, locked, make_private, run_job
-from cad.service.engine import DaskEngine, Rules, WorkerFacts
+from cad.service.engine import TOO_LARGE, DaskEngine, Ended, Rules, WorkerFacts
 from cad.service.worker import WorkerBug
 
 pytestmark = pytest.mark.slow
@@ -97,3 +98,31 @@ def test_small_answers_are_sent_at_once() -> None:
     with _listening("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP
     logging.getLogger(__name__).debug("closed")
+
+
+def grows(key: str, epoch: int) -> None:
+    """A job that takes memory until it is ended."""
+    held = []
+    while True:
+        held.append(bytearray(20_000_000))
+        time.sleep(0.05)
+
+
+def test_a_worker_that_takes_too_much_memory_is_ended_and_replaced() -> None:
+    engine = DaskEngine(grows, itself, Rules(1, limit_mb=600), itself())
+    try:
+        engine.wait_for_models()
+        engine.submit(("ab" * 32, 1))
+        deadline = time.monotonic() + 120
+        ended: tuple[Ended, ...] = ()
+        while not ended and time.monotonic() < deadline:
+            engine.keep()
+            ended = engine.collect()
+            time.sleep(0.1)
+        assert [one.given_up for one in ended] == [TOO_LARGE]
+        while engine.free() == 0 and time.monotonic() < deadline:
+            engine.keep()
+            time.sleep(0.1)
+        assert engine.free() == 1
+    finally:
+        engine.close()

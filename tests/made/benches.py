@@ -101,9 +101,9 @@ class DrivenEngine:
     def free(self) -> int:
         return self.workers - len(self.submitted)
 
-    def abandon(self, ticket: Ticket) -> None:
+    def abandon(self, ticket: Ticket, why: str) -> None:
         self.submitted.remove(ticket)
-        self.ended.append(Ended(ticket, late=True))
+        self.ended.append(Ended(ticket, given_up=why))
 
     def submit(self, ticket: Ticket) -> None:
         self.submitted.append(ticket)

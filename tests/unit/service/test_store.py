@@ -368,10 +368,15 @@ def test_what_waits_is_counted_with_its_age_and_whom_it_waits_for(store: Store) 
 def test_what_ended_long_ago_is_deleted_with_all_that_belongs_to_it_and_nothing_else(store: Store) -> None:
     old, new = finished(store, 1, "1.2.1"), finished(store, 2, "1.2.2")
     store.settle(old.key)
+    for series_id in (old.series_id, new.series_id):
+        store.note_patient(series_id, {"age_years": 60})
+        store.note_urgent(series_id)
     later = NOW + timedelta(days=30)
     assert store.forget(NOW) == 0
     assert store.forget(later) == 1
     assert (store.job(old.key), store.document(old.key), store.objects(old.key)) == (None, None, ())
+    assert (store.patient(old.series_id), store.is_urgent(old.series_id)) == ({}, False)
+    assert (store.patient(new.series_id), store.is_urgent(new.series_id)) == ({"age_years": 60}, True)
     assert store.job(new.key) == new  # not seen at its destination yet
     store.accept(a_job(3))
     assert (store.forget(later), store.counts()) == (0, {JobState.DONE: 1, JobState.QUEUED: 1})
