@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
+
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -18,11 +21,13 @@ from sqlalchemy import (
     create_engine,
     event,
 )
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 20_000
 """How long SQLite waits for another process's write; its writes here take milliseconds."""
+
+WAL_PAUSE_S = 0.02
 
 READING = "lungcad_reading"
 """Execution option of transactions that write nothing."""
@@ -114,9 +119,24 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
     """WAL lets readers go on beside a writer; FULL makes a committed row survive a power cut."""
     connection.isolation_level = None  # we send BEGIN ourselves
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL"):
-        cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    _use_wal(cursor)
+    cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def _use_wal(cursor: DBAPICursor) -> None:
+    """Switch to WAL, which lasts. SQLite does not wait for others that do so at this moment: we do."""
+    end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(WAL_PAUSE_S)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:
