@@ -86,6 +86,8 @@ def by_c_store(number: int) -> int:
         partial = [name for name in stage.left_behind() if not name.startswith("spool/aside")]
         print(f"the next good series took {waited:.0f} s; largest process {largest:.0f} MB")
         print(f"jobs {ends}; {aside} set aside")
+        for told in service.log.split("unexpected ")[1:4]:
+            print(f"unexpected {told[:3000]}")
         print(f"left behind: {len(partial)}; tracebacks in the log: {service.log.count('Traceback')}")
         return len(partial) + (waited > LONGEST_S) + (largest > LARGEST_MB) + int((ends or {}).get("failed", 0) > 0)
 
