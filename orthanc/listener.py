@@ -19,7 +19,6 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     JPEG2000,
     CTImageStorage,
@@ -177,10 +176,10 @@ class StoreListener:
         encoded = event.encoded_dataset()
         try:
             header = pydicom.dcmread(io.BytesIO(encoded), specific_tags=IDENTIFIERS, stop_before_pixels=True)
-        except (InvalidDicomError, EOFError):
+            series_uid, sop_uid = (str(header.get(name) or "") for name in ("SeriesInstanceUID", "SOPInstanceUID"))
+        except Exception as problem:  # noqa: BLE001 - a stranger's bytes may be wrong in any way
+            logger.warning("an instance that cannot be read was refused (%s)", type(problem).__name__)
             return CANNOT_UNDERSTAND
-        series_uid = str(header.get("SeriesInstanceUID") or "")
-        sop_uid = str(header.get("SOPInstanceUID") or "")
         if not series_uid or not sop_uid:
             return DOES_NOT_MATCH_SOP_CLASS
         try:

@@ -83,11 +83,12 @@ def by_c_store(number: int) -> int:
         waited = time.monotonic() - began
         ends = wait_for(lambda: _ended(service.health()["jobs"]), "every job to end", patience_s=600)
         aside = len(list((service.data_folder / "spool" / "aside").glob("*")))
-        partial = [name for name in stage.left_behind() if not name.startswith("spool/aside")]
+        partial = [name for name in stage.left_behind() if not name.startswith(("spool/aside", ".probe"))]
         print(f"the next good series took {waited:.0f} s; largest process {largest:.0f} MB")
         print(f"jobs {ends}; {aside} set aside")
-        for told in service.log.split("unexpected ")[1:4]:
-            print(f"unexpected {told[:3000]}")
+        for told in service.log.split("cad.service.dispatch: ")[1:]:
+            if ": unexpected " in told[:80]:
+                print(told[:4000])
         print(f"left behind: {len(partial)}; tracebacks in the log: {service.log.count('Traceback')}")
         return len(partial) + (waited > LONGEST_S) + (largest > LARGEST_MB) + int((ends or {}).get("failed", 0) > 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import struct
 import time
@@ -11,14 +12,15 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
-from pynetdicom import AE, build_role
+from pydicom.uid import ExplicitVRLittleEndian
+from pynetdicom import AE, _config, build_role
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at run time
 
 from cad.errors import Unavailable
 from orthanc import listener as listening
 from orthanc.commitment import ALL_HELD, COMMITMENT, COMMITMENT_INSTANCE, Commitments
 from orthanc.dimse import DimseDestination, DimsePeer
-from orthanc.listener import ListenerAddress, StoreListener
+from orthanc.listener import CT_CLASSES, ListenerAddress, StoreListener
 from orthanc.spool import Spool
 from orthanc.tls import TlsFiles
 from tests.made.certificates import Authority
@@ -208,3 +210,23 @@ def _announce(port: int, uids: list[str]) -> None:
     status, _ = association.send_n_event_report(said, ALL_HELD, COMMITMENT, COMMITMENT_INSTANCE)
     assert status.Status == 0
     association.release()
+
+
+def test_an_instance_whose_identifiers_cannot_be_parsed_is_refused(spool: Spool, tmp_path: Path) -> None:
+    content = io.BytesIO()
+    an_instance(1).save_as(content, enforce_file_format=True)
+    broken = content.getvalue().replace(b"\x20\x00\x0e\x00UI", b"\x20\x00\x0e\x00ZZ")  # a VR that there is not
+    assert broken != content.getvalue()
+    path = tmp_path / "broken.dcm"
+    path.write_bytes(broken)
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(_config, "STORE_SEND_CHUNKED_DATASET", True)
+    entity = AE("CT1")
+    entity.add_requested_context(CT_CLASSES[0], ExplicitVRLittleEndian)
+    with listener(spool) as running:
+        association = entity.associate("127.0.0.1", running.port, ae_title=AET)
+        status = association.send_c_store(path)
+        association.release()
+    monkey.undo()
+    assert status.Status == listening.CANNOT_UNDERSTAND
+    assert spool.resting(0) == ()
