@@ -228,7 +228,7 @@ def _current(image: Dataset) -> Current:
     found = image_date(image)
     issuer, born, sex = (text_of(image, keyword) for keyword in ("IssuerOfPatientID", "PatientBirthDate", "PatientSex"))
     return Current(
-        str(image.StudyInstanceUID),
+        text_of(image, "StudyInstanceUID") or "",
         PatientIdentity(text_of(image, "PatientID") or "", issuer, born, sex),
         None if found is None else found.day,
     )

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -83,7 +84,9 @@ def by_c_store(number: int) -> int:
         waited = time.monotonic() - began
         ends = wait_for(lambda: _ended(service.health()["jobs"]), "every job to end", patience_s=600)
         aside = len(list((service.data_folder / "spool" / "aside").glob("*")))
-        partial = [name for name in stage.left_behind() if not name.startswith(("spool/aside", ".probe"))]
+        with suppress(AssertionError):  # what is left is counted
+            wait_for(lambda: not _partial(stage), "nothing to be left behind", patience_s=30)
+        partial = _partial(stage)
         print(f"the next good series took {waited:.0f} s; largest process {largest:.0f} MB")
         print(f"jobs {ends}; {aside} set aside")
         for told in service.log.split("cad.service.dispatch: ")[1:]:
@@ -91,6 +94,10 @@ def by_c_store(number: int) -> int:
                 print(told[:4000])
         print(f"left behind: {len(partial)}; tracebacks in the log: {service.log.count('Traceback')}")
         return len(partial) + (waited > LONGEST_S) + (largest > LARGEST_MB) + int((ends or {}).get("failed", 0) > 0)
+
+
+def _partial(stage: Stage) -> list[str]:
+    return [name for name in stage.left_behind() if not name.startswith(("spool/aside", ".probe"))]
 
 
 def _ended(jobs: dict[str, int]) -> dict[str, int] | None:

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from cad.domain import Caution
 from cad.policy import SeriesPolicy
 from cad.service.analysis import priors_in
-from cad.service.prior_search import EarlierScan, History
+from cad.service.prior_search import EarlierScan, History, _current
 from dicom_io.read.priors import Priors
 from dicom_io.read.reading import best_series, load_datasets
 from tests.made.series import a_series
@@ -98,3 +98,9 @@ def test_the_best_series_of_a_study_is_chosen_by_headers_alone() -> None:
     chosen = best_series([*thick, *few, *thin], SeriesPolicy())
     assert {str(ds.SeriesInstanceUID) for ds in chosen} == {thin[0].SeriesInstanceUID}
     assert len(chosen) == 40
+
+
+def test_an_image_that_names_no_study_is_no_reason_to_crash() -> None:
+    image = a_series()[0]
+    del image.StudyInstanceUID
+    assert _current(image).study_uid == ""
