@@ -27,7 +27,6 @@ from urllib3.util.retry import Retry
 
 from cad.errors import CadError, Reason, Refusal, Unavailable
 from orthanc.pacs import (
-    AT_ONCE,
     REPEATED_KEYWORDS,
     ChangePage,
     PatientIdentity,
@@ -36,6 +35,7 @@ from orthanc.pacs import (
     StudySummary,
     date_of,
     identity_digest,
+    is_at_once,
     matching_key,
 )
 
@@ -140,7 +140,7 @@ class OrthancPacs:
     def _is_urgent(self, instance_id: str) -> bool:
         """Whether an image says that its examination is wanted at once; Orthanc's index does not have it."""
         answers = (self._api.call_or_none("GET", f"instances/{instance_id}/content/{tag}") for tag in PRIORITY_TAGS)
-        return any(answer is not None and answer.text.strip("\0 ") in AT_ONCE for answer in answers)
+        return any(answer is not None and is_at_once(answer.text) for answer in answers)
 
     def find_series(self, series_uid: str) -> str | None:
         """Orthanc's own id of the series with this Series Instance UID; None when it has none."""

@@ -90,6 +90,12 @@ PRIORITY_KEYWORDS = ("RequestedProcedurePriority", "StudyPriorityID")
 
 AT_ONCE = frozenset({"STAT", "HIGH"})
 
+
+def is_at_once(text: str) -> bool:
+    """Whether the text of a priority, padded as it may be, asks for an examination at once."""
+    return text.strip("\0 ") in AT_ONCE
+
+
 REPEATED_KEYWORDS = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber")
 """What a person corrects and a page shows."""
 

@@ -22,7 +22,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from cad.errors import Reason, Refusal, Unavailable
-from orthanc.pacs import AT_ONCE, PRIORITY_KEYWORDS, REPEATED_KEYWORDS, identity_digest
+from orthanc.pacs import PRIORITY_KEYWORDS, REPEATED_KEYWORDS, identity_digest, is_at_once
 
 ASIDE = "aside"
 """Folder of the series that could not be read."""
@@ -212,7 +212,7 @@ def _is_urgent(header: Dataset) -> bool:
     items = (header.get_item(keyword) for keyword in PRIORITY_KEYWORDS)
     raw = (item.value for item in items if item is not None)
     texts = (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value) for value in raw)
-    return any(text.strip("\0 ") in AT_ONCE for text in texts)
+    return any(is_at_once(text) for text in texts)
 
 
 def _name(uid: str) -> str:

@@ -203,8 +203,7 @@ class DaskEngine:
             if not idle or self._client is None:
                 raise Unavailable("engine", "no worker is free")
             name = f"lungcad-{key[:16]}-{epoch}"
-            options = {"key": name, "workers": [idle[0]], "allow_other_workers": False, "pure": False, "retries": 0}
-            future = self._client.submit(self._task, key, epoch, **options)
+            future = self._client.submit(self._task, key, epoch, key=name, **_there_alone(idle[0]))
             future.add_done_callback(lambda _future: self.activity.set())
             self._given[ticket] = _Given(idle[0], future)
             self._jobs[idle[0]] += 1
@@ -303,8 +302,7 @@ class DaskEngine:
             self._kept_s = time.monotonic()
             self._note(workers)
             for address in workers.keys() - self._known():
-                options = {"workers": [address], "allow_other_workers": False, "pure": False, "retries": 0}
-                self._crew.asked[address] = client.submit(self._probe, **options)
+                self._crew.asked[address] = client.submit(self._probe, **_there_alone(address))
             answered = {address: future for address, future in self._crew.asked.items() if future.done()}
             for address, future in answered.items():
                 del self._crew.asked[address]
@@ -435,6 +433,11 @@ class DaskEngine:
             restart = self._client.restart_workers
             options = {"timeout": SILENT_S, "raise_for_error": False}
             threading.Thread(target=restart, args=([address],), kwargs=options, daemon=True).start()
+
+
+def _there_alone(address: str) -> dict[str, Any]:
+    """The options of a task that runs on this worker or not at all, each time anew."""
+    return {"workers": [address], "allow_other_workers": False, "pure": False, "retries": 0}
 
 
 def _is_stopped(pid: int) -> bool:

@@ -63,6 +63,7 @@ DELIVERED_IN_PART = "delivered-in-part"
 """The code of a done job of whose results the destination refused a part for good."""
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING, JobState.DELIVERING)
+IS_UNFINISHED = JOBS.c.state.in_([state.value for state in UNFINISHED])
 TO_SETTLE = (JobState.DONE, JobState.SUPERSEDED)
 """Their objects are still to be seen at the destination, or withdrawn."""
 
@@ -225,14 +226,12 @@ class Store:
 
     def needs(self, series_id: str) -> bool:
         """Whether a job that has not ended reads from this place."""
-        unfinished = [state.value for state in UNFINISHED]
-        query = select(JOBS.c.key).where(JOBS.c.series_id == series_id, JOBS.c.state.in_(unfinished)).limit(1)
+        query = select(JOBS.c.key).where(JOBS.c.series_id == series_id, IS_UNFINISHED).limit(1)
         return bool(self._read(query))
 
     def is_unfinished(self, series_uid: str) -> bool:
         """Whether a series has a job that has not ended."""
-        unfinished = [state.value for state in UNFINISHED]
-        query = select(JOBS.c.key).where(JOBS.c.series_uid == series_uid, JOBS.c.state.in_(unfinished)).limit(1)
+        query = select(JOBS.c.key).where(JOBS.c.series_uid == series_uid, IS_UNFINISHED).limit(1)
         return bool(self._read(query))
 
     def renew(self, owner: str, lease_until: datetime) -> None:
@@ -248,18 +247,19 @@ class Store:
 
     def hurry(self, key: str) -> bool:
         """Make a job urgent; False when it has ended or is not there."""
-        waiting = JOBS.c.state.in_([state.value for state in UNFINISHED])
         with self._write() as connection:
             return (
-                connection.execute(update(JOBS).where(JOBS.c.key == key, waiting).values(priority=URGENT)).rowcount == 1
+                connection.execute(
+                    update(JOBS).where(JOBS.c.key == key, IS_UNFINISHED).values(priority=URGENT)
+                ).rowcount
+                == 1
             )
 
     def note_urgent(self, series_id: str) -> None:
         """The series of this place is wanted at once: its jobs of now and those to come."""
-        waiting = JOBS.c.state.in_([state.value for state in UNFINISHED])
         with self._write() as connection:
             _added(connection, URGENT_SERIES, {"series_id": series_id})
-            connection.execute(update(JOBS).where(JOBS.c.series_id == series_id, waiting).values(priority=URGENT))
+            connection.execute(update(JOBS).where(JOBS.c.series_id == series_id, IS_UNFINISHED).values(priority=URGENT))
 
     def is_urgent(self, series_id: str) -> bool:
         """Whether somebody asked for the series of this place at once."""
